@@ -1,0 +1,182 @@
+"""The whole vocabulary between the engine and a vendor: messages in, verdicts out.
+
+A gateway never sees the database and never decides about retries; it makes one try and says what happened.
+Source of the five verdicts: the vendors' code tables at the head of each gateway module.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class Verdict(StrEnum):
+    """What one try means for the device, not for the request."""
+
+    ACCEPTED = "accepted"
+    TOKEN_DEAD = "token_dead"
+    MESSAGE_BAD = "message_bad"
+    CONFIG_BAD = "config_bad"
+    RETRY = "retry"
+
+
+class RetryReason(StrEnum):
+    """Why a RETRY; `unknown_outcome` is the one where the vendor may have delivered."""
+
+    THROTTLED = "throttled"
+    SERVER = "server"
+    NETWORK = "network"
+    UNKNOWN_OUTCOME = "unknown_outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """One vendor answer.
+
+    vendor_code: the vendor's own word ("Unregistered", "UNREGISTERED", "410", "21610"); for a transport fault
+    the transport's word ("timeout", "connection_refused"). token_dead_at: unix seconds, where the vendor says since
+    when (APNs 410); the engine keeps a device registered later than that.
+    """
+
+    verdict: Verdict
+    vendor_code: str = ""
+    vendor_message_id: str = ""
+    retry_after_seconds: float | None = None
+    retry_reason: RetryReason | None = None
+    detail: str = ""
+    token_dead_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """An action under a notification. `link` empty: the app decides by `id`."""
+
+    id: str
+    label: str
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PushContent:
+    """What one device is to show, after rendering. Equal objects may be shared by many messages.
+
+    Sharing matters: gateways encode a shared content once and splice in what differs per message.
+    """
+
+    title: str
+    body: str
+    image_url: str = ""
+    link: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+    buttons: tuple[Button, ...] = ()
+    badge: int | None = None
+    sound: str = ""
+    silent: bool = False
+    urgency: str = "high"  # high | normal
+    collapse_key: str = ""
+    android_channel: str = ""
+    interruption_level: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PushMessage:
+    """One try at one device.
+
+    notification_id: the signed delivery id; carried in the payload as `nid`, and as FCM tag, apns-collapse-id,
+    Web Push Topic (hashed) unless content.collapse_key is given, so that a second copy replaces the first.
+    address: FCM token or installation id, APNs hex token, Web Push endpoint. address_kind: "token" | "fid".
+    webpush_p256dh, webpush_auth: base64url without padding, Web Push only. environment: APNs "production" | "sandbox".
+    expires_at: unix seconds; a gateway sends the rest as TTL and never a TTL above the vendor's limit.
+    """
+
+    notification_id: str
+    address: str
+    content: PushContent
+    expires_at: float
+    address_kind: str = "token"
+    environment: str = ""
+    webpush_p256dh: str = ""
+    webpush_auth: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextMessage:
+    """One SMS. `to` is E.164; `callback_url` empty = no delivery report wanted."""
+
+    reference: str
+    to: str
+    body: str
+    callback_url: str = ""
+
+
+class Gateway(Protocol):
+    """One vendor account. One instance lives as long as its worker process and is used from one event loop."""
+
+    async def open(self) -> None: ...
+
+    async def send(self, messages: Sequence[PushMessage]) -> list[SendResult]:
+        """As many results as messages, in order. Never raises for one message; one POST is one try."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class TextGateway(Protocol):
+    """One SMS provider account."""
+
+    async def open(self) -> None: ...
+
+    async def send(self, messages: Sequence[TextMessage]) -> list[SendResult]: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FcmCredentials:
+    """service_account: the parsed JSON file that Google issues."""
+
+    service_account: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ApnsCredentials:
+    """key_p8: PEM text; topic: the app's bundle id."""
+
+    key_p8: str
+    key_id: str
+    team_id: str
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class VapidCredentials:
+    """Keys base64url without padding (private: 32 bytes, public: 65 bytes); subject: mailto: or https:."""
+
+    private_key: str
+    public_key: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioCredentials:
+    """sender: E.164, short code or alphanumeric."""
+
+    account_sid: str
+    auth_token: str
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the vendors are. Defaults are the real ones; the sandbox replaces them all.
+
+    fcm_base_url: what stands before /v1/projects. ca_file: PEM to trust instead of the system's, "" = system.
+    webpush_allowed_hosts: host suffixes to which subscriptions may point; "" entries are ignored.
+    """
+
+    fcm_base_url: str = "https://fcm.googleapis.com"
+    apns_host: str = ""
+    apns_port: int = 443
+    webpush_allowed_hosts: tuple[str, ...] = ()
+    sms_base_url: str = "https://api.twilio.com"
+    ca_file: str = ""

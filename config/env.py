@@ -1,0 +1,77 @@
+"""What the environment says, and what the data directory remembers where it says nothing.
+
+Every variable X may be given as X_FILE (a path whose content is the value). Outside production, secrets left
+unset are generated once in HELIOGRAPH_DATA_DIR/secrets.json, so every command with the same directory agrees.
+"""
+
+import base64
+import json
+import os
+import secrets
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environ.Env.read_env(BASE_DIR / ".env")
+
+
+class MissingSetting(Exception):
+    """A setting that production must have is absent; the text says which and how to set it."""
+
+
+def text(name: str, default: str = "") -> str:
+    """The value of NAME, or the content of the file that NAME_FILE points at, or the default."""
+    path = os.environ.get(f"{name}_FILE")
+    if path:
+        return Path(path).read_text().strip()
+    return os.environ.get(name, default)
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A comma-separated value as a list without empty entries."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+ENVIRONMENT = text("HELIOGRAPH_ENV", "demo")
+IS_PRODUCTION = ENVIRONMENT == "production"
+DATA_DIR = Path(text("HELIOGRAPH_DATA_DIR", str(BASE_DIR / ".heliograph"))).absolute()
+
+
+def secret(name: str, make: str) -> str:
+    """A secret from the environment; outside production, one generated once and kept in the data directory.
+
+    `make` names the recipe: "text" (50 url-safe characters) or "key" (id:base64 of 32 bytes, for encryption).
+    """
+    given = text(name)
+    if given:
+        return given
+    if IS_PRODUCTION:
+        raise MissingSetting(f"{name} is not set: HELIOGRAPH_ENV=production needs it (or {name}_FILE)")
+    return _remembered(name, make)
+
+
+def required_in_production(name: str) -> str:
+    """A value that only production must have; elsewhere empty means "embedded"."""
+    given = text(name)
+    if not given and IS_PRODUCTION:
+        raise MissingSetting(f"{name} is not set: HELIOGRAPH_ENV=production needs it (or {name}_FILE)")
+    return given
+
+
+def _remembered(name: str, make: str) -> str:
+    """Read or create one secret in secrets.json. The file is created 0600 and replaced whole."""
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
+    path = DATA_DIR / "secrets.json"
+    kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    if name not in kept:
+        kept[name] = secrets.token_urlsafe(50) if make == "text" else f"k1:{_random_key()}"
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.touch(mode=0o600)
+        partial.write_text(json.dumps(kept, indent=1))
+        partial.replace(path)
+    return kept[name]
+
+
+def _random_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
