@@ -1,0 +1,1 @@
+"""Whose it is: apps (tenants), roles, audit."""

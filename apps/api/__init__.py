@@ -1,0 +1,1 @@
+"""The machine door (DRF, /v2.1)."""

@@ -1,0 +1,91 @@
+"""What we want to say, to whom, when."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models import App
+from apps.campaigns.states import CAMPAIGN_STATES
+from apps.deliveries.models import Dispatch
+from apps.devices.models import PLATFORMS
+from apps.segments.models import Segment
+
+
+def all_platforms() -> list[str]:
+    """The default of Campaign.platforms."""
+    return [word for word, _label in PLATFORMS]
+
+
+class Campaign(models.Model):
+    """A message to an audience, written by a marketer, launched once.
+
+    version rises with every save: two editors never overwrite each other. dispatch is set at launch.
+    """
+
+    DEVICE_CHOICES: ClassVar = [("all", _("every device of a person")), ("latest", _("only the most recently used"))]
+    TIMINGS: ClassVar = [("now", _("as soon as I launch it")), ("at", _("at a set time"))]
+
+    app = models.ForeignKey(App, models.PROTECT, related_name="+")
+    name = models.CharField(_("internal name"), max_length=150)
+    state = models.CharField(_("state"), max_length=17, choices=CAMPAIGN_STATES.choices, default="draft")
+    version = models.PositiveIntegerField(default=1)
+
+    include_segments = models.ManyToManyField(
+        Segment, verbose_name=_("send to"), related_name="+", blank=True, help_text=_("People in any of these.")
+    )
+    exclude_segments = models.ManyToManyField(Segment, verbose_name=_("but not to"), related_name="+", blank=True)
+    platforms = ArrayField(models.CharField(max_length=8), verbose_name=_("platforms"), default=all_platforms)
+    devices = models.CharField(_("devices"), max_length=6, choices=DEVICE_CHOICES, default="all")
+
+    timing = models.CharField(_("when"), max_length=3, choices=TIMINGS, default="now")
+    scheduled_at = models.DateTimeField(_("time"), null=True, blank=True)
+    throttle_per_second = models.FloatField(
+        _("pace (pushes a second)"), null=True, blank=True, help_text=_("Empty = as fast as the gateways take it.")
+    )
+    expire_after_minutes = models.PositiveIntegerField(
+        _("expires after (minutes)"), default=24 * 60, help_text=_("A push that could not be shown by then is dropped.")
+    )
+    respects_quiet_hours = models.BooleanField(_("hold during quiet hours"), default=True)
+    respects_cap = models.BooleanField(_("respect the frequency cap"), default=True)
+
+    dispatch = models.ForeignKey(Dispatch, models.PROTECT, null=True, related_name="+")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+    launched_at = models.DateTimeField(_("launched at"), null=True)
+
+    class Meta:
+        verbose_name = _("campaign")
+        verbose_name_plural = _("campaigns")
+        ordering: ClassVar = ["-updated_at"]
+        constraints: ClassVar = [CAMPAIGN_STATES.constraint("campaign")]
+        indexes: ClassVar = [
+            models.Index(fields=["scheduled_at"], name="campaign_due", condition=models.Q(state="scheduled")),
+        ]
+        permissions: ClassVar = [
+            ("launch_campaign", "Can launch, pause, resume and cancel campaigns"),
+            ("approve_campaign", "Can approve campaigns"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Variant(models.Model):
+    """One version of a campaign's message, with its share of the audience in percent.
+
+    texts: {language: {"title", "body", "image_url", "link", "buttons", ...}}, fields of gateways.contract.PushContent
+    as Liquid templates; "" is never a key: the app's default language must be there.
+    """
+
+    campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="variants")
+    position = models.PositiveSmallIntegerField(default=0)
+    share = models.PositiveSmallIntegerField(_("share (%)"), default=100)
+    texts = models.JSONField(default=dict)
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["campaign", "position"], name="variant_position_once")]

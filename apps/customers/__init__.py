@@ -1,0 +1,1 @@
+"""Who we know: profile, consent, events."""

@@ -1,0 +1,117 @@
+"""Who we know: profile, consent ledger, behavioural events."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models import App
+from apps.customers.states import IMPORT_STATES
+
+
+class Customer(models.Model):
+    """A person of one app. `external_id` null = an anonymous device's owner, until a log-in names them.
+
+    push_consent: null = never said (the operating system's permission decides), False = opted out.
+    sms_consent: only True allows an SMS. Both mirror the newest Consent row of their channel without a topic.
+    erased_at: a tombstone; every other column is emptied, the row stays so that totals and re-imports stay right.
+    """
+
+    app = models.ForeignKey(App, models.PROTECT, related_name="+")
+    external_id = models.CharField(_("customer id"), max_length=255, null=True)
+    email = models.CharField(_("e-mail"), max_length=254, blank=True)
+    phone = models.CharField(_("phone"), max_length=16, blank=True, help_text=_("E.164"))
+    first_name = models.CharField(_("first name"), max_length=100, blank=True)
+    last_name = models.CharField(_("last name"), max_length=100, blank=True)
+    language = models.CharField(_("language"), max_length=35, blank=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
+    country = models.CharField(_("country"), max_length=2, blank=True)
+    traits = models.JSONField(_("traits"), default=dict)
+    topics = ArrayField(models.CharField(max_length=60), verbose_name=_("topics"), default=list)
+    push_consent = models.BooleanField(_("push consent"), null=True)
+    sms_consent = models.BooleanField(_("SMS consent"), null=True)
+    created_at = models.DateTimeField(_("created at"))
+    updated_at = models.DateTimeField(_("updated at"))
+    erased_at = models.DateTimeField(_("erased at"), null=True)
+
+    class Meta:
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["app", "external_id"], name="customer_external_id_once"),
+            models.CheckConstraint(condition=~models.Q(external_id=""), name="customer_external_id_not_empty"),
+        ]
+        indexes: ClassVar = [
+            GinIndex(fields=["traits"], name="customer_traits", opclasses=["jsonb_path_ops"]),
+            models.Index(fields=["app", "phone"], name="customer_phone", condition=~models.Q(phone="")),
+            models.Index(fields=["app", "email"], name="customer_email", condition=~models.Q(email="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip() or self.external_id or _("anonymous")
+
+
+class Consent(models.Model):
+    """One answer a person gave, append-only: the proof. `topic` empty = the whole channel."""
+
+    CHANNELS: ClassVar = [("push", _("push")), ("sms", _("SMS"))]
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="consents")
+    channel = models.CharField(max_length=8, choices=CHANNELS)
+    topic = models.CharField(max_length=60, blank=True)
+    granted = models.BooleanField()
+    source = models.CharField(max_length=60, help_text=_("api, import, sms_reply, preferences, admin"))
+    wording = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("consent")
+        verbose_name_plural = _("consents")
+        ordering: ClassVar = ["-at", "-id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(channel__in=["push", "sms"]), name="consent_channel_known")
+        ]
+        indexes: ClassVar = [models.Index(fields=["customer", "-at"], name="consent_customer_at")]
+
+
+class Event(models.Model):
+    """Something a person did. Partitioned by week of occurred_at (migration 0002), so its key holds the time.
+
+    amount: the one hot number of the event (properties["amount"]), typed so that sums stay fast.
+    """
+
+    pk = models.CompositePrimaryKey("occurred_at", "id")
+    id = models.BigIntegerField()
+    app_id = models.BigIntegerField()
+    customer_id = models.BigIntegerField()
+    name = models.CharField(max_length=100)
+    occurred_at = models.DateTimeField()
+    amount = models.FloatField(null=True)
+    properties = models.JSONField(default=dict)
+
+    class Meta:
+        managed = False
+        db_table = "customers_event"
+
+
+class ImportRun(models.Model):
+    """One upload of people. Counts rise while it runs; the file of refused lines stays downloadable."""
+
+    app = models.ForeignKey(App, models.PROTECT, related_name="+")
+    file_name = models.CharField(max_length=255)
+    state = models.CharField(max_length=16, choices=IMPORT_STATES.choices, default="waiting")
+    total_count = models.PositiveIntegerField(default=0)
+    stored_count = models.PositiveIntegerField(default=0)
+    refused_count = models.PositiveIntegerField(default=0)
+    refused = models.JSONField(default=list, help_text=_("the first 1,000 refused lines: line, code, message"))
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    created_by = models.CharField(max_length=150)
+
+    class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [IMPORT_STATES.constraint("import_run")]

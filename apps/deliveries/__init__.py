@@ -1,0 +1,1 @@
+"""The engine: dispatch, plan, slices, ledger, receipts."""

@@ -1,0 +1,220 @@
+"""The engine's rows. Plan = Batch, ledger = Delivery, what failed for the moment = Retry; nothing else is truth.
+
+The four partitioned or append-only tables (Delivery, Receipt) are made by migration 0002: their keys begin
+with planned_on, the day the dispatch was planned, so that old days are dropped whole.
+"""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models import App
+from apps.core.fields import EncryptedJSONField
+from apps.deliveries.states import BATCH_STATES, DISPATCH_STATES
+
+KINDS: list[tuple[str, str]] = [
+    ("campaign", _("campaign")),
+    ("transactional", _("transactional")),
+    ("automation", _("automation")),
+    ("test", _("test")),
+]
+LANES: list[tuple[str, str]] = [("urgent", _("urgent")), ("bulk", _("bulk"))]
+
+
+class Dispatch(models.Model):
+    """This content, to this audience, at this pace, under this policy. Knows its maker only as `origin`.
+
+    origin + occurrence name the maker's launch ("campaign:12", "1"), and are unique, so a launch happens once.
+    policy: services.policy.Policy as JSON. planned_*: written once by plan. external_id: the API caller's own name.
+    """
+
+    app = models.ForeignKey(App, models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=13, choices=KINDS)
+    lane = models.CharField(max_length=6, choices=LANES)
+    origin = models.CharField(max_length=100)
+    occurrence = models.CharField(max_length=100)
+    name = models.CharField(max_length=200, blank=True)
+    external_id = models.CharField(max_length=255, blank=True)
+    state = models.CharField(max_length=9, choices=DISPATCH_STATES.choices, default="planning")
+    reason = models.CharField(max_length=300, blank=True)
+    policy = models.JSONField(default=dict)
+    throttle_per_second = models.FloatField(null=True)
+    planned_on = models.DateField()
+    planned_people = models.PositiveIntegerField(default=0)
+    planned_devices = models.PositiveIntegerField(default=0)
+    planning_lease = models.DateTimeField(null=True)
+    planning_attempt = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("dispatch")
+        verbose_name_plural = _("dispatches")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["app", "origin", "occurrence"], name="dispatch_origin_once"),
+            DISPATCH_STATES.constraint("dispatch"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["id"],
+                name="dispatch_unfinished",
+                condition=models.Q(state__in=["planning", "sending", "paused"]),
+            ),
+            models.Index(fields=["app", "-created_at"], name="dispatch_app_created"),
+            models.Index(
+                fields=["app", "external_id"], name="dispatch_external_id", condition=~models.Q(external_id="")
+            ),
+        ]
+
+
+class Content(models.Model):
+    """The frozen text of one variant in one language. body: gateways.contract.PushContent's fields, unrendered."""
+
+    dispatch = models.ForeignKey(Dispatch, models.CASCADE, related_name="contents")
+    variant = models.SmallIntegerField(default=0)
+    language = models.CharField(max_length=35, blank=True)
+    body = EncryptedJSONField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["dispatch", "variant", "language"], name="content_once")
+        ]
+
+
+class Batch(models.Model):
+    """Up to 1,000 planned devices of one gateway and one local time.
+
+    The three arrays run in parallel. opened, recorded: how many of the devices, from the front, have been opened
+    for sending and written down; opened > recorded = a slice is in flight. attempt: the fence; every claim raises
+    it and every write names it. variant -1 = undecided (held rest of an A/B test).
+    """
+
+    dispatch = models.ForeignKey(Dispatch, models.CASCADE, related_name="batches")
+    app_id = models.BigIntegerField()
+    gateway = models.SmallIntegerField()
+    lane = models.CharField(max_length=6, choices=LANES)
+    state = models.CharField(max_length=9, choices=BATCH_STATES.choices, default="waiting")
+    device_ids = ArrayField(models.BigIntegerField())
+    customer_ids = ArrayField(models.BigIntegerField())
+    variants = ArrayField(models.SmallIntegerField())
+    opened = models.PositiveSmallIntegerField(default=0)
+    recorded = models.PositiveSmallIntegerField(default=0)
+    release_at = models.DateTimeField()
+    not_after = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField()
+    attempt = models.PositiveSmallIntegerField(default=0)
+    crashes = models.PositiveSmallIntegerField(default=0)
+    leased_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [BATCH_STATES.constraint("batch")]
+        indexes: ClassVar = [
+            models.Index(fields=["lane", "release_at"], name="batch_due", condition=models.Q(state="waiting")),
+            models.Index(fields=["leased_until"], name="batch_leased", condition=models.Q(state="leased")),
+            models.Index(
+                fields=["dispatch"], name="batch_open", condition=models.Q(state__in=["waiting", "held", "leased"])
+            ),
+        ]
+
+
+class Retry(models.Model):
+    """A device whose try failed for the moment. Re-batched when due; gone once it is in a batch again.
+
+    may_have_arrived: a call went through without an answer, so this device can end only accepted or unknown_outcome.
+    """
+
+    dispatch = models.ForeignKey(Dispatch, models.CASCADE, related_name="+")
+    device_id = models.BigIntegerField()
+    customer_id = models.BigIntegerField()
+    app_id = models.BigIntegerField()
+    gateway = models.SmallIntegerField()
+    variant = models.SmallIntegerField()
+    attempt = models.PositiveSmallIntegerField()
+    reason = models.CharField(max_length=60)
+    may_have_arrived = models.BooleanField(default=False)
+    due_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    batch = models.ForeignKey(Batch, models.CASCADE, null=True, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["dispatch", "device_id"], name="retry_once")]
+        indexes: ClassVar = [models.Index(fields=["due_at"], name="retry_due")]
+
+
+class Delivery(models.Model):
+    """The ledger: one terminal row per planned device, appended and never changed. device_id 0 = no live device."""
+
+    pk = models.CompositePrimaryKey("planned_on", "dispatch_id", "customer_id", "device_id")
+    planned_on = models.DateField()
+    dispatch_id = models.BigIntegerField()
+    customer_id = models.BigIntegerField()
+    device_id = models.BigIntegerField()
+    app_id = models.BigIntegerField()
+    outcome = models.SmallIntegerField()
+    gateway = models.SmallIntegerField()
+    platform = models.SmallIntegerField()
+    variant = models.SmallIntegerField()
+    attempt = models.SmallIntegerField()
+    language = models.CharField(max_length=35)
+    code = models.CharField(max_length=60)
+    vendor_message_id = models.TextField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        db_table = "deliveries_delivery"
+
+
+class Receipt(models.Model):
+    """The app's own word about a delivery, once per type. Engagement, never a status."""
+
+    pk = models.CompositePrimaryKey("planned_on", "dispatch_id", "device_id", "type")
+    planned_on = models.DateField()
+    dispatch_id = models.BigIntegerField()
+    device_id = models.BigIntegerField()
+    type = models.SmallIntegerField()
+    at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    action = models.CharField(max_length=60)
+
+    class Meta:
+        managed = False
+        db_table = "deliveries_receipt"
+
+
+class LedgerPage(models.Model):
+    """One recorded slice or batch of receipts: the ledger's feed.
+
+    xid: the writing transaction (xid8), so a reader behind pg_snapshot_xmin misses nothing.
+    counts: [[measure, variant, platform, count], ...]; measure is an outcome number, or 100 + a receipt type.
+    """
+
+    dispatch_id = models.BigIntegerField()
+    planned_on = models.DateField()
+    counts = models.JSONField()
+    written_at = models.DateTimeField()
+    folded = models.BooleanField(default=False)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["id"], name="ledger_page_unfolded", condition=models.Q(folded=False))]
+
+
+class DispatchCount(models.Model):
+    """What LedgerPages add up to, per hour. Folded by beat; always equal to a recount of the ledger."""
+
+    dispatch = models.ForeignKey(Dispatch, models.CASCADE, related_name="counts")
+    measure = models.SmallIntegerField()
+    variant = models.SmallIntegerField()
+    platform = models.SmallIntegerField()
+    hour = models.DateTimeField()
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["dispatch", "measure", "variant", "platform", "hour"], name="dispatch_count_once"
+            )
+        ]

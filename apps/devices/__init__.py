@@ -1,0 +1,1 @@
+"""Where they can be reached: channels, registrations and their hygiene."""

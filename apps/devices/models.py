@@ -1,0 +1,91 @@
+"""Where people can be reached: an app's channels and the devices registered on them."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models import App
+from apps.core.fields import EncryptedJSONField
+from apps.customers.models import Customer
+from apps.devices.states import CHANNEL_STATES, DEVICE_STATES
+
+GATEWAYS: list[tuple[str, str]] = [("fcm", "FCM"), ("apns", "APNs"), ("webpush", "Web Push"), ("sms", "SMS")]
+PLATFORMS: list[tuple[str, str]] = [("ios", "iOS"), ("android", "Android"), ("web", "Web")]
+
+
+class Channel(models.Model):
+    """An app's account at one gateway: credentials (encrypted), pace, and whether it is open.
+
+    credentials: the fields of the gateway's credentials dataclass in gateways.contract, as a JSON object.
+    pace_per_second: ours to the vendor, shared by every dispatch; null = unlimited.
+    probe_after: when paused by a bad configuration, the engine lets one batch through after this time to see
+    whether it works again.
+    """
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="channels")
+    gateway = models.CharField(_("gateway"), max_length=8, choices=GATEWAYS)
+    credentials = EncryptedJSONField(_("credentials"))
+    state = models.CharField(_("state"), max_length=8, choices=CHANNEL_STATES.choices, default="active")
+    paused_reason = models.CharField(_("why paused"), max_length=300, blank=True)
+    probe_after = models.DateTimeField(null=True, blank=True)
+    pace_per_second = models.FloatField(_("pace per second"), null=True, blank=True)
+    verified_at = models.DateTimeField(_("verified at"), null=True, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = _("channel")
+        verbose_name_plural = _("channels")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["app", "gateway"], name="channel_once"),
+            CHANNEL_STATES.constraint("channel"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_gateway_display()} · {self.app}"
+
+
+class Device(models.Model):
+    """One installation of the app that can show a push.
+
+    address: FCM token or installation id, APNs hex token, Web Push endpoint; address_hash: SHA-256 of it, the unique
+    key within an app (a token belongs to its last registration). registered_at: last time this address was
+    confirmed by the device, compared with the time in a vendor's "gone since".
+    """
+
+    app = models.ForeignKey(App, models.PROTECT, related_name="+")
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="devices")
+    platform = models.CharField(_("platform"), max_length=8, choices=PLATFORMS)
+    gateway = models.CharField(_("gateway"), max_length=8, choices=GATEWAYS[:3])
+    address = models.TextField(_("address"))
+    address_hash = models.BinaryField(max_length=32)
+    address_kind = models.CharField(max_length=5, choices=[("token", "token"), ("fid", "fid")], default="token")
+    webpush_p256dh = models.CharField(max_length=90, blank=True)
+    webpush_auth = models.CharField(max_length=24, blank=True)
+    environment = models.CharField(max_length=10, blank=True)
+    state = models.CharField(_("state"), max_length=12, choices=DEVICE_STATES.choices, default="active")
+    retired_reason = models.CharField(_("why retired"), max_length=60, blank=True)
+    retired_at = models.DateTimeField(null=True)
+    secret_hash = models.BinaryField(max_length=32)
+    locale = models.CharField(_("locale"), max_length=35, blank=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
+    app_version = models.CharField(_("app version"), max_length=64, blank=True)
+    os_version = models.CharField(_("OS version"), max_length=64, blank=True)
+    model = models.CharField(_("model"), max_length=100, blank=True)
+    permission = models.CharField(_("permission"), max_length=12, blank=True)
+    tags = ArrayField(models.CharField(max_length=60), default=list)
+    created_at = models.DateTimeField(_("created at"))
+    registered_at = models.DateTimeField(_("registered at"))
+    last_seen_at = models.DateTimeField(_("last seen at"))
+
+    class Meta:
+        verbose_name = _("device")
+        verbose_name_plural = _("devices")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["app", "address_hash"], name="device_address_once"),
+            DEVICE_STATES.constraint("device"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_platform_display()} {self.model}".strip()

@@ -1,0 +1,1 @@
+"""Which of them: rules, lists, memberships."""

@@ -1,0 +1,10 @@
+"""Django's registration of this app."""
+
+from django.apps import AppConfig
+
+
+class SegmentsConfig(AppConfig):
+    """Which of them: rules, lists, memberships."""
+
+    name = "apps.segments"
+    label = "segments"

@@ -1,0 +1,56 @@
+"""The second try: who did not open gets an SMS, at most once."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.campaigns.models import Campaign
+from apps.customers.models import Customer
+from apps.sms_booster.states import SMS_STATES
+
+
+class BoostRule(models.Model):
+    """A campaign's SMS follow-up. is_enabled: off by default. chosen_at: the audience was picked (compare-and-set)."""
+
+    campaign = models.OneToOneField(Campaign, models.CASCADE, related_name="boost_rule")
+    is_enabled = models.BooleanField(_("send an SMS to those who did not open"), default=False)
+    wait_minutes = models.PositiveIntegerField(_("wait (minutes)"), default=120)
+    text = models.TextField(_("SMS text"), blank=True)
+    max_messages = models.PositiveIntegerField(_("at most so many SMS"), default=1000)
+    price_per_part = models.DecimalField(_("price per part"), max_digits=8, decimal_places=4, default=0)
+    chosen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("SMS booster")
+        verbose_name_plural = _("SMS boosters")
+
+
+class SmsMessage(models.Model):
+    """One SMS to one person of one campaign. body is frozen when chosen; parts as GSM-7/UCS-2 counts them."""
+
+    rule = models.ForeignKey(BoostRule, models.CASCADE, related_name="messages")
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="+")
+    app_id = models.BigIntegerField()
+    dispatch_id = models.BigIntegerField()
+    phone = models.CharField(max_length=16)
+    body = models.TextField()
+    parts = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=12, choices=SMS_STATES.choices, default="planned")
+    code = models.CharField(max_length=60, blank=True)
+    provider_id = models.CharField(max_length=64, blank=True)
+    planned_at = models.DateTimeField()
+    sending_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("SMS")
+        verbose_name_plural = _("SMS")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["dispatch_id", "customer"], name="sms_once"),
+            SMS_STATES.constraint("sms"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], name="sms_open", condition=models.Q(state__in=["planned", "sending"])),
+            models.Index(fields=["provider_id"], name="sms_provider_id", condition=~models.Q(provider_id="")),
+        ]
