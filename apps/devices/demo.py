@@ -1,0 +1,136 @@
+"""The devices of the demo world: about 65,000 on three gateways, a few of them dead or stale."""
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from apps.accounts.models import App
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualAddress:
+    """An address that the sandbox knows: what `addresses` must yield for Web Push."""
+
+    endpoint: str
+    p256dh: str
+    auth: str
+
+
+ANDROID_MODELS = ("Pixel 9", "Pixel 8a", "Galaxy S25", "Galaxy A56", "Xperia 10", "Moto G85", "Nord 4", "Redmi 14")
+IOS_MODELS = ("iPhone 17", "iPhone 16", "iPhone 15 Pro", "iPhone SE", "iPad Air")
+BROWSERS = ("Chrome", "Firefox", "Edge", "Safari")
+DEVICES_PER_CUSTOMER = ((0, 8), (1, 59), (2, 26), (3, 7))
+PLATFORM_SHARES = (("android", 54), ("ios", 29), ("web", 17))
+
+_COLUMNS = (
+    "app_id, customer_id, platform, gateway, address, address_hash, address_kind, webpush_p256dh, webpush_auth,"
+    " environment, state, retired_reason, secret_hash, locale, time_zone, app_version, os_version, model, permission,"
+    " tags, created_at, registered_at, last_seen_at"
+)
+
+
+def load_devices(
+    *,
+    app: App,
+    seed: int,
+    now: datetime,
+    browser: Callable[[int], VirtualAddress],
+    dead_apns_token: Callable[[int], str],
+    advance: Callable[[int], None],
+) -> int:
+    """COPY 0 to 3 devices for every customer of `app`; returns how many.
+
+    browser(n) gives the n-th virtual browser's subscription, dead_apns_token(n) a token the emulator calls dead.
+    About one device in a hundred has an address the emulators answer "gone" to, so that hygiene has work.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select id, language, country, time_zone, created_at from customers_customer where app_id = %s order by id",
+            [app.pk],
+        )
+        people = cursor.fetchall()
+    maker = _Maker(app, seed, now, browser, dead_apns_token)
+    count = 0
+    with connection.cursor() as cursor, cursor.copy(f"copy devices_device ({_COLUMNS}) from stdin") as copy:  # type: ignore[attr-defined]
+        for person in people:
+            for row in maker.rows(*person):
+                copy.write_row(row)
+                count += 1
+                if count % 5_000 == 0:
+                    advance(5_000)
+    return count
+
+
+class _Maker:
+    """Rows for one person at a time, from one stream of chance."""
+
+    def __init__(
+        self,
+        app: App,
+        seed: int,
+        now: datetime,
+        browser: Callable[[int], VirtualAddress],
+        dead_apns_token: Callable[[int], str],
+    ) -> None:
+        self.app, self.now = app, now
+        self.browser, self.dead_apns_token = browser, dead_apns_token
+        self.chance = random.Random(f"{seed}:devices")
+        self.number = 0
+
+    def rows(
+        self, customer_id: int, language: str, country: str, zone: str, joined: datetime
+    ) -> Iterator[tuple[object, ...]]:
+        chance = self.chance
+        counts, shares = zip(*DEVICES_PER_CUSTOMER, strict=True)
+        for _ in range(chance.choices(counts, shares)[0]):
+            self.number += 1
+            platform = chance.choices([name for name, _ in PLATFORM_SHARES], [share for _, share in PLATFORM_SHARES])[0]
+            gateway, address, p256dh, auth, model, os_version = getattr(self, f"_{platform}")()
+            seen = self.now - timedelta(hours=chance.expovariate(1 / 200))
+            state = chance.choices(("active", "stale", "dead"), (94, 4, 2))[0]
+            if state == "stale":
+                seen = self.now - timedelta(days=chance.randint(31, 200))
+            yield (
+                self.app.pk,
+                customer_id,
+                platform,
+                gateway,
+                address,
+                hashlib.sha256(address.encode()).digest(),
+                "token",
+                p256dh,
+                auth,
+                "production" if gateway == "apns" else "",
+                state,
+                "UNREGISTERED" if state == "dead" else "",
+                hashlib.sha256(f"demo:{address}".encode()).digest(),
+                f"{language}-{country}",
+                zone,
+                chance.choice(("4.0.1", "4.1.0", "4.2.0", "4.2.3")),
+                os_version,
+                model,
+                "granted",
+                [],
+                min(joined, seen),
+                min(joined, seen),
+                seen,
+            )
+
+    def _android(self) -> tuple[str, str, str, str, str, str]:
+        fate = "dead-" if self.chance.random() < 0.01 else ""
+        token = f"{fate}demo{self.number}-{self.chance.getrandbits(320):080x}"
+        return "fcm", token, "", "", self.chance.choice(ANDROID_MODELS), self.chance.choice(("14", "15", "16"))
+
+    def _ios(self) -> tuple[str, str, str, str, str, str]:
+        random_token = f"{self.chance.getrandbits(256):064x}"
+        token = self.dead_apns_token(self.number) if self.chance.random() < 0.01 else random_token
+        return "apns", token, "", "", self.chance.choice(IOS_MODELS), self.chance.choice(("18.5", "26.1"))
+
+    def _web(self) -> tuple[str, str, str, str, str, str]:
+        self.chance.random()
+        virtual = self.browser(self.number)
+        return "webpush", virtual.endpoint, virtual.p256dh, virtual.auth, self.chance.choice(BROWSERS), ""
