@@ -4,8 +4,26 @@
 import os
 import sys
 
-if __name__ == "__main__":
+
+def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
 
-    execute_from_command_line(sys.argv)
+    from config.env import MissingSetting
+
+    try:
+        execute_from_command_line(sys.argv)
+    except MissingSetting as missing:
+        sys.exit(str(missing))
+    except OperationalError:
+        from config.embedded import is_running
+        from config.env import DATA_DIR, text
+
+        if text("DATABASE_URL") or is_running(DATA_DIR):
+            raise
+        sys.exit(f"The embedded PostgreSQL of {DATA_DIR} is not running: start it with `make demo` or `manage.py up`")
+
+
+if __name__ == "__main__":
+    main()

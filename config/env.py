@@ -9,8 +9,12 @@ import json
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import environ
+
+from config.embedded.home import make_data_dir
+from config.embedded.locks import Lock
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
@@ -59,17 +63,25 @@ def required_in_production(name: str) -> str:
     return given
 
 
+def database(url: str) -> dict[str, Any]:
+    """Django's dictionary for a database URL. A socket folder is given as libpq reads it: `...@/name?host=/folder`."""
+    config = environ.Env.db_url_config(url)
+    host = config.get("OPTIONS", {}).pop("host", "")
+    return {**config, "HOST": host or config["HOST"]}
+
+
 def _remembered(name: str, make: str) -> str:
-    """Read or create one secret in secrets.json. The file is created 0600 and replaced whole."""
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
+    """Read or create one secret in secrets.json (0600), replaced whole, by one process at a time."""
+    make_data_dir(DATA_DIR)
     path = DATA_DIR / "secrets.json"
-    kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
-    if name not in kept:
-        kept[name] = secrets.token_urlsafe(50) if make == "text" else f"k1:{_random_key()}"
-        partial = path.with_suffix(f".{os.getpid()}")
-        partial.touch(mode=0o600)
-        partial.write_text(json.dumps(kept, indent=1))
-        partial.replace(path)
+    with Lock(DATA_DIR, "secrets").exclusive():
+        kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        if name not in kept:
+            kept[name] = secrets.token_urlsafe(50) if make == "text" else f"k1:{_random_key()}"
+            partial = path.with_suffix(".partial")
+            partial.touch(mode=0o600)
+            partial.write_text(json.dumps(kept, indent=1))
+            partial.replace(path)
     return kept[name]
 
 

@@ -3,16 +3,17 @@
 from datetime import timedelta
 from typing import Any
 
-import environ
 from django.utils.csp import CSP
 
-from config import env
+from config import embedded, env
 from config.queues import BULK, QUEUES
 
 BASE_DIR = env.BASE_DIR
 DATA_DIR = env.DATA_DIR
 IS_PRODUCTION = env.IS_PRODUCTION
 DEBUG = False
+# The servers of `manage.py up`, which every command with the same data directory joins.
+EMBEDDED = embedded.known(DATA_DIR)
 
 SECRET_KEY = env.secret("SECRET_KEY", "text")
 # First key encrypts, all decrypt: "k2:<base64>,k1:<base64>". `rotate_keys` re-encrypts rows under the first.
@@ -82,7 +83,7 @@ TEMPLATES = [
 DATABASE_URL = env.required_in_production("DATABASE_URL")
 DATABASES: dict[str, Any] = {
     "default": {
-        **environ.Env.db_url_config(DATABASE_URL or "postgres://heliograph@127.0.0.1:5432/heliograph"),
+        **env.database(DATABASE_URL or EMBEDDED.database_url()),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
@@ -102,7 +103,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 
 BROKER_URL = env.text("CELERY_BROKER_URL")
-CELERY_BROKER_URL = BROKER_URL or "redis://127.0.0.1:6379/0"
+CELERY_BROKER_URL = BROKER_URL or EMBEDDED.broker_url()
 CELERY_TASK_QUEUES = QUEUES
 CELERY_TASK_DEFAULT_QUEUE = BULK
 CELERY_TASK_IGNORE_RESULT = True

@@ -1,0 +1,121 @@
+"""The embedded servers as processes: started, shared, killed, stopped."""
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from config import embedded
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="hg-") as folder:
+        yield Path(folder) / "data"  # created by us, hence reachable for the servers' user
+        wait_for(lambda: not embedded.is_running(Path(folder) / "data"))
+
+
+@pytest.fixture(autouse=True)
+def reachable_temporary_folder(data_dir: Path) -> None:
+    data_dir.parent.chmod(0o755)
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def running(data_dir: Path, lines: list[str] | None = None) -> AbstractContextManager[embedded.Home]:
+    return embedded.running(data_dir, (lines if lines is not None else []).append, durable=False)
+
+
+def postmaster(home: embedded.Home) -> int:
+    return int((home.root / "postgres/postmaster.pid").read_text().split("\n", 1)[0])
+
+
+def answers(home: embedded.Home) -> bool:
+    try:
+        with psycopg.connect(home.database_url(), connect_timeout=2) as connection:
+            return connection.execute("select 1").fetchone() == (1,)
+    except psycopg.OperationalError:
+        return False
+
+
+def test_data_is_kept_across_restarts(data_dir: Path) -> None:
+    with running(data_dir) as home, psycopg.connect(home.database_url()) as connection:
+        connection.execute("create table kept as select 7 as number")
+    wait_for(lambda: not embedded.is_running(data_dir))
+    with running(data_dir) as home, psycopg.connect(home.database_url()) as connection:
+        assert connection.execute("select number from kept").fetchone() == (7,)
+
+
+def test_servers_run_until_the_last_user_leaves(data_dir: Path) -> None:
+    first = embedded.hold(data_dir, print, durable=False)
+    second = embedded.hold(data_dir, print, durable=False)
+    first.release()
+    time.sleep(1)
+    assert answers(second.home)
+    second.release()
+    wait_for(lambda: not embedded.is_running(data_dir))
+    assert not answers(second.home)
+
+
+def test_a_wrong_password_is_refused(data_dir: Path) -> None:
+    with running(data_dir) as home:
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(home.database_url().replace(home.postgres_password, "wrong"))
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis.from_url(home.cache_url().replace(home.valkey_password, "wrong")).ping()
+
+
+def test_a_killed_postmaster_comes_back_with_its_data(data_dir: Path) -> None:
+    with running(data_dir) as home:
+        with psycopg.connect(home.database_url()) as connection:
+            connection.execute("create table kept as select 7 as number")
+        killed = postmaster(home)
+        os.kill(killed, signal.SIGKILL)
+        wait_for(lambda: answers(home))
+        assert postmaster(home) != killed
+        with psycopg.connect(home.database_url()) as connection:
+            assert connection.execute("select number from kept").fetchone() == (7,)
+
+
+def test_a_pid_file_naming_a_stranger_does_not_stop_the_start(data_dir: Path) -> None:
+    with running(data_dir) as home:
+        pass
+    wait_for(lambda: not embedded.is_running(data_dir))
+    stale = home.root / "postgres/postmaster.pid"
+    stale.write_text(f"{os.getpid()}\n{home.root / 'postgres'}\n0\n5432\n\n\n\n")
+    with running(data_dir) as home:
+        assert answers(home)
+
+
+def test_a_path_too_long_for_a_socket_still_works(data_dir: Path) -> None:
+    with running(data_dir / ("long" * 30)) as home:
+        assert answers(home)
+        assert redis.Redis.from_url(home.cache_url()).ping()
+    wait_for(lambda: not embedded.is_running(home.data_dir))
+    home.run.rmdir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has a user to drop to")
+def test_root_moves_servers_out_of_a_folder_their_user_cannot_enter(data_dir: Path) -> None:
+    data_dir.parent.chmod(0o700)
+    lines: list[str] = []
+    with running(data_dir, lines) as home:
+        assert answers(home)
+        assert home.root.parent == Path("/var/lib/heliograph")
+        assert [line for line in lines if str(home.root) in line]
+        assert data_dir.parent.stat().st_mode & 0o777 == 0o700
+    wait_for(lambda: not embedded.is_running(data_dir))
+    shutil.rmtree(home.root)
