@@ -7,6 +7,7 @@ from django.utils.csp import CSP
 
 from config import embedded, env
 from config.queues import BULK, QUEUES
+from config.theme import UNFOLD as UNFOLD
 
 BASE_DIR = env.BASE_DIR
 DATA_DIR = env.DATA_DIR
@@ -59,7 +60,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "config.csp.HouseContentSecurityPolicy",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -114,6 +115,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
 
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 
 # 'unsafe-eval' is added under /admin/ alone (unfold's Alpine needs it).
