@@ -1,0 +1,118 @@
+"""A whole content: its templated texts compiled together, rendered into the PushContent of one person."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from liquid.exceptions import LiquidError
+
+from apps.deliveries.rendering.text import CompiledText, Facts, compile_text
+from apps.deliveries.rendering.visible import is_blank
+from apps.gateways.contract import Button, PushContent
+
+TEXT_FIELDS = ("title", "body", "image_url", "link")
+_PLAIN_FIELDS = ("badge", "sound", "silent", "urgency", "collapse_key", "android_channel", "interruption_level")
+_UNSAFE_IN_LINK = re.compile(r"[\x00-\x20\x7f]")
+_LINE_BREAKS = re.compile(r"\s*[\r\n\u2028\u2029]+\s*")
+
+
+class RenderFailed(Exception):
+    """The content cannot be made for this person. code: template_failed, template_syntax or empty_text."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.code, self.detail = code, detail
+        super().__init__(f"{code}: {detail}")
+
+
+class CompiledBody:
+    """A body whose texts are parsed. is_static: it reads no fact, so one rendered content serves everybody.
+
+    bare_names: facts printed without a fallback. Cost of render: 4 µs for words and two facts, nothing when
+    static, from 25 µs where other tags or filters are used.
+    """
+
+    __slots__ = ("_buttons", "_data", "_plain", "_shared", "_texts", "bare_names", "is_static", "names")
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self._texts = {name: compile_text(str(body.get(name) or "")) for name in TEXT_FIELDS}
+        self._data = {str(key): compile_text(str(value)) for key, value in (body.get("data") or {}).items()}
+        self._buttons = [
+            (str(button["id"]), compile_text(str(button["label"])), compile_text(str(button.get("link") or "")))
+            for button in body.get("buttons") or []
+        ]
+        self._plain = {name: body[name] for name in _PLAIN_FIELDS if body.get(name) not in (None, "")}
+        self.names = frozenset[str]().union(*(text.names for text in self._all_texts()))
+        self.bare_names = frozenset[str]().union(*(text.bare_names for text in self._all_texts()))
+        self.is_static = not self.names
+        self._shared = self._rendered({}) if self.is_static else None
+
+    def render(self, facts: Facts) -> PushContent:
+        """The content for one person's facts. Raises RenderFailed, and nothing else."""
+        return self._shared or self._rendered(facts)
+
+    def _rendered(self, facts: Facts) -> PushContent:
+        try:
+            content = self._content(facts)
+        except Exception as error:
+            # Whatever a template can raise (arithmetic, recursion, limits) may cost its own recipient, never the slice.
+            detail = error.message if isinstance(error, LiquidError) else error
+            raise RenderFailed("template_failed", str(detail)[:200]) from error
+        if not content.silent and is_blank(content.title):
+            raise RenderFailed("empty_text", "the title is empty for this person")
+        return content
+
+    def _content(self, facts: Facts) -> PushContent:
+        texts = self._texts
+        return PushContent(
+            title=_LINE_BREAKS.sub(" ", texts["title"].render(facts)),
+            body=texts["body"].render(facts),
+            image_url=_link(texts["image_url"], facts),
+            link=_link(texts["link"], facts),
+            data={key: text.render(facts) for key, text in self._data.items()},
+            buttons=tuple(Button(key, label.render(facts), _link(link, facts)) for key, label, link in self._buttons),
+            **self._plain,
+        )
+
+    def _all_texts(self) -> Iterator[CompiledText]:
+        yield from self._texts.values()
+        yield from self._data.values()
+        for _key, label, link in self._buttons:
+            yield label
+            yield link
+
+
+class _BrokenBody(CompiledBody):
+    """A body that does not compile. Doors refuse it; should one be stored, each recipient fails and no worker does."""
+
+    __slots__ = ("_code", "_detail")
+
+    def __init__(self, code: str, detail: str) -> None:
+        self.names = self.bare_names = frozenset()
+        self.is_static = False
+        self._code, self._detail = code, detail
+
+    def render(self, facts: Facts) -> NoReturn:
+        raise RenderFailed(self._code, self._detail)
+
+
+def compile_body(body: Mapping[str, Any]) -> CompiledBody:
+    """Compile a content's body (PushContent's fields, texts in Liquid); kept per process by content. Never raises."""
+    return _compiled(json.dumps(body, sort_keys=True))
+
+
+@lru_cache(maxsize=256)
+def _compiled(canonical: str) -> CompiledBody:
+    try:
+        return CompiledBody(json.loads(canonical))
+    except LiquidError as error:
+        return _BrokenBody("template_syntax", str(error.message)[:200])
+    except RenderFailed as error:
+        return _BrokenBody(error.code, error.detail)
+
+
+def _link(text: CompiledText, facts: Facts) -> str:
+    """A rendered link with spaces and control characters percent-encoded: facts may hold "New York"."""
+    link = text.render(facts)
+    return _UNSAFE_IN_LINK.sub(lambda found: f"%{ord(found[0]):02X}", link) if text.names else link

@@ -1,0 +1,51 @@
+"""What a content will look like on a screen: advice, never a refusal.
+
+Source of the lengths: what iOS and Android show of a collapsed notification (product.md, "Facts").
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from apps.core.problems import FieldProblem
+from apps.deliveries.rendering.body import RenderFailed, compile_body
+from apps.deliveries.rendering.field_rules import image_suffix
+from apps.deliveries.rendering.visible import BIDI_CONTROLS, ZERO_WIDTH
+
+IOS_TITLE, ANDROID_TITLE, SHOWN_BODY = 35, 46, 171
+
+
+def display_warnings(body: Mapping[str, Any]) -> list[FieldProblem]:
+    """Warnings for a body that `analyse` found sendable; texts are measured with their fallbacks filled in."""
+    try:
+        content = compile_body(body).render({})
+    except RenderFailed:
+        return []
+    return [
+        *_longer(content.title, "/title", "title_truncated_ios", IOS_TITLE, "an iPhone"),
+        *_longer(content.title, "/title", "title_truncated_android", ANDROID_TITLE, "Android"),
+        *_longer(content.body, "/body", "body_truncated", SHOWN_BODY, "a lock screen"),
+        *_hidden(content.title, "/title"),
+        *_hidden(content.body, "/body"),
+        *_image(str(body.get("image_url") or "")),
+    ]
+
+
+def _longer(text: str, pointer: str, code: str, most: int, where: str) -> Iterator[FieldProblem]:
+    if len(text) > most:
+        message = f"{where} shows about {most} characters of it"
+        yield FieldProblem(pointer, code, message, f"{len(text)} characters")
+
+
+def _hidden(text: str, pointer: str) -> Iterator[FieldProblem]:
+    if BIDI_CONTROLS.search(text):
+        yield FieldProblem(pointer, "bidi_control", "contains characters that turn the reading direction")
+    if ZERO_WIDTH.search(text):
+        yield FieldProblem(pointer, "zero_width", "contains characters that nobody can see")
+
+
+def _image(source: str) -> Iterator[FieldProblem]:
+    if source and not image_suffix(source):
+        message = "has no suffix from which its type could be told; JPG, PNG and GIF are shown everywhere"
+        yield FieldProblem("/image_url", "image_type_unknown", message)
+    if image_suffix(source) == "webp":
+        yield FieldProblem("/image_url", "image_type_webp", "older iPhones do not show WebP")
