@@ -1,0 +1,107 @@
+"""`bench NAME`: measure one road of the product, in a database of its own, on this machine.
+
+The command runs twice: outside, it holds the embedded servers, makes an empty database and starts itself again
+inside, where Django sees only that database; then it drops it. So a benchmark can never touch real rows.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from argparse import ArgumentParser
+from collections.abc import Callable
+from contextlib import contextmanager
+from importlib import import_module
+from statistics import median
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from psycopg import sql
+
+from apps.core.bench import Measured
+from config import embedded, env
+
+# name -> module and function; each takes the parsed options and a `say` for progress.
+BENCHMARKS = {
+    "campaign": "apps.deliveries.bench.campaign",
+    "export": "apps.deliveries.bench.export",
+    "accept": "apps.api.bench.accept",
+}
+
+Benchmark = Callable[[dict[str, Any], Callable[[str], None]], Measured]
+
+
+class Command(BaseCommand):
+    help = "Measure one road of the product on this machine; --json prints one JSON object on the last line."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", choices=sorted(BENCHMARKS))
+        parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+        parser.add_argument("--runs", type=int, default=1, help="repeat so often and report the run of median rate")
+        parser.add_argument("--devices", type=int, default=20_000, help="how many devices (or ledger rows)")
+        parser.add_argument("--gateway", choices=["fcm", "apns", "webpush"], default="fcm")
+        parser.add_argument("--sink-delay-ms", type=int, default=0, help="how long the sink thinks before it answers")
+        parser.add_argument("--workers", type=int, default=1)
+        parser.add_argument("--requests", type=int, default=3_000, help="accept: how many requests")
+        parser.add_argument("--clients", type=int, default=16, help="accept: how many at once")
+        parser.add_argument("--inside", action="store_true", help="(used by the command itself)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not options["inside"]:
+            raise SystemExit(_run_inside_own_database(sys.argv[1:], self.stderr.write))
+        call_command("migrate", verbosity=0)
+        runs = [_benchmark(options["name"])(options, self.stderr.write) for _ in range(options["runs"])]
+        self._show(_median_run(runs), options)
+
+    def _show(self, result: Measured, options: dict[str, Any]) -> None:
+        if options["json"]:
+            self.stdout.write(result.as_json())
+            return
+        for key, value in json.loads(result.as_json()).items():
+            self.stdout.write(f"{key:>20}  {value}")
+
+
+def _benchmark(name: str) -> Benchmark:
+    module, _, function = BENCHMARKS[name].rpartition(".")
+    benchmark: Benchmark = getattr(import_module(module), function)
+    return benchmark
+
+
+def _median_run(runs: list[Measured]) -> Measured:
+    """The run whose rate is nearest to the median, so that all its figures belong together."""
+    middle = median(run.rate for run in runs)
+    chosen = min(runs, key=lambda run: abs(run.rate - middle))
+    chosen.extra["runs"] = len(runs)
+    return chosen
+
+
+def _run_inside_own_database(arguments: list[str], say: Callable[[str], Any]) -> int:
+    url = settings.DATABASE_URL
+    held = embedded.hold(env.DATA_DIR, say, postgres=not url, valkey=not settings.BROKER_URL)
+    try:
+        with _own_database(url or held.home.database_url()) as own_url:
+            environment = {**os.environ, "DATABASE_URL": own_url}
+            command = [sys.executable, sys.argv[0], *arguments, "--inside"]
+            return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - ourselves
+    finally:
+        held.release()
+
+
+@contextmanager
+def _own_database(server: str) -> Any:
+    """Create heliograph_bench_<pid> beside the given database, yield its URL, drop it."""
+    name = f"heliograph_bench_{os.getpid()}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        try:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise CommandError("bench needs a database role that may create databases") from error
+        try:
+            yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        finally:
+            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
