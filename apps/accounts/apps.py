@@ -1,6 +1,9 @@
 """Django's registration of this app."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class AccountsConfig(AppConfig):
@@ -8,3 +11,14 @@ class AccountsConfig(AppConfig):
 
     name = "apps.accounts"
     label = "accounts"
+
+    def ready(self) -> None:
+        post_migrate.connect(_sync_roles, dispatch_uid="accounts.sync_roles")
+
+
+def _sync_roles(app_config: AppConfig, **_: Any) -> None:
+    """After an app's migrations, and after Django has made its permissions, hand them to the roles."""
+    from apps.accounts.services.sync_roles import sync_roles
+
+    if app_config.name.startswith("apps."):
+        sync_roles(app_label=app_config.label, models=[model._meta.model_name for model in app_config.get_models()])

@@ -1,10 +1,33 @@
 """Apps (the tenants), the people who work in them, and the audit log."""
 
+import re
 from typing import ClassVar
+from zoneinfo import available_timezones
 
 from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+# Schemes that run code or read files on the phone; RFC 3986 says how a scheme is written.
+_FORBIDDEN_SCHEMES = frozenset({"javascript", "data", "file", "vbscript", "blob", "about", "http"})
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{1,49}")
+
+
+def validate_time_zone(name: str) -> None:
+    """Raises ValidationError unless `name` is in the IANA list."""
+    if name not in available_timezones():
+        raise ValidationError(_("“%s” is not an IANA time zone, such as Europe/Warsaw.") % name, code="time_zone")
+
+
+def validate_link_schemes(schemes: object) -> None:
+    """Raises ValidationError unless `schemes` is a list of URL schemes that an app may open."""
+    if not isinstance(schemes, list):
+        raise ValidationError(_('Write a list, such as ["myshop"].'), code="link_schemes")
+    for scheme in schemes:
+        if not isinstance(scheme, str) or not _SCHEME.fullmatch(scheme) or scheme in _FORBIDDEN_SCHEMES:
+            raise ValidationError(_("“%s” cannot be a deep-link scheme.") % scheme, code="link_schemes")
 
 
 class User(AbstractUser):
@@ -16,20 +39,28 @@ class App(models.Model):
 
     slug = models.SlugField(_("slug"), max_length=50, unique=True)
     name = models.CharField(_("name"), max_length=100)
-    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
     default_language = models.CharField(_("default language"), max_length=35, default="en")
     default_country = models.CharField(
-        _("default country"), max_length=2, blank=True, help_text=_("For phone numbers written without +.")
+        _("default country"),
+        max_length=2,
+        blank=True,
+        validators=[RegexValidator("^[A-Z]{2}$", _("Two capital letters, such as PL."))],
+        help_text=_("For phone numbers written without +."),
     )
     link_schemes = models.JSONField(
-        _("link schemes"), default=list, blank=True, help_text=_("Deep-link schemes of your app beside https.")
+        _("link schemes"),
+        default=list,
+        blank=True,
+        validators=[validate_link_schemes],
+        help_text=_('Deep-link schemes of your app beside https, such as ["myshop"].'),
     )
     quiet_from = models.TimeField(_("quiet hours from"), null=True, blank=True)
     quiet_until = models.TimeField(_("quiet hours until"), null=True, blank=True)
     cap_count = models.PositiveSmallIntegerField(
         _("most campaign pushes per person"), null=True, blank=True, help_text=_("Empty = no cap.")
     )
-    cap_days = models.PositiveSmallIntegerField(_("in so many days"), default=7)
+    cap_days = models.PositiveSmallIntegerField(_("in so many days"), default=7, validators=[MinValueValidator(1)])
     confirm_above = models.PositiveIntegerField(_("type the count to launch above"), default=1000)
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
@@ -41,6 +72,13 @@ class App(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Quiet hours are both given or neither, and do not last the whole day."""
+        if (self.quiet_from is None) != (self.quiet_until is None):
+            raise ValidationError(_("Give both ends of the quiet hours, or neither."), code="quiet_hours")
+        if self.quiet_from is not None and self.quiet_from == self.quiet_until:
+            raise ValidationError(_("Quiet hours that begin as they end would hold every push."), code="quiet_hours")
 
 
 class Membership(models.Model):

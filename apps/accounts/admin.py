@@ -1,0 +1,108 @@
+"""The staff's door to apps, people and the audit log."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.forms import AdminPasswordChangeForm
+
+from apps.accounts.admin_forms import PersonChangeForm, PersonCreationForm
+from apps.accounts.admin_scope import AppScopedAdmin
+from apps.accounts.models import App, AuditEntry, Membership, User
+from apps.accounts.queries import colleagues_of, is_managed_by
+
+# Roles are the groups, and the table in roles.py is their only source.
+admin.site.unregister(Group)
+
+
+@admin.register(App)
+class AppAdmin(AppScopedAdmin):
+    """An app and the rules that hold for all its campaigns."""
+
+    app_lookup = "pk"
+    list_display: ClassVar = ["name", "slug", "time_zone", "default_language", "is_active"]
+    search_fields: ClassVar = ["name", "slug"]
+    prepopulated_fields: ClassVar = {"slug": ["name"]}
+    fieldsets: ClassVar = [
+        (None, {"fields": ["name", "slug", "is_active"]}),
+        (_("Where your people are"), {"fields": ["time_zone", "default_language", "default_country", "link_schemes"]}),
+        (
+            _("Leave people in peace"),
+            {"fields": [("quiet_from", "quiet_until"), ("cap_count", "cap_days"), "confirm_above"]},
+        ),
+    ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The slug is what SDKs and API callers write: it never changes."""
+        return ["slug"] if obj else []
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return {} if obj else super().get_prepopulated_fields(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: App, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            Membership.objects.create(user=request.user, app=obj)  # type: ignore[misc]
+        if obj.cap_count == 0:
+            self.message_user(request, _("A cap of 0 means that nobody will receive a campaign."), "WARNING")
+
+
+@admin.register(User)
+class PersonAdmin(AppScopedAdmin, UserAdmin):  # type: ignore[misc]
+    """The people. An owner manages those who work in their apps only, and never a superuser."""
+
+    form = PersonChangeForm
+    add_form = PersonCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display: ClassVar = ["username", "first_name", "last_name", "email", "is_active", "last_login"]
+    list_filter: ClassVar = ["is_active"]
+    filter_horizontal: ClassVar = []
+    readonly_fields: ClassVar = ["last_login", "date_joined"]
+    add_fieldsets = (
+        (None, {"fields": ["username", "email", "usable_password", "password1", "password2", "role", "apps"]}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return colleagues_of(request.user)  # type: ignore[arg-type]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return self.add_fieldsets
+        power = ["is_superuser"] if request.user.is_superuser else []
+        return [
+            (None, {"fields": ["username", "password", "first_name", "last_name", "email"]}),
+            (_("What and where"), {"fields": ["role", "apps", "is_active", *power]}),
+            (_("Seen"), {"fields": ["last_login", "date_joined"]}),
+        ]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        return type(form.__name__, (form,), {"manager": request.user})
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or is_managed_by(obj, request.user))  # type: ignore[arg-type]
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(AppScopedAdmin):
+    """The audit log, to read."""
+
+    list_display: ClassVar = ["at", "actor", "action", "subject", "app"]
+    list_select_related: ClassVar = ["app"]
+    list_filter: ClassVar = ["app"]
+    search_fields: ClassVar = ["actor", "action", "subject"]
+    date_hierarchy = "at"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

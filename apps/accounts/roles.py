@@ -1,0 +1,117 @@
+"""The five roles: who may do what. A role is a Django group; this table is its only source.
+
+`services.sync_roles` copies the table into the groups after every migrate, so a permission taken out here is gone
+from the group at the next deployment. Where a user may do it is another question: see Membership.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_ALL = "view add change delete"
+_EDIT = "view add change"
+_VIEW = "view"
+
+_ENGINE_ROWS: Mapping[str, str] = {
+    "deliveries.dispatch": _VIEW,
+    "deliveries.content": _VIEW,
+    "deliveries.batch": _VIEW,
+    "deliveries.retry": _VIEW,
+    "deliveries.delivery": _VIEW,
+    "deliveries.receipt": _VIEW,
+    "deliveries.dispatchcount": _VIEW,
+    "sms_booster.smsmessage": _VIEW,
+}
+_PEOPLE_TO_READ: Mapping[str, str] = {
+    "accounts.app": _VIEW,
+    "customers.customer": _VIEW,
+    "customers.consent": _VIEW,
+    "customers.event": _VIEW,
+    "customers.importrun": _VIEW,
+    "devices.device": _VIEW,
+    "segments.segment": _VIEW,
+    "segments.segmentmember": _VIEW,
+    "segments.segmentrefresh": _VIEW,
+}
+_CAMPAIGNS_TO_READ: Mapping[str, str] = {
+    "campaigns.campaign": _VIEW,
+    "campaigns.variant": _VIEW,
+    "sms_booster.boostrule": _VIEW,
+}
+_TO_READ: Mapping[str, str] = {**_PEOPLE_TO_READ, **_CAMPAIGNS_TO_READ, **_ENGINE_ROWS}
+_AUDIENCES: Mapping[str, str] = {
+    "customers.customer": _EDIT,
+    "customers.consent": "view add",
+    "customers.importrun": "view add",
+    "segments.segment": _ALL,
+    "segments.segmentmember": _ALL,
+    "devices.channel": _VIEW,
+}
+_CAMPAIGNS: Mapping[str, str] = {
+    "campaigns.variant": _ALL,
+    "sms_booster.boostrule": _ALL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """grants: {"app_label.model": "verb verb ..."}; a verb is the first word of a permission's codename."""
+
+    name: str
+    meaning: str
+    grants: Mapping[str, str]
+
+    def codenames(self, app_label: str) -> set[str]:
+        """The permissions this role has over one app's models."""
+        return {
+            f"{verb}_{label.split('.')[1]}"
+            for label, verbs in self.grants.items()
+            if label.split(".")[0] == app_label
+            for verb in verbs.split()
+        }
+
+
+ROLES: Mapping[str, Role] = {
+    role.name: role
+    for role in (
+        Role(
+            "owner",
+            "runs the app: its people, its keys, its settings, and all that the others may",
+            {
+                **_TO_READ,
+                **_AUDIENCES,
+                **_CAMPAIGNS,
+                "accounts.app": _EDIT,
+                "accounts.user": _EDIT,
+                "accounts.membership": _ALL,
+                "accounts.auditentry": _VIEW,
+                "api.apikey": _ALL,
+                "campaigns.campaign": f"{_ALL} launch approve",
+                "customers.customer": _ALL,
+                "devices.channel": _ALL,
+                "devices.device": "view change delete",
+            },
+        ),
+        Role(
+            "marketer",
+            "composes, targets, tests and launches campaigns",
+            {**_TO_READ, **_AUDIENCES, **_CAMPAIGNS, "campaigns.campaign": f"{_ALL} launch"},
+        ),
+        Role(
+            "approver",
+            "reads all of a campaign and says yes or no",
+            {**_TO_READ, "accounts.auditentry": _VIEW, "campaigns.campaign": "view launch approve"},
+        ),
+        Role(
+            "developer",
+            "connects gateways, keys and devices; follows deliveries; no audiences",
+            {
+                **_TO_READ,
+                "accounts.auditentry": _VIEW,
+                "api.apikey": _ALL,
+                "devices.channel": _EDIT,
+                "devices.device": "view change",
+            },
+        ),
+        Role("analyst", "reads reports and exports them", _TO_READ),
+    )
+}

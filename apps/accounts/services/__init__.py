@@ -1,0 +1,1 @@
+"""What may be done with apps, roles and the audit log."""
