@@ -27,7 +27,9 @@ class Dispatch(models.Model):
     """This content, to this audience, at this pace, under this policy. Knows its maker only as `origin`.
 
     origin + occurrence name the maker's launch ("campaign:12", "1"), and are unique, so a launch happens once.
-    policy: services.policy.Policy as JSON. planned_*: written once by plan. external_id: the API caller's own name.
+    policy: policy.Policy as JSON. planned_*: written once by plan. external_id: the API caller's own name.
+    planning_attempt: how often planning began; only one planner works at a time (an advisory lock that dies with it).
+    finished_at: when the last device got its outcome; null also while a cancelled dispatch drains.
     """
 
     app = models.ForeignKey(App, models.PROTECT, related_name="+")
@@ -44,7 +46,6 @@ class Dispatch(models.Model):
     planned_on = models.DateField()
     planned_people = models.PositiveIntegerField(default=0)
     planned_devices = models.PositiveIntegerField(default=0)
-    planning_lease = models.DateTimeField(null=True)
     planning_attempt = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -58,11 +59,7 @@ class Dispatch(models.Model):
             DISPATCH_STATES.constraint("dispatch"),
         ]
         indexes: ClassVar = [
-            models.Index(
-                fields=["id"],
-                name="dispatch_unfinished",
-                condition=models.Q(state__in=["planning", "sending", "paused"]),
-            ),
+            models.Index(fields=["id"], name="dispatch_unfinished", condition=models.Q(finished_at=None)),
             models.Index(fields=["app", "-created_at"], name="dispatch_app_created"),
             models.Index(
                 fields=["app", "external_id"], name="dispatch_external_id", condition=~models.Q(external_id="")
@@ -71,12 +68,16 @@ class Dispatch(models.Model):
 
 
 class Content(models.Model):
-    """The frozen text of one variant in one language. body: gateways.contract.PushContent's fields, unrendered."""
+    """The frozen text of one variant in one language. body: gateways.contract.PushContent's fields, unrendered.
+
+    facts: values the API caller gave for this message's variables; they win over what the profile says.
+    """
 
     dispatch = models.ForeignKey(Dispatch, models.CASCADE, related_name="contents")
     variant = models.SmallIntegerField(default=0)
     language = models.CharField(max_length=35, blank=True)
     body = EncryptedJSONField()
+    facts = EncryptedJSONField()
 
     class Meta:
         constraints: ClassVar = [
@@ -88,8 +89,10 @@ class Batch(models.Model):
     """Up to 1,000 planned devices of one gateway and one local time.
 
     The three arrays run in parallel. opened, recorded: how many of the devices, from the front, have been opened
-    for sending and written down; opened > recorded = a slice is in flight. attempt: the fence; every claim raises
-    it and every write names it. variant -1 = undecided (held rest of an A/B test).
+    for sending and written down; opened > recorded = a slice is in flight, or was when its worker died (suspect).
+    attempt: the fence; every claim raises it and every write names it. crashes: workers lost at this position.
+    variant -1 = undecided (held rest of an A/B test). not_after: when the quiet hours of time_zone begin.
+    tries, may_have_arrived: of every device in it, carried over from Retry.
     """
 
     dispatch = models.ForeignKey(Dispatch, models.CASCADE, related_name="batches")
@@ -105,15 +108,22 @@ class Batch(models.Model):
     release_at = models.DateTimeField()
     not_after = models.DateTimeField(null=True)
     expires_at = models.DateTimeField()
-    attempt = models.PositiveSmallIntegerField(default=0)
+    time_zone = models.CharField(max_length=64, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    may_have_arrived = models.BooleanField(default=False)
+    attempt = models.PositiveIntegerField(default=0)
     crashes = models.PositiveSmallIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [BATCH_STATES.constraint("batch")]
         indexes: ClassVar = [
-            models.Index(fields=["lane", "release_at"], name="batch_due", condition=models.Q(state="waiting")),
-            models.Index(fields=["leased_until"], name="batch_leased", condition=models.Q(state="leased")),
+            models.Index(
+                fields=["lane", "app_id", "gateway", "release_at"],
+                name="batch_due",
+                condition=models.Q(state="waiting"),
+            ),
+            models.Index(fields=["id"], name="batch_leased", condition=models.Q(state="leased")),
             models.Index(
                 fields=["dispatch"], name="batch_open", condition=models.Q(state__in=["waiting", "held", "leased"])
             ),
@@ -123,6 +133,7 @@ class Batch(models.Model):
 class Retry(models.Model):
     """A device whose try failed for the moment. Re-batched when due; gone once it is in a batch again.
 
+    batch: the one it failed in; it waits until that is closed. tries: how many count towards giving up.
     may_have_arrived: a call went through without an answer, so this device can end only accepted or unknown_outcome.
     """
 
@@ -132,12 +143,12 @@ class Retry(models.Model):
     app_id = models.BigIntegerField()
     gateway = models.SmallIntegerField()
     variant = models.SmallIntegerField()
-    attempt = models.PositiveSmallIntegerField()
+    tries = models.PositiveSmallIntegerField()
     reason = models.CharField(max_length=60)
     may_have_arrived = models.BooleanField(default=False)
     due_at = models.DateTimeField()
     expires_at = models.DateTimeField()
-    batch = models.ForeignKey(Batch, models.CASCADE, null=True, related_name="+")
+    batch = models.ForeignKey(Batch, models.CASCADE, related_name="+")
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["dispatch", "device_id"], name="retry_once")]
@@ -218,3 +229,34 @@ class DispatchCount(models.Model):
                 fields=["dispatch", "measure", "variant", "platform", "hour"], name="dispatch_count_once"
             )
         ]
+
+
+class HourCount(models.Model):
+    """Deliveries of an app per hour and kind: the dashboard's numbers, and all that small dispatches leave.
+
+    A dispatch of fewer than 100 devices makes no DispatchCount rows; its own report counts its ledger rows.
+    """
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=13, choices=KINDS)
+    measure = models.SmallIntegerField()
+    platform = models.SmallIntegerField()
+    hour = models.DateTimeField()
+    count = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["app", "hour", "kind", "measure", "platform"], name="hour_count_once")
+        ]
+
+
+class PaceBucket(models.Model):
+    """A token bucket shared by all workers: tokens at refilled_at, in whole and broken devices.
+
+    owner: "dispatch:<id>" for a throttle, "channel:<id>" for a pace. The rate stands with the owner, so that a
+    change holds at once.
+    """
+
+    owner = models.CharField(max_length=30, unique=True)
+    tokens = models.FloatField()
+    refilled_at = models.DateTimeField()

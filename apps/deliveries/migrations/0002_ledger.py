@@ -1,4 +1,8 @@
-"""The ledger and the receipts: range-partitioned by planned_on, two hot indexes only."""
+"""The ledger and the receipts: range-partitioned by planned_on, two hot indexes only.
+
+Batches are updated many times while their arrays never change: the arrays stand out of line, uncompressed, so
+that an update copies a pointer, and pages keep room for the row's next version (HOT).
+"""
 
 from django.db import migrations
 
@@ -34,6 +38,10 @@ create table deliveries_receipt (
     primary key (planned_on, dispatch_id, device_id, type)
 ) partition by range (planned_on);
 create table deliveries_receipt_rest partition of deliveries_receipt default;
+
+alter table deliveries_batch alter column device_ids set storage external, alter column customer_ids set storage external,
+    alter column variants set storage external, set (fillfactor = 70);
+alter table deliveries_pacebucket set (fillfactor = 50);
 
 alter table deliveries_ledgerpage add column xid xid8 not null default pg_current_xact_id();
 """

@@ -1,0 +1,50 @@
+"""The rules a dispatch is sent under, frozen with it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import time
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Immutable once planned; stored as JSON in Dispatch.policy.
+
+    platforms: empty = all. devices: "all" of a person's, or only the "latest" seen. cap_count None = no frequency cap.
+    quiet_from, quiet_until: "HH:MM" in the recipient's zone, both "" = none. shares: percent of each variant; what is
+    missing to 100 is planned held, as variant -1. salt: what variant and hold-out are drawn from. on_unknown: after a
+    call without an answer "resend" (at-least-once) or "leave" (at-most-once). is_test: never reaches a phone in
+    production. Push consent is always needed; there is no switch for it.
+    """
+
+    platforms: tuple[str, ...] = ()
+    devices: str = "all"
+    cap_count: int | None = None
+    cap_days: int = 7
+    quiet_from: str = ""
+    quiet_until: str = ""
+    default_time_zone: str = "UTC"
+    shares: tuple[float, ...] = (100,)
+    holdout_percent: float = 0
+    salt: str = ""
+    on_unknown: str = "resend"
+    excludes_stale: bool = False
+    expire_after_seconds: int = 24 * 3600
+    is_test: bool = False
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        """Keys that this version does not know are ignored, missing ones take their default."""
+        known = {field.name for field in fields(cls)}
+        lists = {name: tuple(stored[name]) for name in ("platforms", "shares") if name in stored}
+        return cls(**{**{name: value for name, value in stored.items() if name in known}, **lists})
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def quiet_hours(self) -> tuple[time, time] | None:
+        """Local begin and end; None where the policy has none (also when both are equal)."""
+        if not self.quiet_from or not self.quiet_until or self.quiet_from == self.quiet_until:
+            return None
+        return time.fromisoformat(self.quiet_from), time.fromisoformat(self.quiet_until)
