@@ -96,6 +96,54 @@ class Event(models.Model):
         db_table = "customers_event"
 
 
+VALUE_TYPES: list[tuple[str, str]] = [
+    ("text", _("text")),
+    ("number", _("number")),
+    ("date", _("date")),
+    ("boolean", _("yes or no")),
+    ("list", _("list")),
+]
+
+
+class TraitType(models.Model):
+    """A trait that customers of an app have, with the type its first value had. Values of another type are refused."""
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    name = models.CharField(_("name"), max_length=60)
+    type = models.CharField(_("type"), max_length=8, choices=VALUE_TYPES)
+
+    class Meta:
+        verbose_name = _("trait")
+        verbose_name_plural = _("traits")
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["app", "name"], name="trait_type_once"),
+            models.CheckConstraint(
+                condition=models.Q(type__in=[word for word, _label in VALUE_TYPES]), name="trait_type_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EventType(models.Model):
+    """A name of events seen in an app. properties: {property: type}, each with the type it had first."""
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    name = models.CharField(_("name"), max_length=100)
+    properties = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("event name")
+        verbose_name_plural = _("event names")
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["app", "name"], name="event_type_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ImportRun(models.Model):
     """One upload of people. Counts rise while it runs; the file of refused lines stays downloadable."""
 

@@ -1,0 +1,182 @@
+"""Profiles: people created and changed in sets, by the app's own name for them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from apps.accounts.models import App
+from apps.core.problems import Conflict, FieldProblem, InvalidInput
+from apps.core.sql import rows
+from apps.customers.models import Customer
+from apps.customers.services.consent import Answer, log_answers
+from apps.customers.services.profile_fields import CleanCustomer, CustomerDraft, clean_customer
+from apps.customers.services.vocabulary import accept_traits, clean_values
+
+__all__ = ["MOST_AT_ONCE", "CustomerDraft", "Upserted", "customer_for", "customer_ids_for", "upsert_customers"]
+
+MOST_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """What became of one draft. status: created, updated, unchanged, or refused (then problems say why).
+
+    Pointers in problems and warnings are relative to the draft. customer_id is None only where refused.
+    """
+
+    external_id: str
+    status: str
+    customer_id: int | None = None
+    problems: tuple[FieldProblem, ...] = ()
+    warnings: tuple[FieldProblem, ...] = ()
+
+
+def upsert_customers(
+    *, app: App, drafts: Sequence[CustomerDraft], now: datetime, source: str = "api"
+) -> list[Upserted]:
+    """Create or change up to 1,000 people; one verdict per draft, in order. A bad draft is refused alone.
+
+    The same external_id twice: later drafts win field by field, with a warning. Consent is logged where it differs
+    from what is known; with source "import" a yes without wording never undoes a no. Erased people stay erased.
+    Raises InvalidInput (413 too_many). Touches customers_customer, customers_consent, customers_traittype.
+    """
+    if len(drafts) > MOST_AT_ONCE:
+        message = _("holds %(count)d people; at most %(limit)d fit into one request")
+        message %= {"count": len(drafts), "limit": MOST_AT_ONCE}
+        raise InvalidInput([FieldProblem("/customers", "too_many", message)], status=413)
+    cleaned = [clean_customer(draft, default_country=app.default_country) for draft in drafts]
+    with transaction.atomic():
+        _check_traits(app, cleaned)
+        people = _merged(cleaned)
+        outcome = _store(app, people, now)
+        _log_consent(people, outcome, source, now)
+    return [_verdict(clean, outcome) for clean in cleaned]
+
+
+def customer_for(*, app: App, external_id: str | None, now: datetime) -> Customer:
+    """The person of that name, created if unknown; None = a new anonymous person.
+
+    Raises InvalidInput for a malformed name, Conflict("customer_erased") for a tombstone.
+    """
+    if external_id is None:
+        return Customer.objects.create(app=app, created_at=now, updated_at=now)
+    known = Customer.objects.filter(app=app, external_id=external_id).first()
+    if known is None:
+        verdict = upsert_customers(app=app, drafts=[CustomerDraft(external_id)], now=now)[0]
+        if verdict.problems:
+            raise InvalidInput(verdict.problems)
+        known = Customer.objects.get(pk=verdict.customer_id)
+    if known.erased_at:
+        raise Conflict("customer_erased", _("this person was erased and cannot come back under the same id"))
+    return known
+
+
+def customer_ids_for(*, app: App, external_ids: Sequence[str], now: datetime) -> dict[str, int]:
+    """{external_id: id} of clean names, creating the unknown; erased people are left out. Cost: 1-2 statements."""
+    wanted = list(dict.fromkeys(external_ids))
+    known = _ids(app, wanted)
+    missing = [name for name in wanted if name not in known]
+    if not missing:
+        return known
+    rows("customers", "insert_customers", _parameters(app, [{"external_id": name} for name in missing], now))
+    return known | _ids(app, missing)
+
+
+def _ids(app: App, names: Sequence[str]) -> dict[str, int]:
+    found = Customer.objects.filter(app=app, external_id__in=names, erased_at=None).values_list("external_id", "id")
+    return {name: customer_id for name, customer_id in found if name is not None}
+
+
+@dataclass(slots=True)
+class _Row:
+    """Where a person ended: the row's id and what happened to it."""
+
+    customer_id: int
+    status: str
+
+
+def _check_traits(app: App, cleaned: Sequence[CleanCustomer]) -> None:
+    withs = [clean for clean in cleaned if clean.traits is not None]
+    for clean in withs:
+        clean.traits = clean_values(clean.traits, pointer="/traits", problems=clean.problems)
+    sound = [clean for clean in withs if not clean.problems]
+    traits = [dict(clean.traits or {}) for clean in sound]
+    if not traits:
+        return
+    for clean, accepted, verdict in zip(sound, traits, accept_traits(app=app, people=traits), strict=True):
+        clean.traits = accepted
+        clean.problems += verdict[0]
+        clean.warnings += verdict[1]
+
+
+def _merged(cleaned: Sequence[CleanCustomer]) -> dict[str, CleanCustomer]:
+    """One entry a person: what later drafts mention wins, the rest of earlier ones stays."""
+    people: dict[str, CleanCustomer] = {}
+    for clean in cleaned:
+        if clean.problems:
+            continue
+        earlier = people.get(clean.external_id)
+        if earlier is None:
+            people[clean.external_id] = CleanCustomer(
+                clean.external_id, dict(clean.fields), clean.traits, dict(clean.consent), clean.wording
+            )
+            continue
+        earlier.fields |= clean.fields
+        earlier.traits = {**(earlier.traits or {}), **(clean.traits or {})}
+        earlier.consent |= clean.consent
+        earlier.wording = clean.wording or earlier.wording
+        message = _("stands more than once in this request; what came last counts")
+        clean.warnings.append(FieldProblem("/external_id", "duplicate_in_request", message, clean.external_id))
+    return people
+
+
+def _store(app: App, people: dict[str, CleanCustomer], now: datetime) -> dict[str, _Row]:
+    """Two statements: a new snapshot for the second, so that it sees people whom a twin request just created."""
+    objects = {name: _as_row(clean) for name, clean in people.items()}
+    if not objects:
+        return {}
+    created = rows("customers", "insert_customers", _parameters(app, list(objects.values()), now))
+    outcome = {name: _Row(customer_id, "created") for name, customer_id in created}
+    rest = [row for name, row in objects.items() if name not in outcome]
+    if rest:
+        for name, customer_id, is_erased, was_changed in rows(
+            "customers", "update_customers", _parameters(app, rest, now)
+        ):
+            status = "erased" if is_erased else "updated" if was_changed else "unchanged"
+            outcome[name] = _Row(customer_id, status)
+    return outcome
+
+
+def _as_row(clean: CleanCustomer) -> dict[str, Any]:
+    traits = {} if clean.traits is None else {"traits": clean.traits}
+    return {"external_id": clean.external_id, **clean.fields, **traits}
+
+
+def _parameters(app: App, objects: Sequence[dict[str, Any]], now: datetime) -> dict[str, Any]:
+    return {"app_id": app.pk, "now": now, "rows": json.dumps(objects, ensure_ascii=False)}
+
+
+def _log_consent(people: dict[str, CleanCustomer], outcome: dict[str, _Row], source: str, now: datetime) -> None:
+    answers = [
+        Answer(outcome[name].customer_id, channel, granted, wording=clean.wording)
+        for name, clean in people.items()
+        for channel, granted in clean.consent.items()
+        if outcome[name].status != "erased"
+    ]
+    log_answers(answers=answers, source=source, now=now, only_changes=True, keeps_opt_out=source == "import")
+
+
+def _verdict(clean: CleanCustomer, outcome: dict[str, _Row]) -> Upserted:
+    if clean.problems:
+        return Upserted(clean.external_id, "refused", problems=tuple(clean.problems), warnings=tuple(clean.warnings))
+    row = outcome[clean.external_id]
+    if row.status == "erased":
+        message = _("was erased and cannot come back under the same id")
+        problem = FieldProblem("/external_id", "customer_erased", message, clean.external_id)
+        return Upserted(clean.external_id, "refused", problems=(problem,))
+    return Upserted(clean.external_id, row.status, row.customer_id, warnings=tuple(clean.warnings))

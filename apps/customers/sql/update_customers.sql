@@ -1,0 +1,50 @@
+-- Change the known people of a request where they differ; a column that was not mentioned (null) stays.
+-- Parameters: app_id, now, rows (json array of objects, as for insert_customers). Erased people are not touched.
+-- Returns external_id, id, is_erased, was_changed for each. Touches customers_customer.
+-- Rows: up to 1,000 a call; only those that differ are locked (in order of id, against deadlocks) and written.
+-- Index: customer_external_id_once.
+with given as (
+    select customer.id, customer.external_id as known_as, customer.erased_at, row.*
+    from jsonb_to_recordset(%(rows)s::jsonb) as row (
+        external_id text, email text, phone text, first_name text, last_name text, language text, time_zone text,
+        country text, traits jsonb, topics text[]
+    )
+    join customers_customer as customer
+        on customer.app_id = %(app_id)s and customer.external_id = row.external_id
+),
+differing as (
+    select customer.id
+    from customers_customer as customer
+    join given on given.id = customer.id
+    where customer.erased_at is null
+      and (coalesce(given.email, customer.email) <> customer.email
+           or coalesce(given.phone, customer.phone) <> customer.phone
+           or coalesce(given.first_name, customer.first_name) <> customer.first_name
+           or coalesce(given.last_name, customer.last_name) <> customer.last_name
+           or coalesce(given.language, customer.language) <> customer.language
+           or coalesce(given.time_zone, customer.time_zone) <> customer.time_zone
+           or coalesce(given.country, customer.country) <> customer.country
+           or coalesce(given.topics, customer.topics::text[]) <> customer.topics::text[]
+           or jsonb_strip_nulls(customer.traits || coalesce(given.traits, '{}')) <> customer.traits)
+    order by customer.id
+    for update of customer
+),
+changed as (
+    update customers_customer as customer
+    set email = coalesce(given.email, customer.email),
+        phone = coalesce(given.phone, customer.phone),
+        first_name = coalesce(given.first_name, customer.first_name),
+        last_name = coalesce(given.last_name, customer.last_name),
+        language = coalesce(given.language, customer.language),
+        time_zone = coalesce(given.time_zone, customer.time_zone),
+        country = coalesce(given.country, customer.country),
+        topics = coalesce(given.topics, customer.topics),
+        traits = jsonb_strip_nulls(customer.traits || coalesce(given.traits, '{}')),
+        updated_at = %(now)s
+    from given, differing
+    where customer.id = given.id and differing.id = given.id and customer.erased_at is null
+    returning customer.id
+)
+select given.known_as, given.id, given.erased_at is not null as is_erased, changed.id is not null as was_changed
+from given
+left join changed on changed.id = given.id
