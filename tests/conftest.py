@@ -17,6 +17,8 @@ from pytest_django import DjangoDbBlocker
 from config import embedded
 from tests import emptying
 
+pytest_plugins = ["tests.fixtures_sandbox"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 XDIST_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 

@@ -1,0 +1,123 @@
+"""The sandbox as one asyncio process with three ports: plain HTTP, APNs, and the first one again over TLS."""
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from apps.sandbox.control import Control, is_own_caller
+from apps.sandbox.credentials import HOST, load_or_create
+from apps.sandbox.emulators import apns
+from apps.sandbox.emulators.apns import ApnsEmulator
+from apps.sandbox.emulators.fcm import FcmEmulator
+from apps.sandbox.emulators.oauth import OauthEmulator
+from apps.sandbox.emulators.sms import SmsEmulator
+from apps.sandbox.emulators.sms_callbacks import CallbackSender
+from apps.sandbox.emulators.webpush import WebPushEmulator
+from apps.sandbox.wire.client import LoopbackClient
+from apps.sandbox.wire.door import Door, server_tls
+from apps.sandbox.wire.exchange import Answer, Request, Respond, json_answer
+from apps.sandbox.world import World, new_world
+
+log = logging.getLogger(__name__)
+
+
+class PortInUse(Exception):
+    """Somebody else listens on one of the three ports; the text names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """How to start. data_dir: where credentials are kept and found."""
+
+    data_dir: Path
+    port: int = 9400
+
+
+class Sandbox:
+    """All emulators behind one `respond` for each kind of port."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.client = LoopbackClient()
+        oauth = OauthEmulator(world)
+        self._control = Control(world, oauth)
+        self._apns = ApnsEmulator(world)
+        self._routes: list[tuple[str, Respond]] = [
+            ("/v1/projects/", FcmEmulator(world, oauth).respond),
+            ("/wp/", WebPushEmulator(world).respond),
+            ("/2010-04-01/", SmsEmulator(world, CallbackSender(self.client)).respond),
+            ("/oauth/token", oauth.respond),
+            ("/_", self._steer),
+        ]
+
+    def respond(self, request: Request) -> Answer:
+        """Everything but APNs."""
+        for prefix, respond in self._routes:
+            if request.target.startswith(prefix):
+                return _guarded(respond, request)
+        return json_answer({"error": f"nothing is emulated at {request.path}"}, 404)
+
+    def respond_as_apns(self, request: Request) -> Answer:
+        """The APNs port."""
+        return _guarded(self._apns.respond, request)
+
+    def _steer(self, request: Request) -> Answer:
+        if not is_own_caller(request):
+            return json_answer({"error": "the sandbox is steered from this machine, not from other sites"}, 403)
+        return self._control.respond(request)
+
+
+def _guarded(respond: Respond, request: Request) -> Answer:
+    """A fault of ours is a 500 with its trace in the log, not a dead connection."""
+    try:
+        return respond(request)
+    except Exception:
+        log.error("sandbox: fault at %s %s\n%s", request.method, request.path, traceback.format_exc())
+        return json_answer({"error": "a fault of the sandbox itself; see its log"}, 500)
+
+
+async def run(options: SandboxOptions, ready: Callable[[World], None]) -> None:
+    """Serve until SIGTERM or SIGINT. ready: called once all ports listen. Raises: PortInUse."""
+    sockets = [_bound(options.port + offset) for offset in range(3)]
+    credentials = load_or_create(options.data_dir, options.port)
+    sandbox = Sandbox(new_world(credentials))
+    gc.set_threshold(50_000, 20, 50)  # the inbox is large and never cyclic: look at it seldom
+    certificate, key = (str(credentials.folder / name) for name in ("server.pem", "server.key"))
+    plain = partial(Door, sandbox.respond)
+    apple = partial(Door, sandbox.respond_as_apns, True, apns.FIRST_STREAM_LIMIT)
+    loop = asyncio.get_running_loop()
+    servers = [
+        await loop.create_server(plain, sock=sockets[0], backlog=1024),
+        await loop.create_server(apple, sock=sockets[1], backlog=1024, ssl=server_tls(certificate, key, ["h2"])),
+        await loop.create_server(
+            plain, sock=sockets[2], backlog=1024, ssl=server_tls(certificate, key, ["h2", "http/1.1"])
+        ),
+    ]
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    ready(sandbox.world)
+    await stop.wait()
+    for server in servers:
+        server.close()
+        server.close_clients()
+    sandbox.client.close()
+
+
+def _bound(port: int) -> socket.socket:
+    """A loopback socket on the port. Raises: PortInUse."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((HOST, port))
+    except OSError as reason:
+        sock.close()
+        raise PortInUse(f"port {port} cannot be used: {reason.strerror}") from None
+    return sock

@@ -1,0 +1,65 @@
+"""The first bytes of a connection decide its protocol: ALPN over TLS, the client preface in plain text."""
+
+import asyncio
+import ssl
+from typing import cast
+
+from apps.sandbox.wire.exchange import Respond
+from apps.sandbox.wire.http1 import Http1Connection
+from apps.sandbox.wire.http2 import Http2Connection
+
+_PREFACE = b"PRI * HTTP/2.0"
+
+
+class Door(asyncio.Protocol):
+    """Hands its transport over to the HTTP/1.1 or HTTP/2 connection as soon as it knows which.
+
+    http2_only: what comes without ALPN `h2` is closed, as Apple does.
+    """
+
+    def __init__(self, respond: Respond, http2_only: bool = False, first_stream_limit: int = 250) -> None:
+        self._respond = respond
+        self._http2_only = http2_only
+        self._first_stream_limit = first_stream_limit
+        self._seen = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Over TLS the choice is already made."""
+        self._transport = cast(asyncio.Transport, transport)
+        tls = transport.get_extra_info("ssl_object")
+        self._scheme = "https" if tls else "http"
+        if tls and tls.selected_alpn_protocol() == "h2":
+            self._hand_over(is_http2=True)
+        elif self._http2_only:
+            transport.close()
+        elif tls:
+            self._hand_over(is_http2=False)
+
+    def data_received(self, data: bytes) -> None:
+        """Plain text: wait for enough bytes to tell a request line from the HTTP/2 preface."""
+        self._seen += data
+        known = self._seen[: len(_PREFACE)]
+        if known == _PREFACE:
+            self._hand_over(is_http2=True)
+        elif not _PREFACE.startswith(known):
+            self._hand_over(is_http2=False)
+
+    def _hand_over(self, is_http2: bool) -> None:
+        connection: asyncio.Protocol
+        if is_http2:
+            connection = Http2Connection(self._respond, self._scheme, self._first_stream_limit)
+        else:
+            connection = Http1Connection(self._respond, self._scheme)
+        self._transport.set_protocol(connection)
+        connection.connection_made(self._transport)
+        if self._seen:
+            connection.data_received(self._seen)
+
+
+def server_tls(certificate_file: str, key_file: str, protocols: list[str]) -> ssl.SSLContext:
+    """A server context of TLS 1.2 or newer that offers `protocols` by ALPN."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate_file, key_file)
+    context.set_alpn_protocols(protocols)
+    return context
