@@ -10,12 +10,8 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db import OperationalError
 
-    from config.env import MissingSetting
-
     try:
         execute_from_command_line(sys.argv)
-    except MissingSetting as missing:
-        sys.exit(str(missing))
     except OperationalError:
         from config.embedded import is_running
         from config.env import DATA_DIR, text

@@ -10,6 +10,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 
@@ -20,8 +21,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
 
 
-class MissingSetting(Exception):
-    """A setting that production must have is absent; the text says which and how to set it."""
+class MissingSetting(SystemExit):
+    """A setting that production must have is absent. Ends the program with this one line, whichever program it is."""
 
 
 def text(name: str, default: str = "") -> str:
@@ -68,6 +69,12 @@ def database(url: str) -> dict[str, Any]:
     config = environ.Env.db_url_config(url)
     host = config.get("OPTIONS", {}).pop("host", "")
     return {**config, "HOST": host or config["HOST"]}
+
+
+def cache_beside(broker_url: str) -> str:
+    """Database 1 of the Redis or Valkey that is the broker; "" where the broker is something else."""
+    url = urlsplit(broker_url)
+    return url._replace(path="/1").geturl() if url.scheme in {"redis", "rediss"} else ""
 
 
 def _remembered(name: str, make: str) -> str:

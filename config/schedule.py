@@ -1,12 +1,17 @@
 """What beat does and how often. Every entry is an idempotent wake-up: losing or doubling one does no harm.
 
-Kept as one table so that an operator reads the pulse of the house in one place; a migration-free
-`sync_schedule` copies it into django-celery-beat's tables at start.
+Kept as one table so that an operator reads the pulse of the house in one place. django-celery-beat copies it into
+its own tables when beat starts; `forget_removed` takes out what no longer stands here.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
-from config.queues import BULK, UPKEEP, URGENT
+from config.heartbeat import EVERY_SECONDS as HEARTBEAT_SECONDS
+from config.queues import BULK, LANES, UPKEEP, URGENT
+
+PREFIX = "tick: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,16 @@ class Tick:
     task: str
     every_seconds: int
     queue: str
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return PREFIX + " ".join([self.task, *self.arguments])
+
+    @property
+    def expires_seconds(self) -> int:
+        """A wake-up that waited so long is thrown away: workers that come back find a few, not an hour's worth."""
+        return max(10, self.every_seconds)
 
 
 TICKS = [
@@ -31,5 +46,27 @@ TICKS = [
     Tick("campaigns.finish", 2, UPKEEP),
     Tick("sms_booster.boost", 5, BULK),
     Tick("api.purge_expired", 3600, UPKEEP),
-    Tick("core.beat_heartbeat", 5, UPKEEP),
+    *(Tick("config.heartbeat", HEARTBEAT_SECONDS, lane, (lane,)) for lane in LANES),
 ]
+
+
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """TICKS in Celery's spelling, for settings.CELERY_BEAT_SCHEDULE."""
+    return {
+        tick.name: {
+            "task": tick.task,
+            "schedule": timedelta(seconds=tick.every_seconds),
+            "args": tick.arguments,
+            "options": {"queue": tick.queue, "expires": tick.expires_seconds},
+        }
+        for tick in TICKS
+    }
+
+
+def forget_removed() -> int:
+    """Delete the ticks of earlier versions from beat's table; returns how many. Entries made by hand stay."""
+    from django_celery_beat.models import PeriodicTask
+
+    ours = PeriodicTask.objects.filter(name__startswith=PREFIX)
+    count, _ = ours.exclude(name__in=[tick.name for tick in TICKS]).delete()
+    return count

@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils.csp import CSP
 
-from config import embedded, env
-from config.queues import BULK, QUEUES
+from config import embedded, env, gateway_addresses, logging, queues, schedule
 from config.theme import UNFOLD as UNFOLD
 
 BASE_DIR = env.BASE_DIR
@@ -20,7 +20,7 @@ SECRET_KEY = env.secret("SECRET_KEY", "text")
 # First key encrypts, all decrypt: "k2:<base64>,k1:<base64>". `rotate_keys` re-encrypts rows under the first.
 FIELD_ENCRYPTION_KEYS = env.secret("FIELD_ENCRYPTION_KEYS", "key").split(",")
 PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "" if IS_PRODUCTION else "*")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", urlsplit(PUBLIC_URL).hostname or "" if IS_PRODUCTION else "*")
 
 INSTALLED_APPS = [
     "unfold",
@@ -89,6 +89,7 @@ DATABASES: dict[str, Any] = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 
@@ -99,21 +100,46 @@ USE_I18N = True
 LOCALE_PATHS = [BASE_DIR / "locale"]
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True
+# Outside production files are served from where they lie; production collects them once, with hashed names.
+STATIC_ROOT = BASE_DIR / "staticfiles" if IS_PRODUCTION else None
+WHITENOISE_USE_FINDERS = not IS_PRODUCTION
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if IS_PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 
+# Empty: the embedded Valkey.
 BROKER_URL = env.text("CELERY_BROKER_URL")
 CELERY_BROKER_URL = BROKER_URL or EMBEDDED.broker_url()
-CELERY_TASK_QUEUES = QUEUES
-CELERY_TASK_DEFAULT_QUEUE = BULK
+CELERY_BROKER_TRANSPORT_OPTIONS = queues.transport_options(CELERY_BROKER_URL)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: a worker outlives its broker
+CELERY_TASK_QUEUES = queues.queues(CELERY_BROKER_URL)
+CELERY_TASK_DEFAULT_QUEUE = queues.BULK
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
+# A web request that cannot wake a worker must not wait for the broker: beat's next tick does it.
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Remote control's broadcast channel is one more thing that may go deaf after a reconnect; nothing here needs it.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = schedule.beat_schedule()
+
+CACHE_URL = env.text("CACHE_URL") or env.cache_beside(BROKER_URL) or EMBEDDED.cache_url()
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}}
+
+LOGGING = logging.configuration(as_json=IS_PRODUCTION, level=env.text("LOG_LEVEL", "INFO"))
 
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
@@ -130,10 +156,16 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
 }
 
-# Gateways: what stands before the vendor's path. The sandbox fills these outside production.
-FCM_BASE_URL = env.text("FCM_BASE_URL")
-APNS_HOST = env.text("APNS_HOST")
-APNS_PORT = env.text("APNS_PORT")
-WEBPUSH_ALLOWED_HOSTS = env.words("WEBPUSH_ALLOWED_HOSTS")
-SMS_BASE_URL = env.text("SMS_BASE_URL")
-GATEWAY_CA_FILE = env.text("GATEWAY_CA_FILE")
+GATEWAY_ENDPOINTS = gateway_addresses.endpoints(DATA_DIR, may_be_sandbox=not IS_PRODUCTION)
+
+if IS_PRODUCTION:
+    # Heliograph stands behind a proxy that speaks TLS and sets X-Forwarded-Proto.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+    SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds())
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+    # Whether the domain's other hosts speak TLS is for their owner to say, in the proxy.
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]

@@ -21,8 +21,9 @@ from config.embedded.errors import Unusable
 from config.embedded.home import Home
 from config.embedded.locks import Lock
 from config.embedded.postgres import Postgres
-from config.embedded.server import GENTLE_STOP_SECONDS, READY, Held, Server
+from config.embedded.server import GENTLE_STOP_SECONDS, READY, Server, wait_until_ready
 from config.embedded.valkey import Valkey
+from config.processes import Child
 
 TICK_SECONDS = 0.2
 
@@ -37,17 +38,17 @@ def main() -> int:
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopping.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for those who use the servers
-    held: list[Held] = []
+    children: list[Child] = []
     try:
-        held = _started(arguments, homes.known(data_dir), accounts.for_servers())
+        _start(arguments, homes.known(data_dir), accounts.for_servers(), children)
         _say(READY)
         _mute()
-        _hold(held, data_dir, stopping)
+        _hold(children, data_dir, stopping)
     except Unusable as error:
         _say(str(error))
         return 1
     finally:
-        _stop(held)
+        _stop(children)
     return 0
 
 
@@ -60,18 +61,17 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _started(arguments: argparse.Namespace, home: Home, account: Account) -> list[Held]:
-    logs = home.data_dir / "logs"
-    logs.mkdir(exist_ok=True)
-    held: list[Held] = []
-    for server in _servers(arguments, home, account):
+def _start(arguments: argparse.Namespace, home: Home, account: Account, children: list[Child]) -> None:
+    """Start all, then wait for all. `children` fills as they start, so that a failure leaves none running."""
+    servers = _servers(arguments, home, account)
+    for server in servers:
         server.initialise(account)
-        held.append(Held(server, account, logs / f"{server.name.lower()}.log"))
-        held[-1].start()
-    for one in held:
-        _say(f"waiting for {one.server.name}")
-        one.wait_until_ready()
-    return held
+        log = home.data_dir / "logs" / f"{server.name.lower()}.log"
+        children.append(Child(server.program(account, log)))
+        children[-1].start()
+    for server, child in zip(servers, children, strict=True):
+        _say(f"waiting for {server.name}")
+        wait_until_ready(server, child)
 
 
 def _servers(arguments: argparse.Namespace, home: Home, account: Account) -> list[Server]:
@@ -83,12 +83,12 @@ def _servers(arguments: argparse.Namespace, home: Home, account: Account) -> lis
     return servers
 
 
-def _hold(held: list[Held], data_dir: Path, stopping: list[int]) -> None:
+def _hold(children: list[Child], data_dir: Path, stopping: list[int]) -> None:
     """Restart what dies until a SIGTERM comes or the last user leaves."""
     start_lock, users_lock = Lock(data_dir, "start"), Lock(data_dir, "users")
     while not stopping:
-        for one in held:
-            one.tend()
+        for child in children:
+            child.tend()
         if start_lock.try_exclusive():
             if users_lock.try_exclusive():
                 return  # both locks stay taken until this process ends: nobody joins servers that stop
@@ -96,12 +96,12 @@ def _hold(held: list[Held], data_dir: Path, stopping: list[int]) -> None:
         time.sleep(TICK_SECONDS)
 
 
-def _stop(held: list[Held]) -> None:
-    for one in held:
-        one.ask_to_stop()
+def _stop(children: list[Child]) -> None:
+    for child in children:
+        child.ask_to_stop()
     deadline = time.monotonic() + GENTLE_STOP_SECONDS
-    for one in held:
-        one.wait_until_stopped(deadline)
+    for child in children:
+        child.wait_until_stopped(deadline)
 
 
 def _say(line: str) -> None:

@@ -14,6 +14,7 @@ from config.embedded.account import Account
 from config.embedded.errors import Unusable
 from config.embedded.home import DATABASE, USER, Home
 from config.embedded.server import NotYet
+from config.processes import Program
 
 # Modest enough for a laptop; what is not here stands at PostgreSQL's default.
 SETTINGS = {
@@ -38,8 +39,6 @@ class Postgres:
     """See Server. `programs` is the folder with initdb and postgres."""
 
     name = "PostgreSQL"
-    gentle = signal.SIGINT  # "fast": ends sessions, writes a checkpoint
-    harsh = signal.SIGQUIT  # "immediate": the next start replays the log
 
     def __init__(self, home: Home, programs: Path, *, durable: bool) -> None:
         self._home = home
@@ -58,12 +57,19 @@ class Postgres:
             )
         self._clear_stale_pid()
 
-    def command(self) -> list[str]:
+    def program(self, account: Account, log: Path) -> Program:
         settings = {"unix_socket_directories": str(self._home.run), **SETTINGS, **_shared_memory()}
         if not self._durable:
             settings |= SETTINGS_NOT_DURABLE
         options = [f"--{name}={value}" for name, value in settings.items()]
-        return [str(self._programs / "postgres"), "-D", str(self._cluster), *options]
+        return Program(
+            name=self.name,
+            command=[str(self._programs / "postgres"), "-D", str(self._cluster), *options],
+            log=log,
+            gentle=signal.SIGINT,  # "fast": ends sessions, writes a checkpoint
+            harsh=signal.SIGQUIT,  # "immediate": the next start replays the log
+            popen=account.popen_arguments(),
+        )
 
     def probe(self) -> None:
         try:

@@ -1,13 +1,13 @@
 """The embedded Valkey (or Redis): broker in database 0, cache in database 1, on a Unix socket with a password."""
 
 import os
-import signal
 import socket
 from pathlib import Path
 
 from config.embedded.account import Account
 from config.embedded.home import Home
 from config.embedded.server import NotYet
+from config.processes import Program
 
 # Wake-ups and cache entries may be lost, so a second's worth is an honest price for no fsync in the way.
 CONFIGURATION = """\
@@ -28,8 +28,6 @@ class Valkey:
     """See Server."""
 
     name = "Valkey"
-    gentle = signal.SIGTERM
-    harsh = signal.SIGKILL
 
     def __init__(self, home: Home, program: Path) -> None:
         self._home = home
@@ -49,8 +47,9 @@ class Valkey:
         )
         account.own(path)
 
-    def command(self) -> list[str]:
-        return [str(self._program), str(self._folder / "valkey.conf")]
+    def program(self, account: Account, log: Path) -> Program:
+        command = [str(self._program), str(self._folder / "valkey.conf")]
+        return Program(self.name, command, log, popen=account.popen_arguments())
 
     def probe(self) -> None:
         try:
