@@ -5,6 +5,7 @@ Cost: about 140 us of CPU a request without TLS (measured with h2load, 600-byte 
 """
 
 import asyncio
+from collections import deque
 from typing import cast
 
 from h2.config import H2Configuration
@@ -15,13 +16,13 @@ from h2.events import (
     DataReceived,
     Event,
     RequestReceived,
+    SettingsAcknowledged,
     StreamEnded,
     StreamReset,
-    TrailersReceived,
     WindowUpdated,
 )
 from h2.exceptions import ProtocolError
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
 from apps.sandbox.wire.exchange import Answer, Effect, HeaderList, Peer, Request, Respond
@@ -41,6 +42,18 @@ _CONFIG = H2Configuration(
 )
 
 
+class _OwnSettings(Settings):
+    """A stream limit that h2 announces but leaves to us: it would close the connection, we refuse the stream."""
+
+    @property
+    def max_concurrent_streams(self) -> int:
+        return 2**31 - 1
+
+    @max_concurrent_streams.setter
+    def max_concurrent_streams(self, value: int) -> None:
+        self[SettingCodes.MAX_CONCURRENT_STREAMS] = value
+
+
 class _Incoming:
     """A request that is still arriving."""
 
@@ -57,7 +70,8 @@ class Http2Connection(asyncio.Protocol):
     def __init__(self, respond: Respond, scheme: str, first_stream_limit: int = 250) -> None:
         self._respond = respond
         self._peer = Peer(scheme, is_http2=True, stream_limit=self._announce_stream_limit)
-        self._stream_limit = first_stream_limit
+        self._announced_limits = deque([first_stream_limit])
+        self._enforced_limit: int | None = None  # none until the client has acknowledged ours
         self._h2 = H2Connection(_CONFIG)
         self._incoming: dict[int, _Incoming] = {}
         self._unsent: dict[int, memoryview] = {}
@@ -68,8 +82,12 @@ class Http2Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send our SETTINGS and open a wide connection window."""
         self._transport = cast(asyncio.Transport, transport)
-        self._h2.local_settings.update(
-            {SettingCodes.MAX_CONCURRENT_STREAMS: self._stream_limit, SettingCodes.INITIAL_WINDOW_SIZE: MAX_BODY}
+        self._h2.local_settings = _OwnSettings(
+            client=False,
+            initial_values={
+                SettingCodes.MAX_CONCURRENT_STREAMS: self._announced_limits[-1],
+                SettingCodes.INITIAL_WINDOW_SIZE: MAX_BODY,
+            },
         )
         self._h2.initiate_connection()
         self._h2.increment_flow_control_window(_CONNECTION_WINDOW)
@@ -95,7 +113,7 @@ class Http2Connection(asyncio.Protocol):
     def _take(self, event: Event) -> None:
         match event:
             case RequestReceived():
-                self._incoming[event.stream_id] = _Incoming([(str(name), str(value)) for name, value in event.headers])
+                self._begin(event)
             case DataReceived():
                 self._take_body(event)
             case StreamEnded():
@@ -107,8 +125,16 @@ class Http2Connection(asyncio.Protocol):
                 self._forget(event.stream_id)
             case ConnectionTerminated():
                 self._transport.close()
-            case TrailersReceived():
-                pass
+            case SettingsAcknowledged():
+                self._enforced_limit = self._announced_limits.popleft()
+
+    def _begin(self, event: RequestReceived) -> None:
+        """Open a stream, unless the client has more open than the limit it acknowledged."""
+        open_count = len(self._incoming) + len(self._open_streams)
+        if self._enforced_limit is not None and open_count >= self._enforced_limit:
+            self._h2.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
+            return
+        self._incoming[event.stream_id] = _Incoming([(str(name), str(value)) for name, value in event.headers])
 
     def _take_body(self, event: DataReceived) -> None:
         """Keep the bytes, and give back connection window in large steps (the stream's own is never used up)."""
@@ -190,8 +216,9 @@ class Http2Connection(asyncio.Protocol):
 
     def _announce_stream_limit(self, limit: int) -> None:
         """Change SETTINGS_MAX_CONCURRENT_STREAMS in mid-connection."""
-        if limit != self._stream_limit:
-            self._stream_limit = limit
+        last = self._announced_limits[-1] if self._announced_limits else self._enforced_limit
+        if limit != last:
+            self._announced_limits.append(limit)
             self._h2.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: limit})
 
     def _go_away(self, stream_id: int, debug: bytes) -> None:
