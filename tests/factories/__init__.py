@@ -1,16 +1,21 @@
 """Rows for tests: plain functions, one per noun, each with sensible defaults and keyword overrides."""
 
 from tests.factories.accounts import make_app, make_user
+from tests.factories.deliveries import HELLO, everybody, make_dispatch, make_plan
 from tests.factories.people import NOW, make_channel, make_customer, make_device, make_event, make_people, make_segment
 
 __all__ = [
+    "HELLO",
     "NOW",
+    "everybody",
     "make_app",
     "make_channel",
     "make_customer",
     "make_device",
+    "make_dispatch",
     "make_event",
     "make_people",
+    "make_plan",
     "make_segment",
     "make_user",
 ]

@@ -1,0 +1,349 @@
+"""Plan: an audience becomes batches and exclusions, in one transaction, and is frozen from then on.
+
+Every person of the audience leaves at least one row: a place in a batch for each device to be sent to, or a row in
+the ledger with the reason. So planned = plan + ledger, always.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import accumulate
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.utils import OperationalError
+from psycopg.errors import QueryCanceled
+
+from apps.accounts.models import App
+from apps.core.sql import Compiled, execute, rows
+from apps.deliveries.models import Content, Dispatch, PaceBucket
+from apps.deliveries.policy import Policy
+from apps.deliveries.services.quiet_hours import sending_window
+from apps.deliveries.services.wake import wake_on_commit
+from apps.deliveries.states import DISPATCH_STATES, GATEWAY_NUMBERS, OUTCOME_WORDS, PLATFORM_NUMBERS
+
+BATCH_SIZE = 1000
+# A throttled dispatch is cut so that a batch is this much work: a retry waits for the end of its batch.
+THROTTLED_BATCH_SECONDS = 10
+MOST_PLANNING_ATTEMPTS = 5
+AUDIENCE_MILLISECONDS = 30_000
+# A push counts against the cap from when it was accepted, which may be days after its dispatch was planned.
+CAP_LOOKS_BACK = timedelta(days=7)
+
+_LIVE = """select id, customer_id, gateway, platform, state, time_zone, last_seen_at from devices_device
+where state in ('active', 'stale') and (%(platforms)s::text[] = '{}' or platform = any(%(platforms)s::text[]))"""
+_LATEST = f"select distinct on (customer_id) * from ({_LIVE}) live order by customer_id, last_seen_at desc, id desc"
+
+
+@dataclass(frozen=True, slots=True)
+class ContentDraft:
+    """One variant in one language. body: fields of PushContent, texts as Liquid; language "" = for everybody else."""
+
+    variant: int
+    language: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    """Who is in the audience, who is left out and why, who will be sent to. excluded: {reason: (people, devices)}."""
+
+    planned_people: int
+    planned_devices: int
+    sending_people: int
+    sending_devices: int
+    excluded: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One planning, all its inputs."""
+
+    app: App
+    kind: str
+    lane: str
+    audience: Compiled
+    policy: Policy
+    throttle_per_second: float | None
+    release_at: datetime
+    expires_at: datetime
+    now: datetime
+
+
+class _RolledBack(Exception):
+    """Ends a simulation's transaction."""
+
+
+def plan_dispatch(
+    *,
+    app: App,
+    kind: str,
+    origin: str,
+    occurrence: str,
+    name: str,
+    audience: Compiled,
+    contents: Sequence[ContentDraft],
+    policy: Policy,
+    now: datetime,
+    lane: str = "bulk",
+    throttle_per_second: float | None = None,
+    release_at: datetime | None = None,
+) -> Dispatch:
+    """The dispatch of (app, origin, occurrence), planned once however often this is called.
+
+    audience.sql selects one column, customer_id. While another process plans it, it is returned as it is (state
+    planning); one whose planner died is planned here. A statement time-out ends it as failed(audience_timeout) before
+    anybody is sent to. Cost: a million people 6 s, in one transaction.
+    """
+    plan = _plan_of(app, kind, lane, audience, policy, throttle_per_second, release_at, now)
+    dispatch = _first_row(plan, origin, occurrence, name, contents)
+    if dispatch.state == "planning":
+        _take_planning(plan, dispatch)
+        dispatch.refresh_from_db()
+    return dispatch
+
+
+def simulate_dispatch(
+    *,
+    app: App,
+    kind: str,
+    origin: str,
+    occurrence: str,
+    name: str,
+    audience: Compiled,
+    contents: Sequence[ContentDraft],
+    policy: Policy,
+    now: datetime,
+    lane: str = "bulk",
+    throttle_per_second: float | None = None,
+    release_at: datetime | None = None,
+) -> Waterfall:
+    """What plan_dispatch would do now: the same freezing, rolled back before anything is written from it."""
+    plan = _plan_of(app, kind, lane, audience, policy, throttle_per_second, release_at, now)
+    waterfall = None
+    try:
+        with transaction.atomic():
+            waterfall = _freeze(plan)
+            raise _RolledBack
+    except _RolledBack:
+        assert waterfall is not None  # noqa: S101
+        return waterfall
+
+
+def _plan_of(
+    app: App,
+    kind: str,
+    lane: str,
+    audience: Compiled,
+    policy: Policy,
+    throttle: float | None,
+    release_at: datetime | None,
+    now: datetime,
+) -> _Plan:
+    begin = max(release_at or now, now)
+    expires_at = begin + timedelta(seconds=policy.expire_after_seconds)
+    return _Plan(app, kind, lane, audience, policy, throttle, begin, expires_at, now)
+
+
+def _first_row(plan: _Plan, origin: str, occurrence: str, name: str, contents: Sequence[ContentDraft]) -> Dispatch:
+    """The dispatch with its contents, made on the first call of all."""
+    with transaction.atomic():
+        dispatch, is_new = Dispatch.objects.get_or_create(
+            app=plan.app,
+            origin=origin,
+            occurrence=occurrence,
+            defaults={
+                "kind": plan.kind,
+                "lane": plan.lane,
+                "name": name,
+                "policy": plan.policy.as_json(),
+                "throttle_per_second": plan.throttle_per_second,
+                "planned_on": plan.now.date(),
+                "created_at": plan.now,
+                "expires_at": plan.expires_at,
+            },
+        )
+        if is_new:
+            Content.objects.bulk_create(
+                Content(dispatch=dispatch, variant=draft.variant, language=draft.language, body=dict(draft.body))
+                for draft in contents
+            )
+    return dispatch
+
+
+def _take_planning(plan: _Plan, dispatch: Dispatch) -> None:
+    """Plan, unless somebody else is at it: a killed planner's lock ends with it."""
+    mine = Dispatch.objects.filter(id=dispatch.id)
+    with transaction.atomic():
+        if not _is_free(dispatch.id):
+            return
+        begun = mine.filter(state="planning", planning_attempt__lt=MOST_PLANNING_ATTEMPTS)
+        if not begun.update(planning_attempt=F("planning_attempt") + 1):
+            DISPATCH_STATES.move(mine, "failed", reason="planning_crashed", finished_at=plan.now)
+            return
+    try:
+        with transaction.atomic():
+            if _is_free(dispatch.id) and mine.filter(state="planning").exists():
+                _write(plan, dispatch)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        DISPATCH_STATES.move(mine, "failed", reason="audience_timeout", finished_at=plan.now)
+
+
+def _is_free(dispatch_id: int) -> bool:
+    with connection.cursor() as cursor:
+        key = f"deliveries.plan:{dispatch_id}"
+        cursor.execute("select pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+        return bool(cursor.fetchone()[0])
+
+
+def _freeze(plan: _Plan) -> Waterfall:
+    """Fill the workbench: who, on which devices, when, or why not."""
+    policy = plan.policy
+    _lock_caps(plan)
+    execute("deliveries", "plan_tables", {})
+    _freeze_audience(plan.audience)
+    if plan.kind == "campaign" and policy.cap_count is not None:
+        since = plan.now - timedelta(days=policy.cap_days)
+        limits = {"app_id": plan.app.id, "cap_count": policy.cap_count, "since": since}
+        execute("deliveries", "plan_spent", {**limits, "planned_since": (since - CAP_LOOKS_BACK).date()})
+    is_test = plan.kind == "test"
+    bounds = [100.0] if is_test else _bounds(policy.shares)
+    execute(
+        "deliveries",
+        "plan_people",
+        {
+            "app_id": plan.app.id,
+            "salt": policy.salt,
+            "holdout_percent": 0 if is_test else policy.holdout_percent,
+            "bounds": bounds,
+            "undecided": len(bounds),
+        },
+    )
+    _analyze("plan_person")
+    devices = Compiled(_LATEST if policy.devices == "latest" else _LIVE, {"platforms": list(policy.platforms)})
+    execute(
+        "deliveries",
+        "plan_devices",
+        {
+            "gateways": _words(GATEWAY_NUMBERS),
+            "platform_words": _words(PLATFORM_NUMBERS),
+            "excludes_stale": policy.excludes_stale,
+            "has_quiet_hours": policy.quiet_hours is not None,
+        },
+        devices=devices,
+    )
+    _freeze_windows(plan)
+    return _waterfall()
+
+
+def _freeze_audience(audience: Compiled) -> None:
+    """The one statement that others write, so the one with a time limit."""
+    with connection.cursor() as cursor:
+        cursor.execute("select setting::int from pg_settings where name = 'statement_timeout'")
+        (usual,) = cursor.fetchone()
+        limit = min(usual or AUDIENCE_MILLISECONDS, AUDIENCE_MILLISECONDS)
+        cursor.execute("select set_config('statement_timeout', %s, true)", [str(limit)])
+        execute("deliveries", "plan_audience", {}, audience=audience)
+        cursor.execute("select set_config('statement_timeout', %s, true)", [str(usual)])
+    _analyze("plan_audience")
+
+
+def _lock_caps(plan: _Plan) -> None:
+    """Campaigns of an app are planned one after the other where a cap counts them; the rest may overlap."""
+    if plan.kind != "campaign":
+        return
+    how = "pg_advisory_xact_lock_shared" if plan.policy.cap_count is None else "pg_advisory_xact_lock"
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {how}(hashtextextended(%s, 0))", [f"deliveries.cap:{plan.app.id}"])
+
+
+def _freeze_windows(plan: _Plan) -> None:
+    zones = [zone for (zone,) in rows("deliveries", "plan_zones", {})]
+    windows = [
+        sending_window(
+            quiet=plan.policy.quiet_hours,
+            zone=zone,
+            default_zone=plan.policy.default_time_zone,
+            not_before=plan.release_at,
+        )
+        for zone in zones
+    ]
+    execute(
+        "deliveries",
+        "plan_windows",
+        {
+            "zones": zones,
+            "opens": [window.opens_at for window in windows],
+            "closes": [window.closes_at for window in windows],
+            "expires_at": plan.expires_at,
+        },
+    )
+    _analyze("plan_device")
+
+
+def _waterfall() -> Waterfall:
+    counted = {reason: (people, devices) for reason, people, devices in rows("deliveries", "plan_waterfall", {})}
+    planned_people = _planned_people()
+    planned_devices = sum(devices for _people, devices in counted.values())
+    sending_people, sending_devices = counted.pop(0, (0, 0))
+    excluded = {OUTCOME_WORDS[reason].removeprefix("excluded:"): pair for reason, pair in counted.items()}
+    return Waterfall(planned_people, planned_devices, sending_people, sending_devices, excluded)
+
+
+def _planned_people() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from plan_person")
+        return int(cursor.fetchone()[0])
+
+
+def _write(plan: _Plan, dispatch: Dispatch) -> None:
+    """Copy the workbench into ledger and batches, and open the dispatch. A cancel meanwhile undoes all of it."""
+    waterfall = _freeze(plan)
+    common = {"dispatch_id": dispatch.id, "app_id": plan.app.id}
+    day = {**common, "planned_on": dispatch.planned_on, "now": plan.now}
+    execute("deliveries", "plan_exclusions", day)
+    execute("deliveries", "plan_exclusion_page", day)
+    execute(
+        "deliveries",
+        "plan_batches",
+        {**common, "lane": plan.lane, "size": _batch_size(plan), "expires_at": plan.expires_at},
+    )
+    if plan.throttle_per_second is not None:
+        PaceBucket.objects.create(owner=f"dispatch:{dispatch.id}", tokens=1, refilled_at=plan.now)
+    opened = DISPATCH_STATES.move(
+        Dispatch.objects.filter(id=dispatch.id, state="planning"),
+        "sending",
+        planned_people=waterfall.planned_people,
+        planned_devices=waterfall.planned_devices,
+    )
+    if opened:
+        wake_on_commit(plan.lane)
+    else:
+        transaction.set_rollback(True)
+
+
+def _batch_size(plan: _Plan) -> int:
+    if plan.throttle_per_second is None:
+        return BATCH_SIZE
+    return min(BATCH_SIZE, max(1, int(plan.throttle_per_second * THROTTLED_BATCH_SECONDS)))
+
+
+def _analyze(table: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"analyze {table}")
+
+
+def _bounds(shares: Sequence[float]) -> list[float]:
+    """Cumulated shares; what rounding left open at the top belongs to the last variant, not to nobody."""
+    bounds = list(accumulate(map(float, shares)))
+    if bounds[-1] > 99.5:
+        bounds[-1] = 100.0
+    return bounds
+
+
+def _words(numbers: Mapping[str, int]) -> list[str]:
+    """The words numbered from 1, in order: array_position gives the number back."""
+    return sorted(filter(None, numbers), key=lambda word: numbers[word])

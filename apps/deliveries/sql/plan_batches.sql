@@ -1,0 +1,24 @@
+-- Writes the plan: batches of one gateway and one zone, devices in ascending order; undecided variants are held.
+-- Parameters: dispatch_id, app_id, lane, size, expires_at. Rows: one per `size` devices (1M devices: 1.5 s).
+-- What was tried and lost: one wide row a recipient (ten times slower, 250 times the WAL).
+insert into deliveries_batch (
+    dispatch_id, app_id, gateway, lane, state, device_ids, customer_ids, variants, opened, recorded, release_at, not_after,
+    expires_at, time_zone, tries, may_have_arrived, attempt, crashes
+)
+select %(dispatch_id)s::bigint, %(app_id)s::bigint, placed.gateway, %(lane)s::text,
+       case when placed.is_undecided then 'held' else 'waiting' end,
+       array_agg(placed.device_id order by placed.device_id),
+       array_agg(placed.customer_id order by placed.device_id),
+       array_agg(placed.variant order by placed.device_id),
+       0, 0, zone.release_at, zone.not_after, %(expires_at)s::timestamptz, placed.time_zone, 0, false, 0, 0
+from (
+    select device.*, device.variant = -1 as is_undecided,
+           (row_number() over (
+               partition by device.gateway, device.time_zone, device.variant = -1 order by device.device_id
+           ) - 1) / %(size)s::int as chunk
+    from plan_device device
+    where device.reason = 0
+) placed
+join plan_zone zone on zone.time_zone = placed.time_zone
+group by placed.gateway, placed.time_zone, placed.is_undecided, placed.chunk, zone.release_at, zone.not_after
+order by zone.release_at, placed.chunk

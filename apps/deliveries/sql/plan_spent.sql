@@ -1,0 +1,31 @@
+-- People of the audience whose frequency cap is used up: campaign pushes accepted (or that may have arrived) in the
+-- window, and those still on their way in unfinished campaigns. One campaign counts once, however many devices.
+-- Parameters: app_id, cap_count, since (accepted after), planned_since (a day; prunes partitions).
+-- Relies on: deliveries_delivery_person for small audiences, a scan of the window's partitions for large ones;
+-- the per-app advisory lock, so that no other campaign is being planned meanwhile.
+insert into plan_spent (customer_id)
+select push.customer_id
+from (
+    select delivery.customer_id, delivery.dispatch_id
+    from plan_audience audience
+    join deliveries_delivery delivery on delivery.customer_id = audience.customer_id
+    join deliveries_dispatch dispatch on dispatch.id = delivery.dispatch_id
+    where delivery.app_id = %(app_id)s
+      and delivery.planned_on >= %(planned_since)s::date
+      and delivery.recorded_at >= %(since)s::timestamptz
+      and delivery.outcome in (1, 7)
+      and dispatch.kind = 'campaign'
+    union
+    select coming.customer_id, batch.dispatch_id
+    from deliveries_dispatch dispatch
+    join deliveries_batch batch on batch.dispatch_id = dispatch.id and batch.state in ('waiting', 'held', 'leased')
+    cross join lateral unnest(batch.customer_ids[batch.recorded + 1:]) as coming (customer_id)
+    where dispatch.finished_at is null and dispatch.app_id = %(app_id)s and dispatch.kind = 'campaign'
+    union
+    select retry.customer_id, retry.dispatch_id
+    from deliveries_dispatch dispatch
+    join deliveries_retry retry on retry.dispatch_id = dispatch.id
+    where dispatch.finished_at is null and dispatch.app_id = %(app_id)s and dispatch.kind = 'campaign'
+) push
+group by push.customer_id
+having count(*) >= %(cap_count)s
