@@ -87,7 +87,7 @@ def clean_customer(draft: CustomerDraft, *, default_country: str) -> CleanCustom
         "topics": _mentioned(draft.topics, lambda value: clean_topics(value, pointer="/topics", problems=problems)),
     }
     clean.fields = {column: value for column, value in values.items() if value is not None}
-    clean.consent = _consent(draft.consent, problems)
+    clean.consent = clean_consent(draft.consent, problems=problems)
     clean.wording = clean_text(draft.consent_wording, pointer="/consent_wording", limit=500, problems=problems) or ""
     return clean
 
@@ -175,7 +175,8 @@ def clean_topics(value: Any, *, pointer: str, problems: list[FieldProblem]) -> l
     return list(dict.fromkeys(topic for topic in topics if topic))
 
 
-def _consent(value: Any, problems: list[FieldProblem]) -> dict[str, bool]:
+def clean_consent(value: Any, *, problems: list[FieldProblem]) -> dict[str, bool]:
+    """{channel: granted}; nothing said = {}. Codes: type, channel_unknown."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):

@@ -1,0 +1,23 @@
+"""Questions about devices and channels."""
+
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
+
+from apps.accounts.models import App
+from apps.devices.models import Channel, Device
+
+
+def devices_of(app_ids: Sequence[int]) -> QuerySet[Device]:
+    """Devices of these apps with their person, newest first."""
+    return Device.objects.filter(app__in=app_ids).select_related("customer", "app").order_by("-id")
+
+
+def device_by_address(*, app: App, address_hash: bytes) -> Device | None:
+    """The device that has this address in the app, whatever its state."""
+    return Device.objects.select_related("customer").filter(app=app, address_hash=address_hash).first()
+
+
+def channels_of(app_ids: Sequence[int]) -> QuerySet[Channel]:
+    """Channels of these apps."""
+    return Channel.objects.filter(app__in=app_ids).select_related("app").order_by("app__name", "gateway")

@@ -1,0 +1,1 @@
+"""What can be done with devices and channels: registration, hygiene, credentials."""

@@ -1,0 +1,65 @@
+"""Hygiene: addresses that are gone, devices not seen for long, and the way back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+
+from apps.core.sql import execute
+from apps.devices.models import Device
+from apps.devices.states import DEVICE_STATES
+
+STALE_AFTER = timedelta(days=30)
+DEAD_AFTER = timedelta(days=270)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A vendor says that an address will never work again. dead_at: since when, None = it did not say.
+
+    Where the vendor did not say, give the time the message was sent: a device registered later is another life.
+    """
+
+    device_id: int
+    reason: str
+    dead_at: datetime | None = None
+
+
+def retire_devices(*, deaths: Sequence[Death], now: datetime) -> int:
+    """Retire these devices, but not those that registered after their death. Returns how many were retired."""
+    if not deaths:
+        return 0
+    return execute(
+        "devices",
+        "retire_devices",
+        {
+            "device_ids": [death.device_id for death in deaths],
+            "reasons": [death.reason for death in deaths],
+            "dead_at": [death.dead_at for death in deaths],
+            "now": now,
+        },
+    )
+
+
+def retire_stale(*, now: datetime) -> int:
+    """Mark devices not seen for 30 days stale, for 270 days dead. Returns how many changed."""
+    return execute(
+        "devices",
+        "retire_stale",
+        {"now": now, "stale_before": now - STALE_AFTER, "dead_before": now - DEAD_AFTER},
+    )
+
+
+def restore(*, devices: QuerySet[Device], now: datetime) -> int:
+    """Make retired devices active again, as if they had registered now. Returns how many were restored.
+
+    An erased device has no address any more and stays dead.
+    """
+    kept = devices.exclude(retired_reason="erased")
+    return DEVICE_STATES.move(kept, "active", retired_reason="", retired_at=None, registered_at=now, last_seen_at=now)
+
+
+def remove(*, device: Device, now: datetime) -> None:
+    """The app asks to forget this registration (log-out, uninstalled). It comes back by registering again."""
+    DEVICE_STATES.move(Device.objects.filter(pk=device.pk), "dead", retired_reason="removed", retired_at=now)

@@ -1,0 +1,181 @@
+"""Registration: an app tells at every launch where it can be reached. A token belongs to its last registration."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from apps.accounts.models import App
+from apps.accounts.services.audit import write_audit
+from apps.core.problems import FieldProblem, InvalidInput
+from apps.customers.models import Customer
+from apps.customers.services.consent import Answer, log_answers
+from apps.customers.services.profile_fields import clean_consent
+from apps.customers.services.profiles import customer_for
+from apps.devices.models import Device
+from apps.devices.services.device_fields import CleanDevice, DeviceDraft, clean_device, clean_fields
+
+__all__ = ["DeviceDraft", "Registration", "change_device", "hash_secret", "is_secret_of", "register"]
+
+QUIET = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """secret: given once, when the device is new; later calls must show it. None for a known device."""
+
+    device: Device
+    is_new: bool
+    secret: str | None
+
+
+def register(*, app: App, draft: DeviceDraft, customer: str | None, now: datetime) -> Registration:
+    """Store or refresh a device; alive again if it was retired.
+
+    customer: the app's own name for its person, created if unknown; None = whoever it belonged to so far, else a new
+    anonymous person. An address seen on another person moves (audited); a rotated one keeps its device.
+    A repeat within the hour with nothing changed writes nothing. Raises InvalidInput, Conflict("customer_erased").
+    Touches devices_device, customers_customer, customers_consent, accounts_auditentry. Cost: one query for a repeat.
+    """
+    clean = clean_device(draft)
+    answers = _answers(draft)
+    known = _by_hash(app, clean.address_hash)
+    if known is not None and _is_repeat(known, clean, answers, customer, now):
+        return Registration(known, is_new=False, secret=None)
+    try:
+        with transaction.atomic():
+            return _store(app, clean, answers, customer, now)
+    except IntegrityError:  # a twin request stored the same address a moment ago: now it is known
+        with transaction.atomic():
+            return _store(app, clean, answers, customer, now)
+
+
+def change_device(*, device: Device, changes: Mapping[str, Any], now: datetime) -> Device:
+    """Change what a device says about itself (locale, time_zone, versions, model, permission, tags).
+
+    Raises InvalidInput, also for a field that is not one of these (unknown_field).
+    """
+    problems: list[FieldProblem] = []
+    allowed = ("locale", "time_zone", "app_version", "os_version", "model", "permission", "tags")
+    problems += [FieldProblem(f"/{name}", "unknown_field", "") for name in changes if name not in allowed]
+    told = {name: value for name, value in changes.items() if name in allowed}
+    fields = clean_fields(DeviceDraft(device.platform, device.gateway, **told), problems)
+    if problems:
+        raise InvalidInput(problems)
+    _write(device, {**fields, "last_seen_at": now})
+    return device
+
+
+def hash_secret(secret: str) -> bytes:
+    """What is stored of a device's secret."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def is_secret_of(*, device: Device, secret: str) -> bool:
+    """True if the secret is the one given to this device. Takes the same time either way."""
+    return hmac.compare_digest(bytes(device.secret_hash), hash_secret(secret))
+
+
+def _store(
+    app: App, clean: CleanDevice, answers: Mapping[str, bool], customer: str | None, now: datetime
+) -> Registration:
+    known = _by_hash(app, clean.address_hash, lock=True)
+    before = _by_hash(app, clean.previous_hash, lock=True) if clean.previous_hash else None
+    if before is not None and before == known:
+        before = None
+    device = known or before
+    owner = _owner(app, device, customer, now)
+    secret = None
+    if device is None:
+        secret = secrets.token_urlsafe(32)
+        device = _create(app, clean, owner, secret, now)
+    else:
+        _refresh(device, clean, owner, now)
+    if before is not None and before != device:
+        _write(before, {"state": "dead", "retired_reason": "replaced", "retired_at": now})
+    log_answers(
+        answers=[Answer(owner.pk, channel, granted) for channel, granted in answers.items()],
+        source="api",
+        now=now,
+        only_changes=True,
+    )
+    return Registration(device, is_new=secret is not None, secret=secret)
+
+
+def _create(app: App, clean: CleanDevice, owner: Customer, secret: str, now: datetime) -> Device:
+    return Device.objects.create(
+        app=app,
+        customer=owner,
+        secret_hash=hash_secret(secret),
+        created_at=now,
+        registered_at=now,
+        last_seen_at=now,
+        **clean.identity,
+        **clean.fields,
+    )
+
+
+def _refresh(device: Device, clean: CleanDevice, owner: Customer, now: datetime) -> None:
+    was = device.customer
+    alive = {"state": "active", "retired_reason": "", "retired_at": None}
+    seen = {"registered_at": now, "last_seen_at": now}
+    _write(device, {**clean.identity, **clean.fields, **alive, **seen, "customer": owner})
+    if was != owner and was.external_id is not None:
+        write_audit(
+            app=device.app,
+            actor="device",
+            action="device.moved",
+            subject=f"device:{device.pk}",
+            details={"from_customer": was.pk, "to_customer": owner.pk},
+            now=now,
+        )
+
+
+def _owner(app: App, device: Device | None, customer: str | None, now: datetime) -> Customer:
+    if customer is None and device is not None and device.customer.erased_at is None:
+        return device.customer
+    return customer_for(app=app, external_id=customer, now=now)
+
+
+def _is_repeat(
+    known: Device, clean: CleanDevice, answers: Mapping[str, bool], customer: str | None, now: datetime
+) -> bool:
+    """Nothing to write: the same device of the same person said the same within the hour."""
+    owner = known.customer
+    said = {name: value for name, value in {**clean.identity, **clean.fields}.items() if name != "address_hash"}
+    mirrors = {"push": owner.push_consent, "sms": owner.sms_consent}
+    return (
+        known.state == "active"
+        and now - known.last_seen_at < QUIET
+        and owner.erased_at is None
+        and customer in (None, owner.external_id)
+        and clean.previous_hash in (None, clean.address_hash)
+        and all(mirrors[channel] == granted for channel, granted in answers.items())
+        and all(getattr(known, name) == value for name, value in said.items())
+    )
+
+
+def _answers(draft: DeviceDraft) -> dict[str, bool]:
+    problems: list[FieldProblem] = []
+    answers = clean_consent(draft.consent, problems=problems)
+    if problems:
+        raise InvalidInput(problems)
+    return answers
+
+
+def _by_hash(app: App, address_hash: bytes, *, lock: bool = False) -> Device | None:
+    devices = Device.objects.select_related("customer", "app")
+    if lock:
+        devices = devices.select_for_update(of=("self",))
+    return devices.filter(app=app, address_hash=address_hash).first()
+
+
+def _write(device: Device, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(device, name, value)
+    device.save(update_fields=list(values))

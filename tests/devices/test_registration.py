@@ -1,0 +1,241 @@
+"""Registration: a token belongs to its last registration, and a repeat costs nothing."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apps.accounts.models import App, AuditEntry
+from apps.core.problems import Conflict, InvalidInput
+from apps.customers.models import Customer
+from apps.devices.models import Device
+from apps.devices.services.registration import (
+    DeviceDraft,
+    Registration,
+    change_device,
+    is_secret_of,
+    register,
+)
+from tests.factories import NOW, make_app, make_customer, make_device
+
+pytestmark = pytest.mark.django_db
+
+BROWSER = {
+    "endpoint": "https://fcm.googleapis.com/fcm/send/abc",
+    "keys": {
+        # The receiver's key of RFC 8291, appendix A.
+        "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4",
+        "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+    },
+}
+FCM = {"platform": "android", "provider": "fcm", "address": "token-1"}
+APNS = {"platform": "ios", "provider": "apns", "address": "AB" * 32, "environment": "sandbox"}
+WEB = {"platform": "web", "provider": "webpush", "subscription": BROWSER}
+
+
+@pytest.fixture
+def app() -> App:
+    return make_app()
+
+
+def launch(app: App, customer: str | None = "anna", *, hours: float = 0, **fields: Any) -> Registration:
+    return register(
+        app=app, draft=DeviceDraft(**{**FCM, **fields}), customer=customer, now=NOW + timedelta(hours=hours)
+    )
+
+
+def test_a_first_launch_makes_a_device_with_a_secret(app: App) -> None:
+    launched = launch(app, locale="pl_PL", app_version="1.2.3.4.5-β", tags=["beta"])
+    device = Device.objects.get()
+    assert launched.is_new
+    assert is_secret_of(device=device, secret=launched.secret or "")
+    assert (device.customer.external_id, device.locale, device.app_version) == ("anna", "pl-PL", "1.2.3.4.5-β")
+    assert (device.state, device.registered_at, device.tags) == ("active", NOW, ["beta"])
+
+
+def test_a_later_launch_is_the_same_device_without_its_secret(app: App) -> None:
+    first, second = launch(app), launch(app, hours=2)
+    assert (second.device, second.is_new, second.secret) == (first.device, False, None)
+    assert Device.objects.get().last_seen_at == NOW + timedelta(hours=2)
+
+
+def test_a_repeat_within_the_hour_only_reads(app: App) -> None:
+    launch(app, locale="pl", consent={"push": True})
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        launch(app, hours=0.9, locale="pl", consent={"push": True})
+    assert [query["sql"][:6] for query in queries] == ["SELECT"]
+    assert Device.objects.get().last_seen_at == NOW
+
+
+def test_a_change_within_the_hour_is_written(app: App) -> None:
+    launch(app, app_version="1")
+    launch(app, hours=0.5, app_version="2")
+    assert Device.objects.get().app_version == "2"
+
+
+def test_without_a_name_the_person_is_anonymous_and_stays(app: App) -> None:
+    launch(app, None)
+    launch(app, None, hours=2)
+    assert Customer.objects.get().external_id is None
+
+
+def test_a_log_in_names_the_person(app: App) -> None:
+    launch(app, None)
+    launch(app, "anna", hours=0.1)
+    launch(app, None, hours=0.2)
+    assert Device.objects.get().customer.external_id == "anna"
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_token_seen_on_another_person_moves_and_is_logged(app: App) -> None:
+    device = launch(app, "anna").device
+    launch(app, "bea", hours=0.1)
+    assert Device.objects.get().customer.external_id == "bea"
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.subject) == ("device.moved", f"device:{device.pk}")
+
+
+def test_the_same_token_in_another_app_is_another_device(app: App) -> None:
+    launch(app)
+    assert launch(make_app()).is_new
+
+
+def test_a_rotated_token_keeps_its_device_and_person(app: App) -> None:
+    first = launch(app)
+    second = launch(app, None, hours=0.1, address="token-2", previous_address="token-1")
+    device = Device.objects.get()
+    assert (second.device, second.is_new) == (first.device, False)
+    assert (device.address, device.customer.external_id) == ("token-2", "anna")
+
+
+def test_a_rotation_to_a_known_token_retires_the_old_one(app: App) -> None:
+    old = launch(app).device
+    new = launch(app, address="token-2").device
+    launch(app, hours=0.1, address="token-2", previous_address="token-1")
+    assert [(one.pk, one.state, one.retired_reason) for one in Device.objects.order_by("id")] == [
+        (old.pk, "dead", "replaced"),
+        (new.pk, "active", ""),
+    ]
+
+
+@pytest.mark.parametrize("state", ["dead", "stale", "quarantined"])
+def test_a_launch_brings_a_retired_device_back(app: App, state: str) -> None:
+    device = launch(app).device
+    Device.objects.update(state=state, retired_reason="UNREGISTERED", retired_at=NOW)
+    launch(app, hours=0.1)
+    device.refresh_from_db()
+    assert (device.state, device.retired_reason, device.retired_at) == ("active", "", None)
+
+
+def test_consent_goes_to_the_person(app: App) -> None:
+    launch(app, consent={"push": False})
+    assert Customer.objects.get().push_consent is False
+
+
+def test_an_erased_person_gets_no_device(app: App) -> None:
+    make_customer(app, external_id="anna", erased_at=NOW)
+    with pytest.raises(Conflict) as refusal:
+        launch(app)
+    assert refusal.value.code == "customer_erased"
+    assert not Device.objects.exists()
+
+
+def test_a_browser_is_kept_with_its_keys(app: App) -> None:
+    register(app=app, draft=DeviceDraft(**WEB), customer="anna", now=NOW)
+    device = Device.objects.get()
+    assert (device.address, device.webpush_p256dh) == (BROWSER["endpoint"], BROWSER["keys"]["p256dh"])  # type: ignore[index]
+    assert device.webpush_auth == BROWSER["keys"]["auth"]  # type: ignore[index]
+
+
+def test_an_apns_token_is_the_same_in_either_case(app: App) -> None:
+    first = register(app=app, draft=DeviceDraft(**APNS), customer="anna", now=NOW)
+    second = register(app=app, draft=DeviceDraft(**{**APNS, "address": "ab" * 32}), customer="anna", now=NOW)
+    assert second.device == first.device
+
+
+@pytest.mark.parametrize(
+    "address", ["ab" * 31, "ab" * 32 + "a", "xy" * 32, "ab" * 16 + " " + "ab" * 16, f"<{'ab' * 32}>"]
+)
+def test_a_malformed_apns_token_is_refused(app: App, address: str) -> None:
+    assert codes(app, {**APNS, "address": address}) == [("/address", "apns_token_format")]
+
+
+def codes(app: App, fields: dict[str, Any]) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidInput) as refusal:
+        register(app=app, draft=DeviceDraft(**fields), customer="anna", now=NOW)
+    assert not Device.objects.exists()
+    return [(problem.pointer, problem.code) for problem in refusal.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer", "code"),
+    [
+        ({**FCM, "address": ""}, "/address", "required"),
+        ({**FCM, "address": None}, "/address", "required"),
+        ({**FCM, "address": "a b"}, "/address", "fcm_token_format"),
+        ({**FCM, "address": "x" * 4_097}, "/address", "fcm_token_format"),
+        ({**FCM, "address_kind": "iid"}, "/address_kind", "choice"),
+        ({**FCM, "platform": "iPhone"}, "/platform", "choice"),
+        ({**FCM, "provider": "apns"}, "/provider", "choice"),
+        ({**APNS, "environment": "prod"}, "/environment", "choice"),
+        ({**APNS, "environment": ""}, "/environment", "choice"),
+        ({**FCM, "permission": "maybe"}, "/permission", "choice"),
+        ({**FCM, "locale": "not a locale"}, "/locale", "language_tag"),
+        ({**FCM, "app_version": "1" * 65}, "/app_version", "too_long"),
+        ({**FCM, "tags": ["a"] * 51}, "/tags", "too_many"),
+        ({**FCM, "consent": {"mail": True}}, "/consent/mail", "channel_unknown"),
+        ({**WEB, "subscription": None}, "/subscription", "required"),
+    ],
+)
+def test_a_bad_field_is_refused_with_its_code(app: App, fields: dict[str, Any], pointer: str, code: str) -> None:
+    assert codes(app, fields) == [(pointer, code)]
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://fcm.googleapis.com/fcm/send/a",
+        "file:///etc/passwd",
+        "https://evil.example/a",
+        "https://fcm.googleapis.com.evil.example/a",
+        "https://169.254.169.254/latest",
+        "https://[::1]/a",
+        "https://user:secret@fcm.googleapis.com/a",
+        "https://fcm.googleapis.com:bad/a",
+    ],
+)
+def test_an_endpoint_elsewhere_is_refused(app: App, endpoint: str) -> None:
+    wrong = {**WEB, "subscription": {**BROWSER, "endpoint": endpoint}}
+    assert codes(app, wrong) == [("/subscription/endpoint", "endpoint_not_allowed")]
+
+
+@pytest.mark.parametrize(
+    ("keys", "pointer", "code"),
+    [
+        ({"auth": "BTBZMqHH6r4Tts7J_aSI"}, "/subscription/keys/auth", "auth_must_be_16_bytes"),
+        ({"auth": "BTBZMqHH6r4Tts7J_aSIggg"}, "/subscription/keys/auth", "auth_must_be_16_bytes"),
+        ({"p256dh": "B" * 87}, "/subscription/keys/p256dh", "p256dh_invalid"),
+        ({"p256dh": "not base64!"}, "/subscription/keys/p256dh", "p256dh_invalid"),
+    ],
+)
+def test_unusable_keys_are_refused(app: App, keys: dict[str, str], pointer: str, code: str) -> None:
+    wrong = {**WEB, "subscription": {**BROWSER, "keys": {**BROWSER["keys"], **keys}}}  # type: ignore[dict-item]
+    assert codes(app, wrong) == [(pointer, code)]
+
+
+def test_a_device_changes_what_it_says_about_itself(app: App) -> None:
+    device = make_device(make_customer(app))
+    change_device(device=device, changes={"time_zone": "Europe/Warsaw"}, now=NOW)
+    device.refresh_from_db()
+    assert (device.time_zone, device.last_seen_at) == ("Europe/Warsaw", NOW)
+
+
+def test_a_device_cannot_change_whose_it_is(app: App) -> None:
+    device = make_device(make_customer(app))
+    with pytest.raises(InvalidInput) as refusal:
+        change_device(device=device, changes={"customer": "bea"}, now=NOW)
+    assert [(problem.pointer, problem.code) for problem in refusal.value.problems] == [("/customer", "unknown_field")]
