@@ -23,6 +23,8 @@ class Campaign(models.Model):
     """A message to an audience, written by a marketer, launched once.
 
     version rises with every save: two editors never overwrite each other. dispatch is set at launch.
+    launching_until: the lease of the process that is launching it. launch_problem: why the last launch did not happen
+    and made it a draft again.
     """
 
     DEVICE_CHOICES: ClassVar = [("all", _("every device of a person")), ("latest", _("only the most recently used"))]
@@ -56,6 +58,8 @@ class Campaign(models.Model):
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
     launched_at = models.DateTimeField(_("launched at"), null=True)
+    launching_until = models.DateTimeField(null=True)
+    launch_problem = models.CharField(_("why it could not be launched"), max_length=300, blank=True)
 
     class Meta:
         verbose_name = _("campaign")

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.models import App
 from apps.campaigns.models import Campaign
 from apps.customers.models import Customer
 from apps.sms_booster.states import SMS_STATES
@@ -27,19 +28,24 @@ class BoostRule(models.Model):
 
 
 class SmsMessage(models.Model):
-    """One SMS to one person of one campaign. body is frozen when chosen; parts as GSM-7/UCS-2 counts them."""
+    """One SMS to one person of one campaign.
+
+    body: written when chosen, "" until then and where it will not be sent; parts: as GSM-7 or UCS-2 counts them.
+    due_at: not before this time; quiet hours and a throttling provider move it on. code: why it ended as it did.
+    """
 
     rule = models.ForeignKey(BoostRule, models.CASCADE, related_name="messages")
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="+")
     app_id = models.BigIntegerField()
     dispatch_id = models.BigIntegerField()
     phone = models.CharField(max_length=16)
-    body = models.TextField()
-    parts = models.PositiveSmallIntegerField()
+    body = models.TextField(blank=True)
+    parts = models.PositiveSmallIntegerField(default=0)
     state = models.CharField(max_length=12, choices=SMS_STATES.choices, default="planned")
     code = models.CharField(max_length=60, blank=True)
     provider_id = models.CharField(max_length=64, blank=True)
     planned_at = models.DateTimeField()
+    due_at = models.DateTimeField()
     sending_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
 
@@ -51,6 +57,23 @@ class SmsMessage(models.Model):
             SMS_STATES.constraint("sms"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["id"], name="sms_open", condition=models.Q(state__in=["planned", "sending"])),
+            models.Index(fields=["due_at", "id"], name="sms_planned", condition=models.Q(state="planned")),
+            models.Index(fields=["sending_at"], name="sms_sending", condition=models.Q(state="sending")),
             models.Index(fields=["provider_id"], name="sms_provider_id", condition=~models.Q(provider_id="")),
         ]
+
+
+class SmsReply(models.Model):
+    """What somebody answered to an SMS. meaning: stop, start, help, or "" = a person should read it."""
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    provider_id = models.CharField(max_length=64, unique=True)
+    phone = models.CharField(_("from"), max_length=32)
+    body = models.TextField(_("text"))
+    meaning = models.CharField(_("understood as"), max_length=5, blank=True)
+    received_at = models.DateTimeField(_("received at"))
+
+    class Meta:
+        verbose_name = _("SMS reply")
+        verbose_name_plural = _("SMS replies")
+        ordering: ClassVar = ["-id"]

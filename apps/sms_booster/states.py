@@ -5,12 +5,16 @@ from apps.core.states import State, StateTable
 SMS_STATES = StateTable(
     "SMS",
     State("planned", "chosen; not yet handed to the provider", ("spared", "over_budget", "sending", "failed")),
-    State("spared", "not needed any more: the push was opened, consent went, or quiet hours outlast it"),
+    State("spared", "not needed any more: the push was opened, consent went, or it would come too late"),
     State("over_budget", "the rule's number or money was used up"),
-    State("sending", "committed just before the call; never sent again from here", ("accepted", "failed", "unknown")),
+    State(
+        "sending",
+        "committed just before the call; planned again only where the provider surely did not take it",
+        ("accepted", "failed", "unknown", "planned"),
+    ),
     State("accepted", "the provider took it", ("delivered", "undelivered", "failed", "unknown")),
     State("delivered", "the provider reports it arrived"),
     State("undelivered", "the provider reports it did not arrive"),
-    State("failed", "the provider refused it"),
+    State("failed", "the provider refused it, or its text could not be made"),
     State("unknown", "no answer; shown and never resent", ("accepted", "delivered", "undelivered", "failed")),
 )
