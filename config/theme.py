@@ -63,7 +63,8 @@ UNFOLD: dict[str, Any] = {
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "9px",
     "COLORS": COLOURS,
-    "STYLES": [asset("theme/theme.css")],
+    "STYLES": [asset("theme/theme.css"), asset("charts/charts.css")],
+    "DASHBOARD_CALLBACK": "apps.campaigns.admin_dashboard.dashboard",
     "LOGIN": {"image": asset("theme/login.svg")},
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "config.sidebar.navigation"},
 }

@@ -1,6 +1,7 @@
 """Django's registration of this app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class CampaignsConfig(AppConfig):
@@ -8,3 +9,4 @@ class CampaignsConfig(AppConfig):
 
     name = "apps.campaigns"
     label = "campaigns"
+    verbose_name = _("Engage")

@@ -1,6 +1,7 @@
 """Rows for tests: plain functions, one per noun, each with sensible defaults and keyword overrides."""
 
 from tests.factories.accounts import make_app, make_user
+from tests.factories.campaigns import make_campaign, make_counted_dispatch
 from tests.factories.deliveries import HELLO, everybody, make_dispatch, make_plan
 from tests.factories.people import NOW, make_channel, make_customer, make_device, make_event, make_people, make_segment
 
@@ -9,7 +10,9 @@ __all__ = [
     "NOW",
     "everybody",
     "make_app",
+    "make_campaign",
     "make_channel",
+    "make_counted_dispatch",
     "make_customer",
     "make_device",
     "make_dispatch",

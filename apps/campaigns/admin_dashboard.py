@@ -1,0 +1,139 @@
+"""The first page: how many can be reached, what runs, what needs a hand, and the way to a first campaign."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.accounts.models import App
+from apps.accounts.queries import apps_of
+from apps.campaigns import admin_numbers as numbers
+from apps.campaigns.admin_words import is_running, state_of
+from apps.campaigns.models import Campaign
+from apps.devices.models import Channel, Device
+from apps.segments.models import Segment
+
+MOST_RECENT = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the first-run checklist. is_done comes from rows, never from a click; link "" = not for this role."""
+
+    title: str
+    help: str
+    is_done: bool
+    link: str
+    action: str
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What templates/admin/index.html shows, of the apps the person works in (or of ?app=slug alone)."""
+    apps = list(apps_of(request.user))
+    chosen = [app for app in apps if app.slug == request.GET.get("app")] or apps
+    context.update(title=_("Dashboard"), apps=apps, chosen=chosen[0] if len(chosen) == 1 else None)
+    if chosen:
+        context.update(overview(chosen, timezone.now()), may_add=request.user.has_perm("campaigns.add_campaign"))
+        context.update(checklist(request, [app.pk for app in chosen]))
+    return context
+
+
+def overview(apps: Sequence[App], now: datetime) -> dict[str, Any]:
+    app_ids = [app.pk for app in apps]
+    zone = apps[0].time_zone
+    midnight = now.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    sent, opened = numbers.sent_and_opened(app_ids, since=midnight)
+    same_time_yesterday = now - timedelta(days=1)
+    before, _opened = numbers.sent_and_opened(
+        app_ids, since=midnight - timedelta(days=1), until=same_time_yesterday.replace(minute=0)
+    )
+    return {
+        "zone": zone,
+        "reachable": numbers.reachable_people(app_ids),
+        "known": numbers.known_people(app_ids),
+        "sent_today": sent,
+        "opened_today": opened,
+        "sent_before": before,
+        "days": numbers.days_of_sending(app_ids, now=now, zone=zone),
+        "channels": list(numbers.channels_of(app_ids)),
+        **campaign_rows(app_ids),
+    }
+
+
+def campaign_rows(app_ids: Sequence[int]) -> dict[str, Any]:
+    """Running campaigns first, then the ones touched last; each with its numbers and its word."""
+    rows = numbers.campaigns_on_screen(app_ids)
+    running = [campaign for campaign in rows.filter(state="launched") if is_running(campaign)]
+    seen = {campaign.pk for campaign in running}
+    recent = [campaign for campaign in rows[: MOST_RECENT + len(seen)] if campaign.pk not in seen][:MOST_RECENT]
+    shown: list[Any] = [*running, *recent]
+    numbers.attach_numbers(shown)
+    for campaign in shown:
+        campaign.word = state_of(campaign)
+        campaign.audience = numbers.audience_words(campaign)
+    return {"running": running, "recent": recent}
+
+
+def checklist(request: HttpRequest, app_ids: Sequence[int]) -> dict[str, Any]:
+    steps = first_steps(request, app_ids)
+    return {"steps": steps, "steps_left": sum(not step.is_done for step in steps)}
+
+
+def first_steps(request: HttpRequest, app_ids: Sequence[int]) -> list[Step]:
+    """Five steps from an empty house to a first report."""
+    push = Channel.objects.filter(app_id__in=app_ids).exclude(gateway="sms")
+    launched = Campaign.objects.filter(app_id__in=app_ids, dispatch__isnull=False)
+    return [
+        Step(
+            _("Connect a channel"),
+            _("Apple, Google or the browser: paste the credentials once."),
+            push.exists(),
+            page_of(request, Channel),
+            _("Connect"),
+        ),
+        Step(
+            _("Register a first device"),
+            _("Your app does it at every start; see the guide for developers."),
+            Device.objects.filter(app_id__in=app_ids).exists(),
+            page_of(request, Device),
+            _("Devices"),
+        ),
+        Step(
+            _("Make a segment"),
+            _("Who should hear from you? A rule or a list."),
+            Segment.objects.filter(app_id__in=app_ids).exists(),
+            page_of(request, Segment),
+            _("Segments"),
+        ),
+        Step(
+            _("Launch a first campaign"),
+            _("Five short steps, a preview beside you, nothing sent before you say so."),
+            launched.exists(),
+            page_of(request, Campaign, "add"),
+            _("New campaign"),
+        ),
+        Step(
+            _("Read its report"),
+            _("Who got it, who opened it, and why somebody did not."),
+            launched.filter(state="finished").exists(),
+            page_of(request, Campaign),
+            _("Campaigns"),
+        ),
+    ]
+
+
+def page_of(request: HttpRequest, model: type[Model], page: str = "changelist") -> str:
+    """The address of a model's list or form; "" where this person may not open it."""
+    model_admin = admin.site._registry.get(model)
+    if model_admin is None:
+        return ""
+    is_allowed = model_admin.has_add_permission if page == "add" else model_admin.has_view_permission
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}") if is_allowed(request) else ""

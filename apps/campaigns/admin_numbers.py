@@ -1,0 +1,131 @@
+"""Numbers beside campaigns on lists and the dashboard: a fixed count of queries however many rows are shown."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import TruncDay
+from django.utils.formats import date_format
+
+from apps.campaigns.models import Campaign
+from apps.core.templatetags.house import Column
+from apps.customers.models import Customer
+from apps.deliveries.models import Delivery, Dispatch, DispatchCount, HourCount, Receipt
+from apps.deliveries.states import OUTCOMES, RECEIPT_TYPES
+from apps.devices.models import Channel, Device
+
+SENT = OUTCOMES["accepted"]
+OPENED = 100 + RECEIPT_TYPES["opened"]
+CAMPAIGN_KINDS = ("campaign", "transactional", "automation")
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a campaign's row shows. done: devices with an outcome, excluded ones included."""
+
+    planned: int = 0
+    done: int = 0
+    sent: int = 0
+    opened: int = 0
+
+
+def numbers_of(dispatches: Iterable[Dispatch]) -> dict[int, Numbers]:
+    """Numbers by dispatch id. Small dispatches keep no counts of their own: their ledger rows are counted."""
+    by_id = {dispatch.pk: dispatch for dispatch in dispatches}
+    counts = _folded_counts(by_id)
+    for pk, dispatch in by_id.items():
+        if pk not in counts and dispatch.planned_devices:
+            counts[pk] = _ledger_counts(dispatch)
+    return {pk: _as_numbers(dispatch, counts.get(pk, {})) for pk, dispatch in by_id.items()}
+
+
+def _folded_counts(by_id: Mapping[int, Dispatch]) -> dict[int, dict[int, int]]:
+    counts: dict[int, dict[int, int]] = {}
+    rows = DispatchCount.objects.filter(dispatch_id__in=list(by_id)).values_list("dispatch_id", "measure")
+    for dispatch_id, measure, total in rows.annotate(Sum("count")):
+        counts.setdefault(dispatch_id, {})[measure] = total
+    return counts
+
+
+def _ledger_counts(dispatch: Dispatch) -> dict[int, int]:
+    place = {"planned_on": dispatch.planned_on, "dispatch_id": dispatch.pk}
+    outcomes = Delivery.objects.filter(**place).values_list("outcome").annotate(Count("device_id"))
+    receipts = Receipt.objects.filter(**place).values_list("type").annotate(Count("device_id"))
+    return {**dict(outcomes), **{100 + kind: count for kind, count in receipts}}
+
+
+def _as_numbers(dispatch: Dispatch, counts: Mapping[int, int]) -> Numbers:
+    return Numbers(
+        planned=dispatch.planned_devices,
+        done=sum(count for measure, count in counts.items() if measure < 100),
+        sent=counts.get(SENT, 0),
+        opened=counts.get(OPENED, 0),
+    )
+
+
+def campaigns_on_screen(app_ids: Sequence[int]) -> QuerySet[Campaign]:
+    """Campaigns with all that a row of a list shows."""
+    rows = Campaign.objects.filter(app_id__in=app_ids).select_related("app", "dispatch")
+    return rows.prefetch_related("include_segments")
+
+
+def reachable_people(app_ids: Sequence[int]) -> int:
+    """People with a device that may be sent to, who did not say no. Cost: one pass over the apps' devices."""
+    live = Device.objects.filter(app_id__in=app_ids, state__in=["active", "stale"])
+    willing = live.exclude(customer__push_consent=False)
+    return int(willing.aggregate(people=Count("customer_id", distinct=True))["people"])
+
+
+def known_people(app_ids: Sequence[int]) -> int:
+    return Customer.objects.filter(app_id__in=app_ids, erased_at=None).count()
+
+
+def sent_and_opened(app_ids: Sequence[int], *, since: datetime, until: datetime | None = None) -> tuple[int, int]:
+    """Pushes handed over and opened between two full hours."""
+    hours = HourCount.objects.filter(app_id__in=app_ids, kind__in=CAMPAIGN_KINDS, hour__gte=since)
+    if until:
+        hours = hours.filter(hour__lt=until)
+    total = hours.aggregate(sent=Sum("count", filter=Q(measure=SENT)), opened=Sum("count", filter=Q(measure=OPENED)))
+    return total["sent"] or 0, total["opened"] or 0
+
+
+def days_of_sending(app_ids: Sequence[int], *, now: datetime, zone: str, days: int = 14) -> list[Column]:
+    """Sent and opened for each of the last `days` days on the clock of `zone`, quiet days included."""
+    clock = ZoneInfo(zone)
+    today = now.astimezone(clock).date()
+    first = today - timedelta(days=days - 1)
+    hours = HourCount.objects.filter(
+        app_id__in=app_ids,
+        kind__in=CAMPAIGN_KINDS,
+        measure__in=[SENT, OPENED],
+        hour__gte=datetime.combine(first, datetime.min.time(), clock),
+    )
+    rows = hours.annotate(day=TruncDay("hour", tzinfo=clock)).values_list("day", "measure").annotate(Sum("count"))
+    found = {(day.date(), measure): total for day, measure, total in rows}
+    return [_day(first + timedelta(days=index), found) for index in range(days)]
+
+
+def _day(day: date, found: Mapping[tuple[date, int], int]) -> Column:
+    values = (found.get((day, SENT), 0), found.get((day, OPENED), 0))
+    return Column(date_format(day, "j M"), values)
+
+
+def channels_of(app_ids: Sequence[int]) -> QuerySet[Channel]:
+    return Channel.objects.filter(app_id__in=app_ids).select_related("app").order_by("app__name", "gateway")
+
+
+def audience_words(campaign: Campaign) -> str:
+    """The names of the included segments, as one line. Reads the prefetched rows."""
+    return ", ".join(segment.name for segment in campaign.include_segments.all())
+
+
+def attach_numbers(campaigns: Sequence[Any]) -> None:
+    """Give every campaign of a page its `numbers`, and the best opened rate among them (the full length of a bar)."""
+    found = numbers_of(campaign.dispatch for campaign in campaigns if campaign.dispatch)
+    best = max((one.opened / one.sent for one in found.values() if one.sent), default=0)
+    for campaign in campaigns:
+        campaign.numbers = found.get(campaign.dispatch_id, Numbers())
+        campaign.best_rate = best
