@@ -91,6 +91,7 @@ class H2Client:
                 self._seen[event.stream_id].headers = headers
             case DataReceived():
                 self._seen[event.stream_id].data.append(event.data)
+                self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             case StreamEnded():
                 self._seen[event.stream_id].is_ended = True
             case StreamReset():

@@ -1,0 +1,111 @@
+"""HTTP/1.1 and HTTP/2 at the byte level, and what scripts do to connections."""
+
+import json
+import re
+import socket
+import time
+import urllib.error
+
+import pytest
+
+from tests.fixtures_sandbox import RunningSandbox
+from tests.sandbox.fcm_client import FcmClient
+from tests.sandbox.h2_client import H2Client
+
+
+def talk(sandbox: RunningSandbox, *pieces: bytes, seconds: float = 2) -> bytes:
+    """Send pieces with a pause between them; everything that comes back until the server is silent or hangs up."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=seconds) as wire:
+        for piece in pieces:
+            wire.sendall(piece)
+            time.sleep(0.02)
+        wire.settimeout(0.3)
+        try:
+            while octets := wire.recv(65536):
+                received += octets
+        except TimeoutError:
+            pass
+    return received
+
+
+HEALTH = b"GET /_health HTTP/1.1\r\nhost: localhost\r\n\r\n"
+
+
+def test_requests_in_one_piece_are_answered_in_order(sandbox: RunningSandbox) -> None:
+    received = talk(sandbox, HEALTH + HEALTH.replace(b"_health", b"_nothing") + HEALTH)
+    assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"200", b"404", b"200"]
+
+
+def test_a_request_in_many_pieces_is_understood(sandbox: RunningSandbox) -> None:
+    assert talk(sandbox, *(HEALTH[index : index + 9] for index in range(0, len(HEALTH), 9))).startswith(b"HTTP/1.1 200")
+
+
+def test_a_chunked_body_is_understood(sandbox: RunningSandbox) -> None:
+    script = json.dumps({"gateway": "fcm", "behaviour": "ok"}).encode()
+    head = b"POST /_script HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
+    chunks = b"5;x=y\r\n" + script[:5] + b"\r\n" + b"%x\r\n" % len(script[5:]) + script[5:] + b"\r\n0\r\n\r\n"
+    assert talk(sandbox, head + chunks[:10], chunks[10:]).startswith(b"HTTP/1.1 201")
+
+
+def test_a_client_that_waits_for_100_continue_gets_it(sandbox: RunningSandbox) -> None:
+    head = b"POST /_limits HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\n"
+    received = talk(sandbox, head, b"{}")
+    assert received.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    ("octets", "status"),
+    [
+        (b"nonsense\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n", b"400"),
+        (b"POST / HTTP/1.1\r\ncontent-length: 99999999\r\n\r\n", b"413"),
+        (b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nx: " + b"y" * 70000, b"431"),
+    ],
+)
+def test_what_is_no_request_is_refused_and_hung_up_on(sandbox: RunningSandbox, octets: bytes, status: bytes) -> None:
+    assert talk(sandbox, octets)[9:12] == status
+
+
+def test_connection_close_closes(sandbox: RunningSandbox) -> None:
+    received = talk(sandbox, HEALTH.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+    assert b"connection: close" in received
+
+
+@pytest.mark.parametrize(("behaviour", "kept"), [("drop_after_accept", 1), ("reset", 0), ("goaway", 0)])
+def test_a_script_can_break_an_http1_connection(sandbox: RunningSandbox, behaviour: str, kept: int) -> None:
+    client = FcmClient(sandbox)
+    sandbox.script("fcm", behaviour, times=1)
+    with pytest.raises((ConnectionError, urllib.error.URLError)):
+        client.send({"token": "t"})
+    assert sandbox.inbox()["count"] == kept
+
+
+def test_an_html_error_is_a_502_page(sandbox: RunningSandbox) -> None:
+    client = FcmClient(sandbox)
+    sandbox.script("fcm", "html_error", times=1)
+    with pytest.raises(ValueError, match="Expecting value"):
+        client.send({"token": "t"})
+
+
+def test_the_tls_port_speaks_http2(sandbox: RunningSandbox) -> None:
+    wire = H2Client(sandbox.port + 2, sandbox.ca_file)
+    authority = f"127.0.0.1:{sandbox.port + 2}"
+    headers = [(":method", "GET"), (":scheme", "https"), (":path", "/_health"), (":authority", authority)]
+    assert json.loads(wire.wait(wire.request(headers)).body) == {"status": "ok"}
+    wire.close()
+
+
+def test_a_body_larger_than_the_clients_window_arrives_whole(sandbox: RunningSandbox) -> None:
+    client = FcmClient(sandbox)
+    for number in range(60):
+        client.send({"token": "t", "data": {"nid": f"n{number}", "filler": "x" * 3000}})
+    wire = H2Client(sandbox.port + 2, sandbox.ca_file)
+    headers = [(":method", "GET"), (":scheme", "https"), (":path", "/_inbox"), (":authority", "localhost:1")]
+    stream = wire.request(headers)
+    seen = wire.wait(stream)
+    wire.close()
+    assert len(seen.body) > 180_000
+    assert json.loads(seen.body)["count"] == 60
