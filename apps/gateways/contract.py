@@ -170,7 +170,7 @@ class TwilioCredentials:
 class Endpoints:
     """Where the vendors are. Defaults are the real ones; the sandbox replaces them all.
 
-    fcm_base_url: what stands before /v1/projects. ca_file: PEM to trust instead of the system's, "" = system.
+    fcm_base_url: what stands before /v1/projects. ca_file: PEM to trust; "" = Mozilla's authorities (certifi).
     webpush_allowed_hosts: host suffixes to which subscriptions may point; "" entries are ignored.
     """
 
