@@ -29,7 +29,9 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """200 when database, migrations, broker, beat and a worker of each lane work; else 503, and what does not."""
     checks = {name: _outcome(check) for name, check in CHECKS.items()}
     ready = all(outcome == OK for outcome in checks.values())
-    return JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+    answer = JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # a 503 here is an answer, not an error
+    return answer
 
 
 def _outcome(check: Callable[[], str]) -> str:

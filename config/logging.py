@@ -84,7 +84,12 @@ def configuration(*, as_json: bool, level: str = "INFO") -> dict[str, Any]:
     if as_json:
         last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(sort_keys=False)]
     else:
-        last += [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        last += [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,  # the rich one would print local variables
+            )
+        ]
     return {
         "version": 1,
         "disable_existing_loggers": False,

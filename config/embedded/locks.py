@@ -33,21 +33,22 @@ class Lock:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
+        """Wait for the lock, hold it in the block, and close it for good."""
         fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
             yield
         finally:
-            self.release()
+            self.close()
 
 
-def is_taken(data_dir: Path, name: str) -> bool:
-    """Whether some process holds the lock exclusively."""
+def is_taken(data_dir: Path, name: str, *, by_anybody: bool = False) -> bool:
+    """Whether some process holds the lock exclusively; by_anybody: or shares it."""
     try:
         file = os.open(data_dir / "locks" / name, os.O_RDWR)
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_EX if by_anybody else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

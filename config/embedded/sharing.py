@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,24 +24,38 @@ def is_running(data_dir: Path) -> bool:
 
 
 class Hold:
-    """A use of the servers: while any process has one, they run."""
+    """A use of the servers: while any process has one, they run. `notes`: what the user should be told."""
 
-    def __init__(self, home: Home, users: Lock, servers: list[str], *, durable: bool) -> None:
+    def __init__(self, home: Home, users: Lock, arguments: list[str], notes: list[str]) -> None:
         self.home = home
+        self.notes = notes
         self._users = users
-        self._servers = servers
-        self._durable = durable
+        self._arguments = arguments
 
     def revive(self) -> bool:
-        """Start a new keeper if the old one was killed. True if it was."""
+        """Start a new keeper if the old one was killed. True if it was. Cost: one system call while it lives."""
         if is_running(self.home.data_dir):
             return False
         with Lock(self.home.data_dir, "start").exclusive():
-            _start_keeper(self.home, self._servers, durable=self._durable, say=_silently)
+            _start_keeper(self.home, self._arguments, say=_silently)
         return True
 
     def release(self) -> None:
         self._users.close()
+
+    def wait_until_stopped(self, seconds: float) -> bool:
+        """After `release`: wait for the servers to stop. False where others still use them, or time is over."""
+        deadline = time.monotonic() + seconds
+        while is_running(self.home.data_dir):
+            if time.monotonic() > deadline or self._others_use_them():
+                return False
+            time.sleep(0.05)
+        return True
+
+    def _others_use_them(self) -> bool:
+        """A keeper that leaves holds both locks itself, `start` first; so ask for `users` first."""
+        data_dir = self.home.data_dir
+        return is_taken(data_dir, "users", by_anybody=True) and not is_taken(data_dir, "start")
 
 
 def hold(data_dir: Path, say: Say, *, postgres: bool = True, valkey: bool = True, durable: bool = True) -> Hold:
@@ -49,17 +64,23 @@ def hold(data_dir: Path, say: Say, *, postgres: bool = True, valkey: bool = True
     `say` gets a line for each thing worth telling. durable=False trades the safety of the data for speed (tests).
     Raises: Unusable.
     """
-    account = accounts.for_servers()
     homes.make_data_dir(data_dir)
     data_dir = data_dir.resolve()
-    servers = [name for name, wanted in (("--postgres", postgres), ("--valkey", valkey)) if wanted]
+    wanted = [name for name, is_wanted in (("--postgres", postgres), ("--valkey", valkey)) if is_wanted]
+    arguments = wanted if durable else [*wanted, "--not-durable"]
+    notes: list[str] = []
     with Lock(data_dir, "start").exclusive():
-        home = homes.prepare(data_dir, account, say) if not is_running(data_dir) else homes.known(data_dir)
+        joins = is_running(data_dir)
+        home = homes.known(data_dir) if joins else homes.prepare(data_dir, accounts.for_servers(), notes.append)
         users = Lock(data_dir, "users")
         users.share()
-        if servers and not is_running(data_dir):
-            _start_keeper(home, servers, durable=durable, say=say)
-    return Hold(home, users, servers, durable=durable)
+        if joins:
+            _require_running(home, wanted)
+        elif wanted:
+            for note in notes:
+                say(note)
+            _start_keeper(home, arguments, say=say)
+    return Hold(home, users, arguments, notes)
 
 
 @contextmanager
@@ -72,12 +93,19 @@ def running(data_dir: Path, say: Say, *, durable: bool = True) -> Iterator[Home]
         held.release()
 
 
-def _start_keeper(home: Home, servers: list[str], *, durable: bool, say: Say) -> None:
+def _require_running(home: Home, wanted: list[str]) -> None:
+    """Raises: Unusable where the keeper at work was started for less."""
+    runs = (home.data_dir / "keeper.arguments").read_text().split()
+    missing = [name.removeprefix("--") for name in wanted if name not in runs]
+    if missing:
+        raise Unusable(f"the servers of {home.data_dir} run without {' and '.join(missing)}: stop them and try again")
+
+
+def _start_keeper(home: Home, arguments: list[str], *, say: Say) -> None:
     """Raises: Unusable, with the keeper's last line."""
-    command = [sys.executable, "-m", "config.embedded", str(home.data_dir), *servers]
-    if not durable:
-        command.append("--not-durable")
+    command = [sys.executable, "-m", "config.embedded", str(home.data_dir), *arguments]
     (home.data_dir / "logs").mkdir(exist_ok=True)
+    (home.data_dir / "keeper.arguments").write_text(" ".join(arguments))
     last = "the keeper of the embedded servers ended at once (see logs/keeper.log)"
     for line in _words_of(command, home.data_dir / "logs" / "keeper.log"):
         if line == READY:
