@@ -66,7 +66,7 @@ def _endpoint_fault(endpoint: str) -> str:
         return _("is not a well-formed address")
     if parts.username or parts.password or parts.fragment:
         return _("must not hold a user, a password or a fragment")
-    if host in settings.WEBPUSH_ALLOWED_HOSTS and parts.scheme in ("http", "https"):
+    if host in settings.GATEWAY_ENDPOINTS.webpush_allowed_hosts and parts.scheme in ("http", "https"):
         return ""
     if parts.scheme != "https":
         return _("must begin with https://")
@@ -76,7 +76,7 @@ def _endpoint_fault(endpoint: str) -> str:
 
 
 def _allowed_hosts() -> tuple[str, ...]:
-    return (*VENDOR_HOSTS, *settings.WEBPUSH_ALLOWED_HOSTS)
+    return (*VENDOR_HOSTS, *settings.GATEWAY_ENDPOINTS.webpush_allowed_hosts)
 
 
 def _is_ip(host: str) -> bool:
