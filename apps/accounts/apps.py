@@ -21,5 +21,4 @@ def _sync_roles(app_config: AppConfig, **_: Any) -> None:
     from apps.accounts.services.sync_roles import sync_roles
 
     if app_config.name.startswith("apps."):
-        names = [str(model._meta.model_name) for model in app_config.get_models()]
-        sync_roles(app_label=app_config.label, models=names)
+        sync_roles(app_label=app_config.label, models=[model._meta.model_name for model in app_config.get_models()])

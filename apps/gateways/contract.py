@@ -166,6 +166,9 @@ class TwilioCredentials:
     sender: str
 
 
+Credentials = FcmCredentials | ApnsCredentials | VapidCredentials | TwilioCredentials
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     """Where the vendors are. Defaults are the real ones; the sandbox replaces them all.

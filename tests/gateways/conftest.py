@@ -1,11 +1,14 @@
 """Certificates for one run, and the wire's door for tests."""
 
-from collections.abc import Callable, Coroutine, Iterator
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from apps.gateways import loop
+from apps.gateways.contract import Gateway, PushContent, PushMessage, SendResult
 from apps.gateways.wire import Answer, Post, Wire, WireLimits
 from tests.gateways.certificates import Authority, make_authority
 from tests.gateways.vendor import Script, Vendor
@@ -48,5 +51,26 @@ def post_all(posts: list[Post], *, ca_file: str = "", limits: WireLimits = QUICK
             return answers
         finally:
             await wire.close()
+
+    return run(work())
+
+
+def push(
+    address: str = "token-1", *, content: PushContent | None = None, nid: str = "nid-1", ttl: float = 600, **rest: str
+) -> PushMessage:
+    return PushMessage(nid, address, content or PushContent("Title", "Body"), expires_at=time.time() + ttl, **rest)
+
+
+def send_all(gateway: Gateway, *calls: Sequence[PushMessage], at_once: bool = False) -> list[list[SendResult]]:
+    """The results of each call, one after the other or all at once, on one opened gateway."""
+
+    async def work() -> list[list[SendResult]]:
+        await gateway.open()
+        try:
+            if at_once:
+                return await asyncio.gather(*(gateway.send(call) for call in calls))
+            return [await gateway.send(call) for call in calls]
+        finally:
+            await gateway.close()
 
     return run(work())

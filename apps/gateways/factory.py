@@ -1,0 +1,35 @@
+"""A gateway by its name. A vendor's module, and its libraries, are imported by processes that speak to it."""
+
+from typing import Literal, overload
+
+from apps.gateways.contract import (
+    Credentials,
+    Endpoints,
+    FcmCredentials,
+    Gateway,
+    TextGateway,
+)
+
+GatewayKind = Literal["fcm", "apns", "webpush", "sms"]
+PushKind = Literal["fcm", "apns", "webpush"]
+
+
+@overload
+def make_gateway(kind: PushKind, credentials: Credentials, endpoints: Endpoints) -> Gateway: ...
+@overload
+def make_gateway(kind: Literal["sms"], credentials: Credentials, endpoints: Endpoints) -> TextGateway: ...
+def make_gateway(kind: GatewayKind, credentials: Credentials, endpoints: Endpoints) -> Gateway | TextGateway:
+    """A gateway that is still to be opened. Raises ValueError where the credentials are unusable."""
+    match kind:
+        case "fcm":
+            from apps.gateways.fcm import FcmGateway
+
+            return FcmGateway(_of(FcmCredentials, credentials), endpoints)
+        case _:
+            raise ValueError(f"no gateway is called {kind!r}")
+
+
+def _of[T](wanted: type[T], credentials: object) -> T:
+    if not isinstance(credentials, wanted):
+        raise ValueError(f"this gateway wants {wanted.__name__}, not {type(credentials).__name__}")
+    return credentials
