@@ -19,6 +19,6 @@ class HouseContentSecurityPolicy(ContentSecurityPolicyMiddleware):
 
 def admin_policy() -> dict[str, Any]:
     """SECURE_CSP with 'unsafe-eval' among the script sources."""
-    policy = dict(settings.SECURE_CSP)
+    policy: dict[str, Any] = dict(settings.SECURE_CSP)
     policy["script-src"] = [*policy["script-src"], CSP.UNSAFE_EVAL]
     return policy

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
@@ -84,5 +85,5 @@ CHECKS: dict[str, Callable[[], str]] = {
     "migrations": _Migrations(),
     "broker": _broker,
     "beat": _beats,
-    **{f"worker_{lane}": lambda lane=lane: _worker(lane) for lane in LANES},
+    **{f"worker_{lane}": partial(_worker, lane) for lane in LANES},
 }

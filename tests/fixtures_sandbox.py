@@ -90,10 +90,12 @@ class RunningSandbox:
         self.call("POST", "/_limits", {"fcm_per_minute": 0, "bearer_seconds": 3599, "apns_token_updates": False})
 
 
-def start_sandbox(data_dir: Path, port: int | None = None, **environment: str) -> RunningSandbox:
+def start_sandbox(
+    data_dir: Path, port: int | None = None, options: tuple[str, ...] = (), **environment: str
+) -> RunningSandbox:
     """Start a process of its own and wait until it answers. The caller ends `process`."""
     port = port or free_port()
-    command = [sys.executable, str(REPOSITORY / "manage.py"), "sandbox", "--port", str(port)]
+    command = [sys.executable, str(REPOSITORY / "manage.py"), "sandbox", "--port", str(port), *options]
     settings = {**os.environ, "HELIOGRAPH_DATA_DIR": str(data_dir), **environment}
     log = (data_dir / "sandbox.log").open("ab")
     process = subprocess.Popen(command, env=settings, cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT)

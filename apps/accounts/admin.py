@@ -58,8 +58,8 @@ class PersonAdmin(AppScopedAdmin, UserAdmin):  # type: ignore[misc]
     form = PersonChangeForm
     add_form = PersonCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display: ClassVar = ["username", "first_name", "last_name", "email", "is_active", "last_login"]
-    list_filter: ClassVar = ["is_active"]
+    list_display = ("username", "first_name", "last_name", "email", "is_active", "last_login")
+    list_filter = ("is_active",)
     filter_horizontal: ClassVar = []
     readonly_fields: ClassVar = ["last_login", "date_joined"]
     add_fieldsets = (

@@ -21,4 +21,5 @@ def _sync_roles(app_config: AppConfig, **_: Any) -> None:
     from apps.accounts.services.sync_roles import sync_roles
 
     if app_config.name.startswith("apps."):
-        sync_roles(app_label=app_config.label, models=[model._meta.model_name for model in app_config.get_models()])
+        names = [str(model._meta.model_name) for model in app_config.get_models()]
+        sync_roles(app_label=app_config.label, models=names)

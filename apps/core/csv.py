@@ -31,6 +31,6 @@ def copy_rows(query: str, params: Mapping[str, Any]) -> Iterator[bytes]:
     """
     with connection.cursor() as cursor:
         cursor.execute("select 1")
-        with cursor.cursor.copy(f"copy ({query}) to stdout with (format csv, header)", params) as copy:  # type: ignore[attr-defined]
+        with cursor.cursor.copy(f"copy ({query}) to stdout with (format csv, header)", params) as copy:
             for chunk in copy:
                 yield bytes(chunk)

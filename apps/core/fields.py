@@ -11,6 +11,8 @@ from apps.core.encryption import decrypt, encrypt
 class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]
     """A JSON value kept encrypted in a text column. Cannot be filtered on; "" means nothing stored."""
 
+    _pyi_private_set_type: Any  # for django-stubs: any JSON value goes in
+
     def from_db_value(self, value: str | None, *_: Any) -> Any:
         return json.loads(decrypt(value)) if value else None
 

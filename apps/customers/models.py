@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import App
@@ -50,7 +51,7 @@ class Customer(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip() or self.external_id or _("anonymous")
+        return f"{self.first_name} {self.last_name}".strip() or self.external_id or str(_("anonymous"))
 
 
 class Consent(models.Model):
@@ -96,7 +97,7 @@ class Event(models.Model):
         db_table = "customers_event"
 
 
-VALUE_TYPES: list[tuple[str, str]] = [
+VALUE_TYPES: list[tuple[str, str | Promise]] = [
     ("text", _("text")),
     ("number", _("number")),
     ("date", _("date")),

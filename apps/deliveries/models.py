@@ -8,19 +8,20 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import App
 from apps.core.fields import EncryptedJSONField
 from apps.deliveries.states import BATCH_STATES, DISPATCH_STATES
 
-KINDS: list[tuple[str, str]] = [
+KINDS: list[tuple[str, str | Promise]] = [
     ("campaign", _("campaign")),
     ("transactional", _("transactional")),
     ("automation", _("automation")),
     ("test", _("test")),
 ]
-LANES: list[tuple[str, str]] = [("urgent", _("urgent")), ("bulk", _("bulk"))]
+LANES: list[tuple[str, str | Promise]] = [("urgent", _("urgent")), ("bulk", _("bulk"))]
 
 
 class Dispatch(models.Model):

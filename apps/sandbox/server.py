@@ -20,6 +20,8 @@ from apps.sandbox.emulators.oauth import OauthEmulator
 from apps.sandbox.emulators.sms import SmsEmulator
 from apps.sandbox.emulators.sms_callbacks import CallbackSender
 from apps.sandbox.emulators.webpush import WebPushEmulator
+from apps.sandbox.phones import Phones
+from apps.sandbox.receipts import Receipts
 from apps.sandbox.wire.client import LoopbackClient
 from apps.sandbox.wire.door import Door, server_tls
 from apps.sandbox.wire.exchange import Answer, Request, Respond, json_answer
@@ -34,20 +36,27 @@ class PortInUse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
-    """How to start. data_dir: where credentials are kept and found."""
+    """How to start.
+
+    data_dir: where credentials and the demo's logins are kept. public_url: the product, unless the logins say it.
+    sends_receipts: phones report `received` and `displayed` by themselves.
+    """
 
     data_dir: Path
     port: int = 9400
+    public_url: str = "http://127.0.0.1:8000"
+    sends_receipts: bool = False
 
 
 class Sandbox:
     """All emulators behind one `respond` for each kind of port."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, world: World, options: SandboxOptions) -> None:
         self.client = LoopbackClient()
+        self.receipts = Receipts(world, self.client, options.data_dir, options.public_url)
         oauth = OauthEmulator(world)
         self._control = Control(world, oauth)
+        self._phones = Phones(world, self.receipts, options.public_url)
         self._apns = ApnsEmulator(world)
         self._routes: list[tuple[str, Respond]] = [
             ("/v1/projects/", FcmEmulator(world, oauth).respond),
@@ -59,6 +68,8 @@ class Sandbox:
 
     def respond(self, request: Request) -> Answer:
         """Everything but APNs."""
+        if request.target == "/":
+            return Answer(302, [("location", "/_phones")])
         for prefix, respond in self._routes:
             if request.target.startswith(prefix):
                 return _guarded(respond, request)
@@ -71,6 +82,8 @@ class Sandbox:
     def _steer(self, request: Request) -> Answer:
         if not is_own_caller(request):
             return json_answer({"error": "the sandbox is steered from this machine, not from other sites"}, 403)
+        if request.path == "/_phones" or request.path.startswith("/_phones/"):
+            return self._phones.respond(request)
         return self._control.respond(request)
 
 
@@ -87,7 +100,8 @@ async def run(options: SandboxOptions, ready: Callable[[World], None]) -> None:
     """Serve until SIGTERM or SIGINT. ready: called once all ports listen. Raises: PortInUse."""
     sockets = [_bound(options.port + offset) for offset in range(3)]
     credentials = load_or_create(options.data_dir, options.port)
-    sandbox = Sandbox(new_world(credentials))
+    world = new_world(credentials)
+    sandbox = Sandbox(world, options)
     gc.set_threshold(50_000, 20, 50)  # the inbox is large and never cyclic: look at it seldom
     certificate, key = (str(credentials.folder / name) for name in ("server.pem", "server.key"))
     plain = partial(Door, sandbox.respond)
@@ -103,8 +117,12 @@ async def run(options: SandboxOptions, ready: Callable[[World], None]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    ready(sandbox.world)
+    if options.sends_receipts:
+        world.inbox.watch = sandbox.receipts.note
+    sending = asyncio.ensure_future(sandbox.receipts.send_noted())
+    ready(world)
     await stop.wait()
+    sending.cancel()
     for server in servers:
         server.close()
         server.close_clients()

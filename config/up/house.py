@@ -15,7 +15,7 @@ from rich.table import Table
 from config import embedded, env
 from config.embedded.home import make_data_dir
 from config.embedded.locks import Lock
-from config.processes import Child, keep_small
+from config.processes import Child, Program, keep_small
 from config.up import ports, programs
 from config.up.errors import Refused
 from config.up.programs import Options
@@ -147,7 +147,7 @@ class House:
             child = self._run(programs.sandbox(self._options))
             self._wait(lambda: ports.all_answer(self._options.sandbox_ports), lambda: _last_words(child))
 
-    def _run(self, program: programs.Program) -> Child:
+    def _run(self, program: Program) -> Child:
         child = Child(program)
         self._children.append(child)
         child.start()

@@ -34,7 +34,7 @@ class Steps:
     def command(self, options: Options, *arguments: str, doing: str, done: str) -> None:
         """Run a manage.py command quietly. Raises: Refused, with what it said."""
         with self.step(doing, done):
-            ended = _run(options, *arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            ended = _run(options, *arguments, output=subprocess.PIPE)
         if ended.returncode:
             raise Refused(f"{arguments[0]} failed:\n{ended.stdout.decode(errors='replace').strip()}")
 
@@ -55,13 +55,14 @@ def wait_until(condition: Callable[[], bool], seconds: float, failing: Callable[
         time.sleep(0.1)
 
 
-def _run(options: Options, *arguments: str, **streams: int) -> subprocess.CompletedProcess[bytes]:
+def _run(options: Options, *arguments: str, output: int | None = None) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=BASE_DIR,
         env=environment(options),
         stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output and subprocess.STDOUT,
         check=False,
         preexec_fn=die_with_parent(signal.SIGTERM),
-        **streams,
     )

@@ -68,7 +68,7 @@ def customer_for(*, app: App, external_id: str | None, now: datetime) -> Custome
     known = Customer.objects.filter(app=app, external_id=external_id).first()
     if known is None:
         verdict = upsert_customers(app=app, drafts=[CustomerDraft(external_id)], now=now)[0]
-        if verdict.problems:
+        if verdict.customer_id is None:
             raise InvalidInput(verdict.problems)
         known = Customer.objects.get(pk=verdict.customer_id)
     if known.erased_at:

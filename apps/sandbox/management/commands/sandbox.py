@@ -21,14 +21,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """One port; APNs has the next, TLS the one after."""
         parser.add_argument("--port", type=int, default=9400)
+        parser.add_argument(
+            "--receipts", action="store_true", help="phones report received and displayed by themselves"
+        )
 
-    def handle(self, *, port: int, **_options: Any) -> None:
+    def handle(self, *, port: int, receipts: bool, **_options: Any) -> None:
         """Refuse production, then serve."""
         if settings.IS_PRODUCTION:
             raise CommandError("The sandbox does not start when HELIOGRAPH_ENV=production.")
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+        options = SandboxOptions(settings.DATA_DIR, port, settings.PUBLIC_URL, receipts)
         try:
-            asyncio.run(run(SandboxOptions(settings.DATA_DIR, port), self._announce))
+            asyncio.run(run(options, self._announce))
         except PortInUse as reason:
             raise CommandError(str(reason)) from None
 
