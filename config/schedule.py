@@ -51,13 +51,13 @@ TICKS = [
 
 
 def beat_schedule() -> dict[str, dict[str, Any]]:
-    """TICKS in Celery's spelling, for settings.CELERY_BEAT_SCHEDULE."""
+    """TICKS as django-celery-beat reads settings.CELERY_BEAT_SCHEDULE (it would not take Celery's own `expires`)."""
     return {
         tick.name: {
             "task": tick.task,
             "schedule": timedelta(seconds=tick.every_seconds),
             "args": tick.arguments,
-            "options": {"queue": tick.queue, "expires": tick.expires_seconds},
+            "options": {"queue": tick.queue, "expire_seconds": tick.expires_seconds},
         }
         for tick in TICKS
     }

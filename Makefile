@@ -1,0 +1,31 @@
+# `make demo` shows Heliograph at work; `make test` proves it. Both install what they need into .venv.
+
+PORT ?= 8000
+SANDBOX_PORT ?= 9400
+# Two processes: as many as the smallest machine we care for has cores.
+PYTEST ?= .venv/bin/pytest --quiet --numprocesses 2 --dist loadfile
+
+.PHONY: setup demo test test-all check
+
+setup:
+	@sh config/install.sh
+
+demo: setup
+	@exec .venv/bin/python manage.py up --demo --port $(PORT) --sandbox-port $(SANDBOX_PORT)
+
+test: check
+	@$(PYTEST) -m "not long"
+
+test-all: check
+	@$(PYTEST)
+
+# What needs neither database nor browser: style, types, who may import whom, production settings.
+check: setup
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/lint-imports --no-logo > .venv/lint-imports.log || (cat .venv/lint-imports.log; false)
+	@env HELIOGRAPH_ENV=production DATABASE_URL=postgres://nobody@127.0.0.1:9/none PUBLIC_URL=https://push.example.org \
+		SECRET_KEY=$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
+		FIELD_ENCRYPTION_KEYS=k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= \
+		.venv/bin/python manage.py check --deploy --fail-level WARNING > .venv/check.log 2>&1 || (cat .venv/check.log; false)
