@@ -138,7 +138,27 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = schedule.beat_schedule()
 
 CACHE_URL = env.text("CACHE_URL") or env.cache_beside(BROKER_URL) or EMBEDDED.cache_url()
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        # A cache that hangs must not hang a request.
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
+}
+
+# Requests a minute: of one secret key, and of one address with a publishable key.
+API_REQUESTS_PER_MINUTE = int(env.text("API_REQUESTS_PER_MINUTE", "120000"))
+API_PUBLIC_REQUESTS_PER_MINUTE = int(env.text("API_PUBLIC_REQUESTS_PER_MINUTE", "3000"))
+REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None, "DEFAULT_SCHEMA_CLASS": "apps.api.openapi.CallSchema"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Heliograph",
+    "VERSION": "2.1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/v2.1",
+    "POSTPROCESSING_HOOKS": ["apps.api.openapi.finish"],
+}
 
 LOGGING = logging.configuration(as_json=IS_PRODUCTION, level=env.text("LOG_LEVEL", "INFO"))
 

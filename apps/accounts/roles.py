@@ -27,6 +27,8 @@ _PEOPLE_TO_READ: Mapping[str, str] = {
     "customers.consent": _VIEW,
     "customers.event": _VIEW,
     "customers.importrun": _VIEW,
+    "customers.traittype": _VIEW,
+    "customers.eventtype": _VIEW,
     "devices.device": _VIEW,
     "segments.segment": _VIEW,
     "segments.segmentmember": _VIEW,

@@ -1,0 +1,192 @@
+"""What every call of the API has in common: who asks, whether they may, and how the answer looks."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import structlog
+import uuid_utils
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpResponse, UnreadablePostError
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from apps.api import rate
+from apps.api.calls import Call
+from apps.api.json_body import MOST_BYTES, parse_object
+from apps.api.query import read_query
+from apps.api.refusals import Refusal, refusal_response, refuse_fields
+from apps.api.services.keys import Caller, UnknownKey, caller_of
+from apps.api.shapes import read_body
+from apps.core.problems import Conflict, InvalidInput
+from apps.core.states import InvalidTransition
+
+ACCEPTED = "application/json"
+_SANE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_OPEN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, PATCH, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, X-Device-Id, X-Device-Secret",
+    "Access-Control-Expose-Headers": "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-ID",
+    "Access-Control-Max-Age": "86400",
+}
+
+log = structlog.get_logger(__name__)
+
+
+class ApiView(APIView):
+    """One path. A subclass declares its `calls`, one per method, and a method of each name.
+
+    parameters: those of the address, read. for_browsers: pages of any origin may call it (they carry a publishable
+    key, never a cookie).
+    """
+
+    calls: ClassVar[Mapping[str, Call]]
+    for_browsers: ClassVar[bool] = False
+    authentication_classes: ClassVar = []
+    permission_classes: ClassVar = []
+
+    caller: Caller
+    parameters: Mapping[str, Any]
+    _allowance: rate.Allowance | None = None
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        given = request.headers.get("X-Request-ID", "")
+        self.request_id = given if _SANE_ID.fullmatch(given) else str(uuid_utils.uuid7())
+        with structlog.contextvars.bound_contextvars(request_id=self.request_id):
+            response = super().dispatch(request, *args, **kwargs)
+        for name, value in self._common_headers().items():
+            response.headers[name] = value
+        return response
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """In this order: a known key, its rate, an existing method, its scope, the address's parameters."""
+        if request.method == "OPTIONS":
+            return
+        self.caller = _authenticated(request)
+        self._count(request)
+        call = self.calls.get(request.method or "")
+        if call is None:
+            raise MethodNotAllowed(str(request.method))
+        if call.scope not in self.caller.scopes:
+            raise Refusal("scope_required", f"scope_required: {call.scope}")
+        self.parameters = read_query(request.query_params, call.parameters)
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        """A browser's preflight, or a look at what the path can do."""
+        return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
+
+    def body(self) -> dict[str, Any]:
+        """The request's JSON object, judged by the shape that the call declares. Raises Refusal."""
+        shape = self.calls[str(self.request.method)].body
+        assert shape is not None, "the call declares no body"  # noqa: S101
+        return read_body(shape, self.raw_object())
+
+    def raw_object(self) -> dict[str, Any]:
+        """The request's JSON object, whatever its fields. Raises Refusal."""
+        return parse_object(_raw_body(self.request))
+
+    def handle_exception(self, exc: Exception) -> HttpResponse:
+        refusal = refusal_of(exc)
+        if isinstance(exc, MethodNotAllowed):
+            refusal.headers["Allow"] = ", ".join(self.allowed_methods)
+        if refusal.code == "database_unavailable":
+            log.warning("the database does not answer", error=type(exc).__name__)
+        return refusal_response(refusal, path=self.request.path, request_id=self.request_id)
+
+    def _common_headers(self) -> dict[str, str]:
+        rate_limit = self._allowance.headers() if self._allowance is not None else {}
+        return {"X-Request-ID": self.request_id, **rate_limit, **(_OPEN if self.for_browsers else {})}
+
+    def _count(self, request: Request) -> None:
+        caller, limit = f"key:{self.caller.key_id}", settings.API_REQUESTS_PER_MINUTE
+        if self.caller.is_publishable:
+            caller, limit = f"{caller}:{client_address(request)}", settings.API_PUBLIC_REQUESTS_PER_MINUTE
+        self._allowance = rate.take(caller, limit)
+        if self._allowance.is_over:
+            detail = _("at most %(limit)d requests a minute; try again in %(seconds)d s")
+            detail %= {"limit": limit, "seconds": self._allowance.reset_seconds}
+            raise Refusal("rate_limited", detail, headers={"Retry-After": str(self._allowance.reset_seconds)})
+
+
+def json_response(answer: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """The answer as JSON."""
+    raw = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+    return HttpResponse(raw, status=status, content_type=ACCEPTED, headers=dict(headers or {}))
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """How an exception is told to a caller. Raises the exception again if it is a fault of ours."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, InvalidInput):
+        return refuse_fields(error.problems, error.status)
+    if isinstance(error, Conflict):
+        return Refusal(error.code, str(error), status=409)
+    if isinstance(error, InvalidTransition):
+        return Refusal("invalid_transition", str(error))
+    if isinstance(error, Http404):
+        return Refusal("not_found")
+    if isinstance(error, MethodNotAllowed):
+        return Refusal("method_not_allowed")
+    if isinstance(error, RequestDataTooBig):
+        return Refusal("body_too_large", _("send at most %d bytes") % MOST_BYTES)
+    if isinstance(error, UnreadablePostError):
+        return Refusal("bad_request", _("the connection ended before the body did"))
+    if isinstance(error, OperationalError | InterfaceError):
+        return Refusal("database_unavailable", headers={"Retry-After": "2"})
+    raise error
+
+
+def client_address(request: Any) -> str:
+    """Where the request comes from; behind a trusted proxy, what that proxy saw (its last hop)."""
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.IS_PRODUCTION else ""
+    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
+
+
+def _authenticated(request: Request) -> Caller:
+    header = request.headers.get("Authorization", "").strip()
+    application = request.headers.get("Application-Key", "").strip()
+    if not header:
+        raise _unauthorized("missing_api_key", _("send the header Authorization: Bearer <secret key>"))
+    scheme, _blank, secret = header.partition(" ")
+    if not secret and application:
+        secret = scheme
+    elif scheme.lower() != "bearer":
+        forms = _("send Authorization: Bearer <secret key>, or Authorization: <secret key> with Application-Key: <app>")
+        raise _unauthorized("bad_auth_scheme", forms)
+    try:
+        caller = caller_of(secret=secret.strip(), now=timezone.now())
+    except UnknownKey:
+        raise _unauthorized("invalid_api_key") from None
+    if application and application not in (caller.app.slug, str(caller.app.pk)):
+        raise _unauthorized("invalid_api_key")
+    if not caller.app.is_active:
+        raise Refusal("app_inactive")
+    return caller
+
+
+def _unauthorized(code: str, detail: str = "") -> Refusal:
+    return Refusal(code, detail, headers={"WWW-Authenticate": 'Bearer realm="heliograph"'})
+
+
+def _raw_body(request: Request) -> bytes:
+    http = request._request
+    length = http.headers.get("Content-Length", "")
+    if length.isdigit() and int(length) > MOST_BYTES:
+        raise Refusal("body_too_large", _("send at most %d bytes") % MOST_BYTES)
+    if http.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refusal("unsupported_media_type", _("send the body as it is, without Content-Encoding"))
+    raw = http.body
+    kind, charset = http.content_type, http.content_params.get("charset", "utf-8")
+    if raw and (kind != ACCEPTED or charset.lower().strip('"') not in ("utf-8", "utf8")):
+        message = _("send Content-Type: %(accepted)s, not %(came)s") % {"accepted": ACCEPTED, "came": kind or _("none")}
+        raise Refusal("unsupported_media_type", message, headers={"Accept-Post": ACCEPTED})
+    return bytes(raw)

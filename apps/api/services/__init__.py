@@ -1,0 +1,1 @@
+"""What the machine door itself does: keys, idempotency, accepting a push."""

@@ -1,0 +1,51 @@
+"""Every address of the machine door."""
+
+from django.urls import path, register_converter
+
+from apps.api.views import customers, devices, documents, events
+
+LARGEST_ID = 2**63 - 1
+
+
+class Id:
+    """A row's number, and nothing that a bigint cannot hold."""
+
+    regex = "[1-9][0-9]{0,18}"
+
+    def to_python(self, text: str) -> int:
+        number = int(text)
+        if number > LARGEST_ID:
+            raise ValueError(text)
+        return number
+
+    def to_url(self, number: int) -> str:
+        return str(number)
+
+
+class Name:
+    """A caller's own name for something; it may hold slashes, so its path comes after those that end in a word."""
+
+    regex = ".{1,255}"
+
+    def to_python(self, text: str) -> str:
+        if not text.isprintable():
+            raise ValueError(text)
+        return text
+
+    def to_url(self, text: str) -> str:
+        return text
+
+
+register_converter(Id, "id")
+register_converter(Name, "name")
+
+urlpatterns = [
+    path("v2.1/devices", devices.DevicesView.as_view()),
+    path("v2.1/devices/<id:device_id>", devices.OneDeviceView.as_view()),
+    path("v2.1/customers", customers.CustomersView.as_view()),
+    path("v2.1/customers/<name:external_id>", customers.OneCustomerView.as_view()),
+    path("v2.1/events", events.EventsView.as_view()),
+    path("v2.1/schema", documents.schema),
+    path("v2.1/docs", documents.docs),
+    path("v2.1/docs/errors", documents.errors),
+]

@@ -1,0 +1,164 @@
+"""Customers: profile, erase, export."""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from rest_framework.request import Request
+
+from apps.accounts.models import App
+from apps.api.base import ApiView, json_response
+from apps.api.batch import PROBLEM, batch_shape, read_batch, shown_problems
+from apps.api.calls import NUMBER, TEXT, TIME, Answer, Call, list_of, map_of, record
+from apps.api.refusals import refuse_fields
+from apps.api.shapes import Anything, Either, Record
+from apps.core.problems import FieldProblem
+from apps.customers.models import Customer
+from apps.customers.services.profiles import MOST_AT_ONCE, CustomerDraft, Upserted, upsert_customers
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_CONSENT = {
+    "type": "object",
+    "properties": {"push": {"type": "boolean"}, "sms": {"type": "boolean"}},
+    "additionalProperties": False,
+}
+_COLUMNS = ("email", "phone", "first_name", "last_name", "language", "time_zone", "country")
+CUSTOMER = Record(
+    {
+        "external_id": Anything({"type": "string", "minLength": 1, "maxLength": 255}, "Your id of the person."),
+        "email": Anything(_TEXT),
+        "phone": Anything(_TEXT, "E.164, or as written in the country."),
+        "first_name": Anything({"type": "string", "maxLength": 100}),
+        "last_name": Anything({"type": "string", "maxLength": 100}),
+        "language": Anything(_TEXT, "Such as pl or pt-BR."),
+        "time_zone": Anything(_TEXT, "Such as Europe/Warsaw."),
+        "country": Anything(_TEXT, "Two letters."),
+        "traits": Anything({"type": "object"}, "Merged into those known; null takes one away."),
+        "consent": Anything(_CONSENT, "Logged where it differs from what is known."),
+        "consent_wording": Anything({"type": "string", "maxLength": 500}, "What the person agreed to."),
+        "topics": Anything({"type": "array", "items": {"type": "string", "maxLength": 60}, "maxItems": 50}),
+    },
+    required=("external_id",),
+)
+_STATUS = {"type": "string", "enum": ["created", "updated", "unchanged"]}
+_UPSERTED = {"external_id": TEXT, "status": _STATUS}
+_STORED_ONE = record({**_UPSERTED, "warnings": list_of(PROBLEM)})
+_STORED_MANY = record(
+    {
+        "stored": NUMBER,
+        "refused": NUMBER,
+        "data": list_of(record(_UPSERTED)),
+        "errors": list_of(PROBLEM),
+        "warnings": list_of(PROBLEM),
+    }
+)
+_CUSTOMER = record(
+    {
+        **dict.fromkeys(_COLUMNS, TEXT),
+        "external_id": TEXT,
+        "traits": {"type": "object"},
+        "topics": list_of(TEXT),
+        "consent": map_of({"type": ["boolean", "null"]}),
+        "created_at": TIME,
+        "updated_at": TIME,
+        "devices": list_of(record({"device_id": NUMBER, "platform": TEXT, "state": TEXT})),
+    }
+)
+
+
+class CustomersView(ApiView):
+    """/v2.1/customers"""
+
+    calls: ClassVar = {
+        "POST": Call(
+            "saveCustomers",
+            "customers:write",
+            f"Create or change one customer, or up to {MOST_AT_ONCE} under `customers`.\n\nFields not mentioned stay as"
+            " they are. Of many, a bad one is refused alone: `errors` names it, the others are stored.",
+            {
+                200: Answer("Stored", {"oneOf": [_STORED_ONE, _STORED_MANY]}),
+                201: Answer("One, and new", _STORED_ONE),
+            },
+            body=Either("customers", CUSTOMER, batch_shape("customers", CUSTOMER, MOST_AT_ONCE)),
+            refusals=(409,),
+        )
+    }
+
+    def post(self, request: Request) -> HttpResponse:
+        said = self.body()
+        return self._save_many(said["customers"]) if "customers" in said else self._save_one(said)
+
+    def _save_one(self, said: dict[str, Any]) -> HttpResponse:
+        stored = upsert_customers(app=self.caller.app, drafts=[CustomerDraft(**said)], now=timezone.now())[0]
+        if stored.problems:
+            raise refuse_fields(stored.problems, _status_of(stored.problems))
+        answer = {**_upserted(stored), "warnings": shown_problems(stored.warnings)}
+        return json_response(answer, 201 if stored.status == "created" else 200)
+
+    def _save_many(self, given: Any) -> HttpResponse:
+        batch = read_batch(given, "customers", CUSTOMER, MOST_AT_ONCE)
+        drafts = [CustomerDraft(**said) for said in batch.sound]
+        upserted = upsert_customers(app=self.caller.app, drafts=drafts, now=timezone.now())
+        verdicts = list(zip(batch.places, upserted, strict=True))
+        problems = batch.problems + [found for place, one in verdicts for found in _at(place, one.problems)]
+        stored = [one for _place, one in verdicts if not one.problems]
+        if not stored:
+            raise refuse_fields(problems)
+        answer = {
+            "stored": len(stored),
+            "refused": batch.total - len(stored),
+            "data": [_upserted(one) for one in stored],
+            "errors": shown_problems(problems),
+            "warnings": shown_problems([found for place, one in verdicts for found in _at(place, one.warnings)]),
+        }
+        return json_response(answer)
+
+
+class OneCustomerView(ApiView):
+    """/v2.1/customers/{external_id}"""
+
+    text_in_path: ClassVar = ("external_id",)
+    calls: ClassVar = {
+        "GET": Call("readCustomer", "customers:read", "One customer.", {200: Answer("The customer", _CUSTOMER)}),
+    }
+
+    def get(self, request: Request, external_id: str) -> HttpResponse:
+        return json_response(_shown(customer_of(self.caller.app, external_id)))
+
+
+def customer_of(app: App, external_id: str) -> Customer:
+    """The app's customer of that name. Raises Http404; an erased one is not there any more."""
+    return get_object_or_404(Customer, app=app, external_id=unicodedata.normalize("NFC", external_id), erased_at=None)
+
+
+def _shown(customer: Customer) -> dict[str, Any]:
+    return {
+        **{name: getattr(customer, name) for name in ("external_id", *_COLUMNS, "traits", "topics")},
+        "consent": {"push": customer.push_consent, "sms": customer.sms_consent},
+        "created_at": customer.created_at.isoformat(),
+        "updated_at": customer.updated_at.isoformat(),
+        "devices": [
+            {"device_id": device.pk, "platform": device.platform, "state": device.state}
+            for device in customer.devices.order_by("id")
+        ],
+    }
+
+
+def _upserted(one: Upserted) -> dict[str, Any]:
+    return {"external_id": one.external_id, "status": one.status}
+
+
+def _status_of(problems: Sequence[FieldProblem]) -> int:
+    """Contradicting what is stored is a conflict; everything else is bad input."""
+    conflicts = {"attribute_type_conflict", "customer_erased"}
+    return 409 if {problem.code for problem in problems} <= conflicts else 400
+
+
+def _at(place: int, problems: Sequence[FieldProblem]) -> list[FieldProblem]:
+    return [
+        FieldProblem(f"/customers/{place}{problem.pointer}", problem.code, problem.message, problem.came)
+        for problem in problems
+    ]

@@ -1,0 +1,165 @@
+"""Devices: what an app calls at every launch."""
+
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from django.utils import timezone
+from rest_framework.request import Request
+
+from apps.api.base import ApiView, json_response
+from apps.api.batch import PROBLEM
+from apps.api.calls import NULLABLE_TEXT, NUMBER, TEXT, TIME, Answer, Call, list_of, record
+from apps.api.refusals import Refusal
+from apps.api.services.device_access import SECRET_HEADER, device_for
+from apps.api.shapes import Anything, NotYet, Record, Text
+from apps.core.problems import FieldProblem
+from apps.devices.models import Device
+from apps.devices.services.device_fields import ADDRESS_KINDS, ENVIRONMENTS, GATEWAYS_OF, PERMISSIONS, DeviceDraft
+from apps.devices.services.hygiene import remove
+from apps.devices.services.registration import change_device, register
+
+_TEXT: dict[str, Any] = {"type": "string"}
+_ABOUT_ITSELF = {
+    "locale": Anything(_TEXT, "Such as pl-PL."),
+    "time_zone": Anything(_TEXT, "Such as Europe/Warsaw."),
+    "app_version": Anything({"type": "string", "maxLength": 64}),
+    "os_version": Anything({"type": "string", "maxLength": 64}),
+    "model": Anything({"type": "string", "maxLength": 100}),
+    "permission": Anything({"type": "string", "enum": list(PERMISSIONS)}, "What the person allowed."),
+    "tags": Anything({"type": "array", "items": {"type": "string", "maxLength": 60}, "maxItems": 50}),
+}
+_KEYS = {"type": "object", "properties": {"p256dh": _TEXT, "auth": _TEXT}, "required": ["p256dh", "auth"]}
+_SUBSCRIPTION = {
+    "type": "object",
+    "properties": {"endpoint": _TEXT, "keys": _KEYS},
+    "required": ["endpoint", "keys"],
+}
+_CONSENT = {"type": "object", "properties": {"push": {"type": "boolean"}, "sms": {"type": "boolean"}}}
+REGISTRATION = Record(
+    {
+        "app": Text(about="The app's slug; optional, the key knows it."),
+        "platform": Anything({"type": "string", "enum": list(GATEWAYS_OF)}),
+        "provider": Anything({"type": "string", "enum": ["apns", "fcm", "webpush"]}),
+        "address": Anything(_TEXT, "The token that the vendor gave."),
+        "subscription": Anything(_SUBSCRIPTION, "Of a browser, instead of an address."),
+        "address_kind": Anything({"type": "string", "enum": list(ADDRESS_KINDS)}, "fid: a Firebase installation id."),
+        "previous_address": Anything(_TEXT, "Before the vendor changed it."),
+        "environment": Anything({"type": "string", "enum": list(ENVIRONMENTS)}, "Required for apns."),
+        "customer": Anything({"type": "string", "maxLength": 255}, "Your id of the person; created if unknown."),
+        "identity_token": NotYet("signed identities are not available in this version"),
+        "consent": Anything(_CONSENT, "What the person answered."),
+        **_ABOUT_ITSELF,
+    },
+    required=("platform", "provider"),
+)
+_REGISTERED = record(
+    {"device_id": NUMBER, "device_secret": NULLABLE_TEXT, "server_time": TIME, "warnings": list_of(PROBLEM)}
+)
+_DEVICE = record(
+    {
+        "device_id": NUMBER,
+        "customer": NULLABLE_TEXT,
+        "platform": TEXT,
+        "provider": TEXT,
+        "state": TEXT,
+        "environment": TEXT,
+        "locale": TEXT,
+        "time_zone": TEXT,
+        "app_version": TEXT,
+        "os_version": TEXT,
+        "model": TEXT,
+        "permission": TEXT,
+        "tags": list_of(TEXT),
+        "created_at": TIME,
+        "registered_at": TIME,
+        "last_seen_at": TIME,
+    }
+)
+_SECRET = {SECRET_HEADER: "The device's secret; needed with a publishable key."}
+
+
+class DevicesView(ApiView):
+    """/v2.1/devices"""
+
+    for_browsers = True
+    calls: ClassVar = {
+        "POST": Call(
+            "registerDevice",
+            "devices:write",
+            "Register a device, at every launch of the app.\n\nA token belongs to its last registration: seen on"
+            " another customer, it moves. `device_secret` is given once, to a device that is new.",
+            {200: Answer("Known", _REGISTERED), 201: Answer("New", _REGISTERED)},
+            body=REGISTRATION,
+            refusals=(409,),
+        )
+    }
+
+    def post(self, request: Request) -> HttpResponse:
+        said = self.body()
+        app, now = self.caller.app, timezone.now()
+        if said.pop("app", app.slug) != app.slug:
+            problem = FieldProblem("/app", "not_found", "is not the key's app")
+            raise Refusal("not_found", problem.message, problems=[problem])
+        customer = said.pop("customer", None)
+        registration = register(app=app, draft=DeviceDraft(**said), customer=customer, now=now)
+        answer = {
+            "device_id": registration.device.pk,
+            "device_secret": registration.secret,
+            "server_time": now.isoformat(),
+            "warnings": [],
+        }
+        return json_response(answer, 201 if registration.is_new else 200)
+
+
+class OneDeviceView(ApiView):
+    """/v2.1/devices/{id}"""
+
+    for_browsers = True
+    calls: ClassVar = {
+        "GET": Call("readDevice", "devices:read", "One device.", {200: Answer("The device", _DEVICE)}, headers=_SECRET),
+        "PATCH": Call(
+            "changeDevice",
+            "devices:write",
+            "Change what a device says about itself.",
+            {200: Answer("The device", _DEVICE)},
+            body=Record(_ABOUT_ITSELF),
+            headers=_SECRET,
+        ),
+        "DELETE": Call(
+            "removeDevice",
+            "devices:write",
+            "Forget a registration, at log-out for instance. The device comes back by registering again.",
+            {204: Answer("Gone")},
+            headers=_SECRET,
+        ),
+    }
+
+    def get(self, request: Request, device_id: int) -> HttpResponse:
+        return json_response(_shown(self._device(device_id)))
+
+    def patch(self, request: Request, device_id: int) -> HttpResponse:
+        device = self._device(device_id)
+        return json_response(_shown(change_device(device=device, changes=self.body(), now=timezone.now())))
+
+    def delete(self, request: Request, device_id: int) -> HttpResponse:
+        remove(device=self._device(device_id), now=timezone.now())
+        return HttpResponse(status=204)
+
+    def _device(self, device_id: int) -> Device:
+        return device_for(caller=self.caller, device_id=device_id, secret=self.request.headers.get(SECRET_HEADER, ""))
+
+
+def _shown(device: Device) -> dict[str, Any]:
+    """The device without its address: who may read devices need not be able to send to them."""
+    return {
+        "device_id": device.pk,
+        "customer": device.customer.external_id,
+        "platform": device.platform,
+        "provider": device.gateway,
+        "state": device.state,
+        "environment": device.environment,
+        **{name: getattr(device, name) for name in _ABOUT_ITSELF},
+        "created_at": device.created_at.isoformat(),
+        "registered_at": device.registered_at.isoformat(),
+        "last_seen_at": device.last_seen_at.isoformat(),
+    }

@@ -1,0 +1,70 @@
+"""Behavioural events."""
+
+from typing import ClassVar
+
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+
+from apps.api.base import ApiView
+from apps.api.batch import BATCH_ANSWER, Batch, batch_response, batch_shape, read_batch
+from apps.api.calls import Answer, Call
+from apps.api.refusals import refuse_fields
+from apps.api.services.device_access import DEVICE_HEADER, SECRET_HEADER, device_shown
+from apps.api.shapes import Anything, Moment, Record
+from apps.core.problems import FieldProblem
+from apps.customers.services.events import MOST_AT_ONCE, NAME_LIMIT, EventDraft, ingest_events
+from apps.devices.models import Device
+
+EVENT = Record(
+    {
+        "customer": Anything({"type": "string", "minLength": 1, "maxLength": 255}, "Your id; created if unknown."),
+        "name": Anything({"type": "string", "minLength": 1, "maxLength": NAME_LIMIT}),
+        "occurred_at": Moment("Now, unless told."),
+        "properties": Anything({"type": "object"}, "Flat: text, number, boolean or a list of texts."),
+    },
+    required=("customer", "name"),
+)
+
+
+class EventsView(ApiView):
+    """/v2.1/events"""
+
+    for_browsers = True
+    calls: ClassVar = {
+        "POST": Call(
+            "sendEvents",
+            "events:write",
+            f"Store up to {MOST_AT_ONCE} events.\n\nA bad event is refused alone: `errors` names it, the others are"
+            " stored. With a publishable key the two device headers are needed, and the events are that person's.",
+            {202: Answer("Stored, but for those in `errors`", BATCH_ANSWER)},
+            body=batch_shape("events", EVENT, MOST_AT_ONCE),
+            headers={DEVICE_HEADER: "With a publishable key.", SECRET_HEADER: "With a publishable key."},
+        )
+    }
+
+    def post(self, request: Request) -> HttpResponse:
+        batch = read_batch(self.body()["events"], "events", EVENT, MOST_AT_ONCE)
+        if self.caller.is_publishable:
+            _require_own(batch, device_shown(caller=self.caller, headers=request.headers))
+        drafts = [EventDraft(**event) for event in batch.sound]
+        done = ingest_events(app=self.caller.app, drafts=drafts, now=timezone.now())
+        return batch_response(
+            status=202,
+            stored=done.stored_count,
+            total=batch.total,
+            problems=batch.problems + batch.placed(done.problems),
+            warnings=batch.placed(done.warnings),
+        )
+
+
+def _require_own(batch: Batch, device: Device) -> None:
+    """Whoever reads a publishable key out of an app may write the events of their own device, not of other people."""
+    foreign = [
+        FieldProblem(f"/events/{place}/customer", "not_found", _("is not the customer of this device"))
+        for place, event in zip(batch.places, batch.sound, strict=True)
+        if event["customer"] != device.customer.external_id
+    ]
+    if foreign:
+        raise refuse_fields(foreign, 404)

@@ -1,0 +1,92 @@
+"""`/v2.1/customers`. Numbers are of bad-input.md, parts B and C."""
+
+import pytest
+
+from apps.customers.models import Customer
+from tests.factories import make_customer
+from tests.factories.api import codes_of
+
+pytestmark = pytest.mark.django_db
+CUSTOMERS = "/v2.1/customers"
+
+
+def test_one_customer_is_created_then_changed(api):
+    ada = {"external_id": "c1", "first_name": "Ada", "phone": "500 600 700", "traits": {"city": "Łódź"}}
+    assert api.post(CUSTOMERS, ada).status_code == 201
+    changed = api.post(CUSTOMERS, {"external_id": "c1", "first_name": "Ada M."})
+    assert (changed.status_code, changed.json()["status"]) == (200, "updated")
+    shown = api.get(f"{CUSTOMERS}/c1").json()
+    assert (shown["first_name"], shown["phone"], shown["traits"]) == ("Ada M.", "+48500600700", {"city": "Łódź"})
+
+
+def test_of_many_a_bad_one_costs_no_other(api):
+    people = [{"external_id": "a"}, {"external_id": ""}, {"externalid": "b"}, {"external_id": "c", "phone": "123"}]
+    answer = api.post(CUSTOMERS, {"customers": people})
+    assert answer.status_code == 200
+    assert (answer.json()["stored"], answer.json()["refused"]) == (1, 3)
+    assert answer.json()["data"] == [{"external_id": "a", "status": "created"}]
+    assert {error["pointer"].split("/")[2] for error in answer.json()["errors"]} == {"1", "2", "3"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"external_id": ""}, "required"),
+        ({"external_id": "x" * 256}, "too_long"),
+        ({"external_id": "a\tb"}, "control_characters"),
+        ({"external_id": None}, "required"),
+        ({"external_id": 7}, "type"),
+        ({"phone": "+48 12"}, "phone_invalid"),
+        ({"phone": "+48221234567"}, "phone_not_mobile"),
+        ({"email": "a@b"}, "email_invalid"),
+        ({"email": "a@b@c.pl"}, "email_invalid"),
+        ({"country": "POL"}, "country_unknown"),
+        ({"time_zone": "CEST+1"}, "time_zone_unknown"),
+        ({"traits": {f"t{n}": 1 for n in range(500)}}, "too_many"),
+        ({"traits": {"k" * 300: 1}}, "too_long"),
+        ({"traits": {"a": {"b": {}}}}, "too_deep"),
+        ({"traits": {"a": "x" * 100_000}}, "too_long"),
+        ({"traits": []}, "type"),
+        ({"topics": "news"}, "type"),
+        ({"consent": {"push": 1}}, "type"),
+        ({"consent": {"fax": True}}, "channel_unknown"),
+        ({"frist_name": "Ada"}, "unknown_field"),
+    ],
+)
+def test_35_to_47_bad_fields(api, fields, code):
+    answer = api.post(CUSTOMERS, {"external_id": "c1", **fields})
+    assert answer.status_code == 400
+    assert codes_of(answer) == {code}
+    assert not Customer.objects.filter(external_id="c1").exists()
+
+
+def test_40_a_trait_keeps_its_type(api):
+    api.post(CUSTOMERS, {"external_id": "c1", "traits": {"age": 40}})
+    answer = api.post(CUSTOMERS, {"external_id": "c1", "traits": {"age": "forty"}})
+    assert (answer.status_code, answer.json()["code"]) == (409, "attribute_type_conflict")
+
+
+def test_35_names_are_nfc_and_keep_their_case(api):
+    api.post(CUSTOMERS, {"external_id": "Zo\u0065\u0301"})
+    assert api.get(f"{CUSTOMERS}/Zoé").json()["external_id"] == "Zoé"
+    assert api.get(f"{CUSTOMERS}/zoé").status_code == 404
+
+
+def test_more_than_a_thousand_is_413(api):
+    answer = api.post(CUSTOMERS, {"customers": [{"external_id": str(n)} for n in range(1001)]})
+    assert (answer.status_code, codes_of(answer)) == (413, {"too_many"})
+
+
+def test_a_name_with_a_slash_is_found(api, app):
+    make_customer(app, external_id="eu/42")
+    assert api.get(f"{CUSTOMERS}/eu%2F42").json()["external_id"] == "eu/42"
+
+
+def test_an_erased_customer_is_not_there(api, app):
+    make_customer(app, external_id="gone", erased_at="2026-01-01T00:00:00Z")
+    assert api.get(f"{CUSTOMERS}/gone").status_code == 404
+    assert api.post(CUSTOMERS, {"external_id": "gone"}).status_code == 409
+
+
+def test_a_path_with_nul_is_a_404(api):
+    assert api.get(f"{CUSTOMERS}/a%00b").status_code == 404

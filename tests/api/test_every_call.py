@@ -1,0 +1,203 @@
+"""What holds for every call: who may, what a body is, how a refusal looks. Numbers are of bad-input.md, part A."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from apps.api import rate
+from apps.api.models import ApiKey
+from apps.api.services.keys import forget_trusted, revoke_api_key
+from tests.factories import make_app
+from tests.factories.api import ApiCaller, codes_of, make_key
+
+pytestmark = pytest.mark.django_db
+EVENTS = "/v2.1/events"
+SEGMENTS = "/v2.1/segments"
+
+
+def test_1_no_key(app):
+    answer = ApiCaller("").post(EVENTS, {})
+    assert (answer.status_code, answer.json()["code"]) == (401, "missing_api_key")
+    assert "Authorization: Bearer" in answer.json()["detail"]
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("header", ["Basic YTpi", "Bearer", "Token hg_live_x", "garbage"])
+def test_2_another_scheme(app, header):
+    answer = ApiCaller("").post(EVENTS, {}, Authorization=header)
+    assert answer.status_code == 401
+    assert answer.json()["code"] in ("bad_auth_scheme", "invalid_api_key")
+
+
+def test_3_unknown_revoked_and_expired_keys_cannot_be_told_apart(app):
+    revoked = make_key(app)
+    revoke_api_key(key=ApiKey.objects.get(prefix=revoked[:16]), now=timezone.now())
+    expired = make_key(app, expires_at=timezone.now() - timedelta(seconds=1))
+    unknown = "hg_live_" + "x" * 43
+    answers = [ApiCaller(key).post(EVENTS, {}).json() for key in (revoked, expired, unknown, "hg_live_short")]
+    assert {answer["code"] for answer in answers} == {"invalid_api_key"}
+    assert len({answer["detail"] for answer in answers}) == 1
+
+
+def test_a_revoked_key_stops_once_trust_is_over(app):
+    key = make_key(app)
+    assert ApiCaller(key).post(EVENTS, {}).status_code == 400
+    revoke_api_key(key=ApiKey.objects.get(prefix=key[:16]), now=timezone.now())
+    forget_trusted()
+    assert ApiCaller(key).post(EVENTS, {}).status_code == 401
+
+
+def test_4_a_missing_scope_is_named(app):
+    answer = ApiCaller(make_key(app, "devices:read")).post(EVENTS, {})
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope_required")
+    assert answer.json()["detail"] == "scope_required: events:write"
+
+
+def test_an_app_that_is_switched_off_answers_403(app, api):
+    app.is_active = False
+    app.save()
+    assert api.post(EVENTS, {}).json()["code"] == "app_inactive"
+
+
+@pytest.mark.parametrize("name", ["slug", "pk"])
+def test_the_pair_of_messageflow_is_taken(app, name):
+    headers = {"Authorization": make_key(app), "Application-Key": str(getattr(app, name))}
+    assert ApiCaller("").post(EVENTS, {}, **headers).json()["code"] == "required"
+
+
+def test_the_pair_must_belong_together(app):
+    headers = {"Authorization": make_key(app), "Application-Key": make_app().slug}
+    assert ApiCaller("").post(EVENTS, {}, **headers).json()["code"] == "invalid_api_key"
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1"]
+)
+def test_6_another_content_type(api, kind):
+    answer = api.post(EVENTS, "{}", content_type=kind)
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert "application/json" in answer.json()["detail"]
+
+
+def test_a_compressed_body_is_refused(api):
+    assert api.post(EVENTS, b"\x1f\x8b", Content_Encoding="gzip").status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 400, "body_required"),
+        (b"{", 400, "json_syntax"),
+        (b"[]", 400, "object_expected"),
+        (b'{"events": [], "events": []}', 400, "duplicate_key"),
+        (b"\xff\xfe{\x00}\x00", 400, "encoding"),
+        (rb'{"events": "\u0000"}', 400, "nul_not_allowed"),
+        (b'{"a":' * 30, 400, "too_deep"),
+        (b" " * (1024 * 1024 + 1), 413, "body_too_large"),
+    ],
+)
+def test_7_to_16_bodies(api, body, status, code):
+    answer = api.post(EVENTS, body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_18_an_unknown_field_gets_a_suggestion(api):
+    answer = api.post("/v2.1/devices", {"platfrom": "ios"})
+    unknown = next(error for error in answer.json()["errors"] if error["code"] == "unknown_field")
+    assert unknown["pointer"] == "/platfrom"
+    assert "platform" in unknown["message"]
+
+
+def test_all_problems_are_told_at_once_but_at_most_fifty(api):
+    answer = api.post("/v2.1/devices", {f"x{number}": 1 for number in range(60)})
+    assert len(answer.json()["errors"]) == 50
+
+
+def test_21_too_many_requests(api, settings):
+    settings.API_REQUESTS_PER_MINUTE = 2
+    rate.meter._counts.clear()
+    answers = [api.post(EVENTS, {}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [400, 400, 429]
+    assert answers[0].headers["RateLimit-Remaining"] == "1"
+    assert answers[2].json()["code"] == "rate_limited"
+    assert 1 <= int(answers[2].headers["Retry-After"]) <= 60
+
+
+@pytest.mark.parametrize("path", ["/v2.1/events", "/v2.1/devices"])
+def test_23_another_method(api, path):
+    answer = api.send("PUT", path, {})
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert "POST" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("path", ["/v2.1/", "/v2.1/nothing", "/v2.1/devices/abc", "/v2.1/devices/99999999999999999999"])
+def test_24_unknown_paths_answer_json(api, path):
+    answer = api.get(path)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+    assert answer.json()["code"] == "unknown_path"
+
+
+def test_an_unknown_parameter_is_refused(api):
+    answer = api.get("/v2.1/devices/1?expand=all")
+    assert (answer.status_code, answer.json()["code"]) == (400, "unknown_parameter")
+
+
+def test_a_refusal_is_a_problem_with_everything_in_it(api):
+    answer = api.post(EVENTS, {}, X_Request_ID="abc-123")
+    problem = answer.json()
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert problem.keys() >= {"type", "title", "status", "code", "detail", "errors", "request_id"}
+    assert problem["type"].endswith("/v2.1/docs/errors#required")
+    assert problem["errors"] == [{"pointer": "/events", "code": "required", "message": problem["errors"][0]["message"]}]
+    assert problem["request_id"] == answer.headers["X-Request-ID"] == "abc-123"
+
+
+def test_a_request_id_that_could_forge_a_log_line_is_replaced(api):
+    assert api.post(EVENTS, {}, X_Request_ID="a b").headers["X-Request-ID"] != "a b"
+
+
+def test_a_browsers_preflight_needs_no_key():
+    answer = ApiCaller("").send("OPTIONS", "/v2.1/devices")
+    assert answer.status_code == 204
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_other_calls_are_not_for_browsers(api):
+    assert "Access-Control-Allow-Origin" not in api.post("/v2.1/customers", {}).headers
+
+
+def test_what_a_scope_word_is_not_is_not_in_answers(api):
+    """No secret is echoed."""
+    answer = api.post(EVENTS, {"events": api.key})
+    assert codes_of(answer) == {"type"}
+
+
+def test_use_of_a_key_is_noted_at_most_once_a_minute(app):
+    key = make_key(app)
+    row = ApiKey.objects.get(prefix=key[:16])
+    assert row.last_used_at is None
+    ApiCaller(key).post(EVENTS, {})
+    row.refresh_from_db()
+    first = row.last_used_at
+    forget_trusted()
+    ApiCaller(key).post(EVENTS, {})
+    row.refresh_from_db()
+    assert first is not None
+    assert row.last_used_at == first
+
+
+def test_the_database_holds_no_usable_key(app):
+    key = make_key(app)
+    with connection.cursor() as cursor:
+        cursor.execute("select to_jsonb(api_apikey)::text from api_apikey")
+        assert key[20:] not in json.dumps(cursor.fetchall())
+
+
+def test_a_database_that_is_away_is_503(api, django_db_blocker):
+    from apps.api.base import refusal_of
+
+    refusal = refusal_of(OperationalError("gone"))
+    assert (refusal.status, refusal.headers) == (503, {"Retry-After": "2"})
