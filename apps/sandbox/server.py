@@ -16,6 +16,7 @@ from apps.sandbox.credentials import HOST, load_or_create
 from apps.sandbox.emulators import apns
 from apps.sandbox.emulators.apns import ApnsEmulator
 from apps.sandbox.emulators.fcm import FcmEmulator
+from apps.sandbox.emulators.oauth import PATHS as OAUTH_PATHS
 from apps.sandbox.emulators.oauth import OauthEmulator
 from apps.sandbox.emulators.sms import SmsEmulator
 from apps.sandbox.emulators.sms_callbacks import CallbackSender
@@ -62,7 +63,7 @@ class Sandbox:
             ("/v1/projects/", FcmEmulator(world, oauth).respond),
             ("/wp/", WebPushEmulator(world).respond),
             ("/2010-04-01/", SmsEmulator(world, CallbackSender(self.client)).respond),
-            ("/oauth/token", oauth.respond),
+            *((path, oauth.respond) for path in OAUTH_PATHS),
             ("/_", self._steer),
         ]
 

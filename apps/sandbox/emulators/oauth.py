@@ -13,8 +13,13 @@ from apps.sandbox.wire.exchange import Answer, Request, json_answer
 from apps.sandbox.world import World
 
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-# firebase-admin keeps Google's own address as audience, whatever token_uri says.
-_AUDIENCES = ("https://oauth2.googleapis.com/token", "https://accounts.google.com/o/oauth2/token")
+# Google's libraries keep its own address as audience, whatever token_uri says: Python the first, Node the last.
+_AUDIENCES = (
+    "https://oauth2.googleapis.com/token",
+    "https://accounts.google.com/o/oauth2/token",
+    "https://www.googleapis.com/oauth2/v4/token",
+)
+PATHS = ("/oauth/token", "/token", "/oauth2/v4/token")
 _SCOPES = {"https://www.googleapis.com/auth/firebase.messaging", "https://www.googleapis.com/auth/cloud-platform"}
 _LONGEST_SECONDS = 3600
 _CLOCK_SKEW_SECONDS = 300

@@ -1,4 +1,4 @@
-"""The first bytes of a connection decide its protocol: ALPN over TLS, the client preface in plain text."""
+"""The first bytes of a connection decide its protocol: ALPN, or HTTP/2's client preface."""
 
 import asyncio
 import ssl
@@ -14,7 +14,7 @@ _PREFACE = b"PRI * HTTP/2.0"
 class Door(asyncio.Protocol):
     """Hands its transport over to the HTTP/1.1 or HTTP/2 connection as soon as it knows which.
 
-    http2_only: what comes without ALPN `h2` is closed, as Apple does.
+    http2_only: what begins otherwise is hung up on, as Apple does (which takes HTTP/2 without ALPN, too).
     """
 
     def __init__(self, respond: Respond, http2_only: bool = False, first_stream_limit: int = 250) -> None:
@@ -24,32 +24,28 @@ class Door(asyncio.Protocol):
         self._seen = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Over TLS the choice is already made."""
+        """ALPN `h2` settles it; everything else shows itself by its first bytes."""
         self._transport = cast(asyncio.Transport, transport)
         tls = transport.get_extra_info("ssl_object")
         self._scheme = "https" if tls else "http"
         if tls and tls.selected_alpn_protocol() == "h2":
-            self._hand_over(is_http2=True)
-        elif self._http2_only:
-            transport.close()
-        elif tls:
-            self._hand_over(is_http2=False)
+            self._hand_over_http2()
 
     def data_received(self, data: bytes) -> None:
-        """Plain text: wait for enough bytes to tell a request line from the HTTP/2 preface."""
+        """Wait for enough bytes to tell a request line from the HTTP/2 preface."""
         self._seen += data
-        known = self._seen[: len(_PREFACE)]
-        if known == _PREFACE:
-            self._hand_over(is_http2=True)
-        elif not _PREFACE.startswith(known):
-            self._hand_over(is_http2=False)
+        if self._seen.startswith(_PREFACE):
+            self._hand_over_http2()
+        elif not _PREFACE.startswith(self._seen[: len(_PREFACE)]):
+            if self._http2_only:
+                self._transport.close()
+            else:
+                self._hand_over(Http1Connection(self._respond, self._scheme))
 
-    def _hand_over(self, is_http2: bool) -> None:
-        connection: asyncio.Protocol
-        if is_http2:
-            connection = Http2Connection(self._respond, self._scheme, self._first_stream_limit)
-        else:
-            connection = Http1Connection(self._respond, self._scheme)
+    def _hand_over_http2(self) -> None:
+        self._hand_over(Http2Connection(self._respond, self._scheme, self._first_stream_limit))
+
+    def _hand_over(self, connection: asyncio.Protocol) -> None:
         self._transport.set_protocol(connection)
         connection.connection_made(self._transport)
         if self._seen:
