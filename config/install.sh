@@ -45,7 +45,7 @@ if ! runs .venv/bin/python; then
     fi
 fi
 if [ -n "$uv" ]; then
-    uv pip install --quiet --no-config --python .venv/bin/python --require-hashes -r requirements.lock
+    uv pip install --quiet --no-config --compile-bytecode --python .venv/bin/python --require-hashes -r requirements.lock
 else
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 fi

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from config.embedded import binaries
 from config.embedded.account import Account
+from config.embedded.errors import Unusable
 
 ELSEWHERE = Path("/var/lib/heliograph")
 USER = DATABASE = "heliograph"
@@ -99,7 +100,7 @@ def make_data_dir(data_dir: Path) -> None:
 def _root(before: Home, account: Account, say: Say) -> Path:
     """The data directory where it will do, else a folder of its own in /var/lib, to which present data is moved."""
     data_dir = before.data_dir
-    if account.can_enter(data_dir) and account.can_run(binaries.postgres_folder() / "postgres"):
+    if account.can_enter(data_dir) and account.can_run(binaries.postgres_folder() / "initdb"):
         return data_dir
     root = ELSEWHERE / hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
     ELSEWHERE.mkdir(parents=True, exist_ok=True)
@@ -144,14 +145,21 @@ def postgres_folder(home: Home, account: Account) -> Path:
     Raises: Unusable.
     """
     folder = binaries.postgres_folder()
-    if account.can_run(folder / "postgres"):
+    if account.can_run(folder / "initdb"):
         return folder
-    copy = home.root / "programs" / "postgres"
-    if not _same_version(copy / "bin/postgres", folder / "postgres"):
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(folder.parent, copy, symlinks=True, ignore=shutil.ignore_patterns("include"))
-        _give_away(home.root / "programs", account)
-    return copy / "bin"
+    package = folder.parent.parent  # the wheel's folder; its programs look for libraries in a folder beside it
+    copies = home.root / "programs"
+    copy = copies / package.name / folder.parent.name / folder.name
+    if not _same_version(copy / "postgres", folder / "postgres"):
+        shutil.rmtree(copies / package.name, ignore_errors=True)
+        for original in (package, package.with_name(f"{package.name}.libs")):
+            if original.exists():
+                ignored = shutil.ignore_patterns("include", "__pycache__")
+                shutil.copytree(original, copies / original.name, symlinks=True, ignore=ignored, dirs_exist_ok=True)
+        _give_away(copies, account)
+    if not account.can_run(copy / "initdb"):
+        raise Unusable(f"the servers' user can run neither {folder}/initdb nor its copy in {copies}")
+    return copy
 
 
 def valkey_program(home: Home, account: Account) -> Path:

