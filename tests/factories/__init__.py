@@ -3,7 +3,16 @@
 from tests.factories.accounts import make_app, make_user
 from tests.factories.campaigns import make_campaign, make_counted_dispatch
 from tests.factories.deliveries import HELLO, everybody, make_dispatch, make_plan
-from tests.factories.people import NOW, make_channel, make_customer, make_device, make_event, make_people, make_segment
+from tests.factories.people import (
+    NOW,
+    make_channel,
+    make_crowd,
+    make_customer,
+    make_device,
+    make_event,
+    make_people,
+    make_segment,
+)
 
 __all__ = [
     "HELLO",
@@ -13,6 +22,7 @@ __all__ = [
     "make_campaign",
     "make_channel",
     "make_counted_dispatch",
+    "make_crowd",
     "make_customer",
     "make_device",
     "make_dispatch",

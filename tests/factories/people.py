@@ -54,6 +54,17 @@ def make_people(app: App, number: int, *, gateway: str = "fcm") -> list[Device]:
     return [make_device(make_customer(app), gateway=gateway) for _ in range(number)]
 
 
+def make_crowd(app: App, number: int, **columns: Any) -> None:
+    """`number` customers in one statement, for queries that have to take their time."""
+    Customer.objects.bulk_create(
+        (
+            Customer(app=app, external_id=f"crowd-{index}", created_at=NOW, updated_at=NOW, **columns)
+            for index in range(number)
+        ),
+        batch_size=5_000,
+    )
+
+
 def make_channel(app: App, gateway: str = "fcm", **fields: Any) -> Channel:
     """An open channel with credentials that are cryptographically real but known to no vendor."""
     return Channel.objects.create(app=app, **{"gateway": gateway, "credentials": _credentials(gateway), **fields})

@@ -41,14 +41,14 @@ def read_rule(rule: Any, catalogue: Catalogue) -> Group:
     too_many_rules, date_format, version_format, choice and those of a text.
     """
     reader = _Reader(catalogue)
-    root = reader.group(rule, "", depth=1) if isinstance(rule, Mapping) and "rules" in rule else None
-    if root is None:
+    if not isinstance(rule, Mapping) or "rules" not in rule:
         reader.problem("", "type", _("must be a group: {match, rules}"), rule)
-    else:
-        count = sum(1 for _leaf in leaves(root))
-        if count > MOST_RULES:
-            message = _("has %(count)d rules; at most %(limit)d are allowed") % {"count": count, "limit": MOST_RULES}
-            reader.problem("", "too_many_rules", message)
+        raise InvalidInput(reader.problems)
+    root = reader.group(rule, "", depth=1)
+    count = sum(1 for _leaf in leaves(root)) if root else 0
+    if count > MOST_RULES:
+        message = _("has %(count)d rules; at most %(limit)d are allowed") % {"count": count, "limit": MOST_RULES}
+        reader.problem("", "too_many_rules", message)
     if reader.problems or root is None:
         raise InvalidInput(reader.problems)
     return root

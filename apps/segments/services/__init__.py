@@ -1,0 +1,1 @@
+"""What can be done with segments: refresh, preview, audiences, lists, editing."""

@@ -1,0 +1,211 @@
+"""Rules: everything wrong is said at once, values never reach the SQL text, words say what SQL does."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from apps.accounts.models import App
+from apps.core.problems import InvalidInput
+from apps.customers.models import EventType, TraitType
+from apps.segments.rules import compile_rule, explain_rule, validate_rule
+from tests.factories import NOW, make_app, make_customer, make_event, make_segment
+
+pytestmark = pytest.mark.django_db
+
+CITY = {"field": "trait.city", "op": "is", "value": "Paris"}
+
+
+@pytest.fixture
+def app() -> App:
+    app = make_app()
+    traits = {"city": "text", "points": "number", "joined": "date", "vip": "boolean", "tags": "list"}
+    TraitType.objects.bulk_create(TraitType(app=app, name=name, type=kind) for name, kind in traits.items())
+    EventType.objects.create(app=app, name="purchase", properties={"category": "text", "amount": "number"})
+    return app
+
+
+def group(*rules: Any, match: str = "all") -> dict[str, Any]:
+    return {"match": match, "rules": list(rules)}
+
+
+def asked(field: str, op: str, value: Any = None) -> dict[str, Any]:
+    return group({"field": field, "op": op, "value": value})
+
+
+def did(**value: Any) -> dict[str, Any]:
+    return asked("event", "did", {"name": "purchase", **value})
+
+
+def nested(depth: int) -> dict[str, Any]:
+    return group(CITY) if depth == 1 else group(nested(depth - 1))
+
+
+def selected(rule: dict[str, Any], app: App) -> set[int]:
+    compiled = compile_rule(rule, app, NOW)
+    with connection.cursor() as cursor:
+        cursor.execute(compiled.sql, compiled.params)
+        return {row[0] for row in cursor.fetchall()}
+
+
+@pytest.mark.parametrize(
+    ("rule", "pointer", "code"),
+    [
+        (None, "", "type"),
+        ([], "", "type"),
+        (CITY, "", "type"),
+        (group(7), "/rules/0", "type"),
+        ({"match": "all", "rules": {}}, "/rules", "type"),
+        ({"match": "some", "rules": [CITY]}, "/match", "choice"),
+        (group(group()), "/rules/0/rules", "required"),
+        (group(match="none"), "/rules", "required"),
+        (nested(5), "/rules/0/rules/0/rules/0/rules/0", "too_deep"),
+        (group(*[CITY] * 51), "", "too_many_rules"),
+        (group(group(*[CITY] * 26), group(*[CITY] * 26)), "", "too_many_rules"),
+        (group({}), "/rules/0/field", "required"),
+        (asked("trait.town", "is", "x"), "/rules/0/field", "unknown_field"),
+        (asked("trait.city", "more_than", 3), "/rules/0/op", "wrong_operator"),
+        (asked("trait.city", "matches_regex", "x"), "/rules/0/op", "wrong_operator"),
+        (asked("trait.city", "is", 3), "/rules/0/value", "type"),
+        (asked("trait.city", "is", ""), "/rules/0/value", "required"),
+        (asked("trait.city", "is", "a\0"), "/rules/0/value", "nul_not_allowed"),
+        (asked("trait.city", "is", "x" * 1_001), "/rules/0/value", "too_long"),
+        (asked("trait.city", "is_any_of", "x"), "/rules/0/value", "type"),
+        (asked("trait.city", "is_any_of", []), "/rules/0/value", "required"),
+        (asked("trait.city", "is_any_of", ["x"] * 10_001), "/rules/0/value", "too_many"),
+        (asked("trait.points", "at_least", "3"), "/rules/0/value", "type"),
+        (asked("trait.points", "at_least", True), "/rules/0/value", "type"),
+        (asked("trait.points", "at_least", float("inf")), "/rules/0/value", "range"),
+        (asked("trait.points", "between", [3, 1]), "/rules/0/value", "range"),
+        (asked("trait.joined", "on", "31.02.2026"), "/rules/0/value", "date_format"),
+        (asked("trait.joined", "in_last_days", 0), "/rules/0/value", "range"),
+        (asked("trait.joined", "in_last_days", -5), "/rules/0/value", "range"),
+        (asked("trait.joined", "in_last_days", 1.5), "/rules/0/value", "range"),
+        (asked("device.app_version", "at_least", "latest"), "/rules/0/value", "version_format"),
+        (asked("device.platform", "is_any_of", ["iPhone"]), "/rules/0/value/0", "choice"),
+        (asked("segment", "in", 0), "/rules/0/value", "unknown_segment"),
+        (asked("segment", "in", None), "/rules/0/value", "required"),
+        (asked("event", "did", {}), "/rules/0/value/name", "required"),
+        (asked("event", "did", {"name": "purchased"}), "/rules/0/value/name", "unknown_event"),
+        (did(days=0), "/rules/0/value/days", "range"),
+        (did(times={"op": "at_least", "count": 0}), "/rules/0/value/times/count", "range"),
+        (did(times={"op": "about", "count": 1}), "/rules/0/value/times/op", "choice"),
+        (did(sum={"op": "at_least", "amount": "x"}), "/rules/0/value/sum/amount", "type"),
+        (
+            did(where=[{"property": "colour", "op": "is", "value": "x"}]),
+            "/rules/0/value/where/0/property",
+            "unknown_field",
+        ),
+        (did(where=[{"property": "category", "op": "at_least"}]), "/rules/0/value/where/0/op", "wrong_operator"),
+        (did(where=[{"property": "category", "op": "is", "value": "x"}] * 6), "/rules/0/value/where", "too_many"),
+    ],
+)
+def test_a_bad_rule_is_refused_with_its_code(app: App, rule: Any, pointer: str, code: str) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        validate_rule(rule, app)
+    assert [(problem.pointer, problem.code) for problem in refusal.value.problems] == [(pointer, code)]
+
+
+def test_all_problems_are_said_at_once(app: App) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        validate_rule(group({"field": "trait.town"}, {"field": "trait.city", "op": "is", "value": ""}), app)
+    assert [problem.code for problem in refusal.value.problems] == ["unknown_field", "required"]
+
+
+def test_a_slip_of_the_pen_is_answered_with_the_nearest_name(app: App) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        validate_rule(asked("trait.citi", "is", "x"), app)
+    assert "trait.city" in refusal.value.problems[0].message
+
+
+def test_depth_four_and_fifty_rules_are_allowed(app: App) -> None:
+    validate_rule(nested(4), app)
+    validate_rule(group(*[CITY] * 50), app)
+
+
+def test_an_empty_rule_is_everybody_but_the_erased_and_foreign(app: App) -> None:
+    anna = make_customer(app)
+    make_customer(app, erased_at=NOW)
+    make_customer(make_app())
+    assert selected(group(), app) == {anna.pk}
+    assert str(explain_rule(group(), app)) == "everybody"
+
+
+HOSTILE = ["' OR 1=1--", "%", "_", "\\", '"', "$1", "%(rule_0)s", "%s", "{}", "'; drop table customers_customer; --"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("op", ["is", "contains", "starts_with", "is_any_of"])
+def test_hostile_texts_match_literally(app: App, op: str, text: str) -> None:
+    them = make_customer(app, traits={"city": f"{text} town" if op in ("contains", "starts_with") else text})
+    make_customer(app, traits={"city": "elsewhere"})
+    rule = asked("trait.city", op, [text] if op == "is_any_of" else text)
+    assert selected(rule, app) == {them.pk}
+    assert text not in compile_rule(rule, app, NOW).sql or text in "%(rule_0)s"
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_of_traits_and_events_are_parameters(app: App, text: str) -> None:
+    TraitType.objects.create(app=app, name=text, type="text")
+    EventType.objects.create(app=app, name=text, properties={text: "text"})
+    them = make_customer(app, traits={text: "x"})
+    make_event(them, text, properties={text: "x"})
+    where = [{"property": text, "op": "contains", "value": "x"}]
+    rule = group(
+        {"field": f"trait.{text}", "op": "contains", "value": "x"},
+        {"field": "event", "op": "did", "value": {"name": text, "where": where}},
+    )
+    assert selected(rule, app) == {them.pk}
+
+
+def test_unknown_never_matches_but_none_of_turns_it(app: App) -> None:
+    somewhere, nowhere = make_customer(app, traits={"city": "Kraków"}), make_customer(app)
+    assert selected(asked("trait.city", "is_not", "Paris"), app) == {somewhere.pk}
+    assert selected(group(CITY, match="none"), app) == {somewhere.pk, nowhere.pk}
+
+
+def test_segments_that_ask_about_each_other_are_refused(app: App) -> None:
+    first = make_segment(app, name="A", kind="dynamic", rule=group())
+    second = make_segment(app, name="B", kind="dynamic", rule=asked("segment", "in", first.pk))
+    third = make_segment(app, name="C", kind="dynamic", rule=group(asked("segment", "not_in", second.pk)))
+    with pytest.raises(InvalidInput) as refusal:
+        validate_rule(asked("segment", "in", third.pk), app, segment_id=first.pk)
+    problem = refusal.value.problems[0]
+    assert (problem.code, problem.message.split(": ")[1]) == ("cycle", "A → C → B → A")
+
+
+def test_a_segment_cannot_ask_about_itself(app: App) -> None:
+    itself = make_segment(app, name="A", kind="dynamic", rule=group())
+    with pytest.raises(InvalidInput) as refusal:
+        validate_rule(asked("segment", "in", itself.pk), app, segment_id=itself.pk)
+    assert refusal.value.problems[0].code == "cycle"
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (asked("language", "is", "pl"), "language is “pl”"),
+        (asked("trait.city", "is_any_of", list("abcdefg")), "city is any of “a” or “b” or “c” or “d” or “e” or 2 more"),
+        (asked("trait.points", "between", [1, 2.5]), "points is between 1 and 2.5"),
+        (asked("device.last_seen", "in_last_days", 1), "last use of the app was in the last 1 day"),
+        (asked("device.platform", "is_any_of", ["ios"]), "platform is iOS"),
+        (asked("consent.push", "is_none_of", ["no"]), "push consent is not refused"),
+        (asked("trait.vip", "is_true"), "vip is yes"),
+        (
+            did(
+                days=30,
+                times={"op": "at_least", "count": 2},
+                where=[{"property": "category", "op": "is", "value": "shoes"}],
+            ),
+            "did “purchase”, at least 2 times, in the last 30 days, where category is “shoes”",
+        ),
+        (did(sum={"op": "at_least", "amount": 100}), "did “purchase”, with a sum of at least 100"),
+        (asked("event", "did_not", {"name": "purchase", "days": 7}), "did not do “purchase”, in the last 7 days"),
+        (
+            group(CITY, group({**CITY, "value": "Rome"}, {**CITY, "value": "Oslo"}, match="any")),
+            "all of these: city is “Paris”; (any of these: city is “Rome”; city is “Oslo”)",
+        ),
+    ],
+)
+def test_a_rule_explains_itself(app: App, rule: dict[str, Any], words: str) -> None:
+    assert str(explain_rule(rule, app)) == words
