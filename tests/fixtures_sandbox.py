@@ -93,12 +93,22 @@ class RunningSandbox:
 def start_sandbox(
     data_dir: Path, port: int | None = None, options: tuple[str, ...] = (), **environment: str
 ) -> RunningSandbox:
-    """Start a process of its own and wait until it answers. The caller ends `process`."""
-    port = port or free_port()
+    """Start a process of its own and wait until it answers. The caller ends `process`.
+
+    Without a port, free ones are looked for, again where somebody else took them meanwhile.
+    """
+    for _ in range(1 if port else 3):
+        sandbox = _start(data_dir, port or free_port(), options, environment)
+        if sandbox is not None:
+            return sandbox
+    pytest.fail(f"the sandbox did not start:\n{(data_dir / 'sandbox.log').read_text()}")
+
+
+def _start(data_dir: Path, port: int, options: tuple[str, ...], environment: dict[str, str]) -> RunningSandbox | None:
     command = [sys.executable, str(REPOSITORY / "manage.py"), "sandbox", "--port", str(port), *options]
     settings = {**os.environ, "HELIOGRAPH_DATA_DIR": str(data_dir), **environment}
-    log = (data_dir / "sandbox.log").open("ab")
-    process = subprocess.Popen(command, env=settings, cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT)
+    with (data_dir / "sandbox.log").open("ab") as log:
+        process = subprocess.Popen(command, env=settings, cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT)
     sandbox = RunningSandbox(process, data_dir, port)
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
@@ -109,7 +119,7 @@ def start_sandbox(
         else:
             return sandbox
     process.kill()
-    pytest.fail(f"the sandbox did not start:\n{(data_dir / 'sandbox.log').read_text()}")
+    return None
 
 
 def stop_sandbox(sandbox: RunningSandbox) -> int:
@@ -120,7 +130,7 @@ def stop_sandbox(sandbox: RunningSandbox) -> int:
 
 def free_port() -> int:
     """A port that is free together with the next two."""
-    for port in range(21000 + os.getpid() % 5000, 32000, 3):
+    for port in range(20000 + os.getpid() * 7 % 10000, 32000, 3):
         if all(_is_free(port + offset) for offset in range(3)):
             return port
     pytest.fail("no three free ports in a row")
