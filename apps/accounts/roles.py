@@ -19,7 +19,9 @@ _ENGINE_ROWS: Mapping[str, str] = {
     "deliveries.delivery": _VIEW,
     "deliveries.receipt": _VIEW,
     "deliveries.dispatchcount": _VIEW,
+    "deliveries.hourcount": _VIEW,
     "sms_booster.smsmessage": _VIEW,
+    "sms_booster.smsreply": _VIEW,
 }
 _PEOPLE_TO_READ: Mapping[str, str] = {
     "accounts.app": _VIEW,

@@ -53,7 +53,7 @@ class ApiKeyAdmin(AppScopedAdmin):
         )
         obj.pk = key.pk
         obj.prefix = key.prefix
-        shown = format_html(_("This is the key. Copy it now, it is shown only once: {}"), secret)
+        shown = format_html(str(_("This is the key. Copy it now, it is shown only once: {}")), secret)
         self.message_user(request, shown, messages.WARNING)
 
     @admin.display(description=_("state"))

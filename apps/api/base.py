@@ -50,8 +50,8 @@ class ApiView(APIView):
 
     calls: ClassVar[Mapping[str, Call]]
     for_browsers: ClassVar[bool] = False
-    authentication_classes: ClassVar = []
-    permission_classes: ClassVar = []
+    authentication_classes = ()
+    permission_classes = ()
 
     caller: Caller
     parameters: Mapping[str, Any]
@@ -70,7 +70,7 @@ class ApiView(APIView):
         """In this order: a known key, its rate, an existing method, its scope, the address's parameters."""
         if request.method == "OPTIONS":
             return
-        self.caller = _authenticated(request)
+        self.caller = authenticated(request)
         self._count(request)
         call = self.calls.get(request.method or "")
         if call is None:
@@ -79,7 +79,7 @@ class ApiView(APIView):
             raise Refusal("scope_required", f"scope_required: {call.scope}")
         self.parameters = read_query(request.query_params, call.parameters)
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """A browser's preflight, or a look at what the path can do."""
         return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
 
@@ -93,7 +93,7 @@ class ApiView(APIView):
         """The request's JSON object, whatever its fields. Raises Refusal."""
         return parse_object(_raw_body(self.request))
 
-    def handle_exception(self, exc: Exception) -> HttpResponse:
+    def handle_exception(self, exc: Exception) -> Any:
         refusal = refusal_of(exc)
         if isinstance(exc, MethodNotAllowed):
             refusal.headers["Allow"] = ", ".join(self.allowed_methods)
@@ -151,7 +151,8 @@ def client_address(request: Any) -> str:
     return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
 
 
-def _authenticated(request: Request) -> Caller:
+def authenticated(request: Any) -> Caller:
+    """Whose key the request carries. Raises Refusal."""
     header = request.headers.get("Authorization", "").strip()
     application = request.headers.get("Application-Key", "").strip()
     if not header:
@@ -185,7 +186,7 @@ def _raw_body(request: Request) -> bytes:
     if http.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Refusal("unsupported_media_type", _("send the body as it is, without Content-Encoding"))
     raw = http.body
-    kind, charset = http.content_type, http.content_params.get("charset", "utf-8")
+    kind, charset = http.content_type, (http.content_params or {}).get("charset", "utf-8")
     if raw and (kind != ACCEPTED or charset.lower().strip('"') not in ("utf-8", "utf8")):
         message = _("send Content-Type: %(accepted)s, not %(came)s") % {"accepted": ACCEPTED, "came": kind or _("none")}
         raise Refusal("unsupported_media_type", message, headers={"Accept-Post": ACCEPTED})

@@ -5,8 +5,15 @@ The words are public. The page /v2.1/docs/errors shows this table, and `type` of
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+# A text that may be translated only when it is shown.
+type Words = str | _StrPromise
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +21,7 @@ class Code:
     """status: of a response whose own code this is; 0 = it stands for one field among `errors` only."""
 
     status: int
-    meaning: str
+    meaning: Words
 
 
 CODES: Mapping[str, Code] = {

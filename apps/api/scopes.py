@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext_lazy as _
 
-SCOPES: Mapping[str, str] = {
+from apps.api.codes import Words
+
+SCOPES: Mapping[str, Words] = {
     "push:send": _("send transactional pushes and read what became of them"),
     "devices:write": _("register, change and delete devices"),
     "devices:read": _("read devices"),

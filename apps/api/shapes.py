@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
+from apps.api.codes import Words
 from apps.api.json_body import escaped
 from apps.api.refusals import refuse_fields
 from apps.core.problems import FieldProblem
@@ -156,7 +157,7 @@ class ListOf:
     most: int
     least: int = 0
     too_many: str = "too_many"
-    hint: str = ""
+    hint: Words = ""
     about: str = ""
 
     def read(self, value: Any, pointer: str, problems: Problems) -> Any:
@@ -194,13 +195,13 @@ class Anything:
 class NotYet:
     """A known field that this version cannot honour: refused clearly instead of ignored."""
 
-    about: str = ""
+    about: Words = ""
 
     def read(self, value: Any, pointer: str, problems: Problems) -> Any:
-        problems.append(FieldProblem(pointer, "not_available", self.about))
+        problems.append(FieldProblem(pointer, "not_available", str(self.about)))
 
     def schema(self) -> dict[str, Any]:
-        return {"description": self.about, "not": {}}
+        return {"description": str(self.about), "not": {}}
 
 
 @dataclass(frozen=True, slots=True)

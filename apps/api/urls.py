@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from apps.api.views import customers, devices, documents, events
+from apps.api.views import customers, devices, documents, events, metrics
 
 LARGEST_ID = 2**63 - 1
 
@@ -48,4 +48,5 @@ urlpatterns = [
     path("v2.1/schema", documents.schema),
     path("v2.1/docs", documents.docs),
     path("v2.1/docs/errors", documents.errors),
+    path("metrics", metrics.metrics),
 ]

@@ -102,7 +102,7 @@ class DevicesView(ApiView):
             raise Refusal("not_found", problem.message, problems=[problem])
         customer = said.pop("customer", None)
         registration = register(app=app, draft=DeviceDraft(**said), customer=customer, now=now)
-        answer = {
+        answer: dict[str, Any] = {
             "device_id": registration.device.pk,
             "device_secret": registration.secret,
             "server_time": now.isoformat(),

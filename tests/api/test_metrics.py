@@ -1,0 +1,66 @@
+"""`/metrics`: figures of the database in Prometheus' form, for this machine or for who has a key."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
+
+from apps.api.metrics import exposition
+from apps.deliveries.models import HourCount
+from apps.deliveries.states import OUTCOMES, PLATFORM_NUMBERS
+from tests.factories import NOW, make_app, make_customer, make_device
+from tests.factories.api import ApiCaller, make_key
+
+pytestmark = pytest.mark.django_db
+
+
+def samples(text):
+    families = text_string_to_metric_families(text if isinstance(text, str) else text.decode())
+    return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
+
+
+def count(app, outcome, number):
+    HourCount.objects.create(
+        app=app,
+        kind="campaign",
+        measure=OUTCOMES[outcome],
+        platform=PLATFORM_NUMBERS["android"],
+        hour=NOW,
+        count=number,
+    )
+
+
+def test_deliveries_and_retired_tokens_are_counted(app):
+    count(app, "accepted", 5)
+    make_device(make_customer(app), state="dead", retired_reason="UNREGISTERED")
+    found = samples(exposition(NOW))
+    assert found["heliograph_deliveries_total", "shop", "fcm", "accepted"] == 5
+    assert found["heliograph_tokens_retired_total", "fcm", "UNREGISTERED"] == 1
+    assert found["heliograph_queue_age_seconds", "urgent"] == 0
+
+
+def test_every_name_is_the_contracts(app):
+    names = {name for name, *_labels in samples(exposition(NOW + timedelta(days=1)))}
+    assert names >= {
+        "heliograph_queue_age_seconds",
+        "heliograph_segment_refresh_seconds_sum",
+        "heliograph_beat_heartbeat_age_seconds",
+    }
+
+
+def test_this_machine_needs_no_key_but_a_forwarded_request_does(app):
+    assert Client().get("/metrics").status_code == 200
+    assert Client(headers={"X-Forwarded-For": "127.0.0.1"}).get("/metrics").status_code == 401
+    assert Client(REMOTE_ADDR="192.0.2.7").get("/metrics").status_code == 401
+
+
+def test_a_key_sees_its_own_app(app, api):
+    count(app, "accepted", 5)
+    count(make_app(slug="other"), "accepted", 7)
+    found = samples(api.get("/metrics").content.decode())
+    assert {labels[0] for name, *labels in found if name == "heliograph_deliveries_total"} == {"shop"}
+
+
+def test_a_key_needs_the_scope(app):
+    assert ApiCaller(make_key(app, "push:send")).get("/metrics").status_code == 403
