@@ -124,6 +124,11 @@ class Batch(models.Model):
                 name="batch_due",
                 condition=models.Q(state="waiting"),
             ),
+            models.Index(
+                fields=["not_after"],
+                name="batch_quiet",
+                condition=models.Q(state="waiting", not_after__isnull=False),
+            ),
             models.Index(fields=["id"], name="batch_leased", condition=models.Q(state="leased")),
             models.Index(
                 fields=["dispatch"], name="batch_open", condition=models.Q(state__in=["waiting", "held", "leased"])
@@ -211,7 +216,10 @@ class LedgerPage(models.Model):
     folded = models.BooleanField(default=False)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["id"], name="ledger_page_unfolded", condition=models.Q(folded=False))]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], name="ledger_page_unfolded", condition=models.Q(folded=False)),
+            models.Index(fields=["dispatch_id", "written_at"], name="ledger_page_dispatch"),
+        ]
 
 
 class DispatchCount(models.Model):

@@ -22,15 +22,16 @@ _lock = Lock()
 _not_before: dict[str, float] = {}
 
 
-def wake(lane: str) -> bool:
-    """Publish one wake-up for the lane; False where it was thinned out or the broker is away. Never raises for it."""
+def wake(lane: str, *, times: int = 1) -> bool:
+    """Publish wake-ups for the lane; False where thinned out or the broker is away. Never raises for it."""
     now = time.monotonic()
     with _lock:
         if now < _not_before.get(lane, 0.0):
             return False
         _not_before[lane] = now + THIN_SECONDS
     try:
-        current_app.send_task("deliveries.send", args=[lane], queue=lane, expires=EXPIRES_SECONDS, retry=False)
+        for _ in range(times):
+            current_app.send_task("deliveries.send", args=[lane], queue=lane, expires=EXPIRES_SECONDS, retry=False)
     except (OperationalError, OSError) as error:
         with _lock:
             _not_before[lane] = time.monotonic() + BROKER_REST_SECONDS

@@ -1,0 +1,70 @@
+"""Weekly partitions made ahead of time, for tables partitioned by range with a default partition called <table>_rest.
+
+Retention drops whole weeks; the default catches what no week was made for, so that nothing is ever refused.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+
+from django.db import connection, transaction
+
+WEEKS_AHEAD = 4
+_WEEK = timedelta(days=7)
+
+
+def ensure_weeks(*, table: str, column: str, now: datetime, weeks_back: int = 0) -> int:
+    """Make sure that this week, the four to come and `weeks_back` before have a partition of their own.
+
+    column: the partition key, a date or a timestamptz. Weeks found in the default partition (old rows of an import, or
+    ticks that beat missed) get theirs too, and their rows move there: so the default never blocks a week. Returns the
+    partitions created. Cost: one query when nothing is to do; a new week locks the default while its rows move.
+    """
+    this_week = _monday(now.astimezone(UTC).date())
+    wanted = {this_week + index * _WEEK for index in range(-weeks_back, WEEKS_AHEAD + 1)}
+    missing = sorted((wanted | _weeks_in_default(table, column)) - _weeks_with_partition(table))
+    for week in missing:
+        _create(table, column, week)
+    return len(missing)
+
+
+def _create(table: str, column: str, week: date) -> None:
+    """Attach a table made beside the default, after moving there what the default holds of that week."""
+    name = f"{table}_{week:%Y%m%d}"
+    first, last = _midnight(week), _midnight(week + _WEEK)
+    move = f"""
+        with moved as (
+            delete from {table}_rest where {column} >= %s and {column} < %s returning *
+        )
+        insert into {name} select * from moved
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("set local lock_timeout = '5s'")
+        cursor.execute(f"lock table {table}_rest in access exclusive mode")
+        cursor.execute(f"create table {name} (like {table} including all)")
+        cursor.execute(move, [first, last])
+        cursor.execute(f"alter table {table} attach partition {name} for values from ('{first}') to ('{last}')")
+
+
+def _weeks_in_default(table: str, column: str) -> set[date]:
+    return _weeks(f"select distinct date_trunc('week', {column} at time zone 'UTC')::date from {table}_rest")
+
+
+def _weeks_with_partition(table: str) -> set[date]:
+    """Read back from the names: <table>_<Monday>."""
+    return _weeks(
+        f"select to_date(substring(relid::text from '_(\\d{{8}})$'), 'YYYYMMDD') from pg_partition_tree('{table}')"
+        " where isleaf and relid::text ~ '_\\d{8}$'"
+    )
+
+
+def _weeks(query: str) -> set[date]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _midnight(day: date) -> str:
+    return f"{day.isoformat()} 00:00:00+00"

@@ -1,0 +1,84 @@
+"""What a dispatch says: its frozen contents, compiled, and which of them fits a person."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from apps.deliveries.models import Content, Dispatch
+from apps.deliveries.policy import Policy
+from apps.deliveries.rendering import CompiledBody, compile_body
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The content chosen for a person. language: under which it stands, recorded in the ledger."""
+
+    language: str
+    body: CompiledBody
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchText:
+    """A planned dispatch as the sender needs it: nothing here changes any more.
+
+    facts: the API caller's values, which win over the profile's. needs_facts: some text reads facts.
+    """
+
+    dispatch_id: int
+    planned_on: date
+    kind: str
+    policy: Policy
+    default_language: str
+    facts: Mapping[str, Any]
+    needs_facts: bool
+    bodies: Mapping[tuple[int, str], CompiledBody]
+    _chosen: dict[tuple[int, str, str], Text | None] = field(default_factory=dict)
+
+    def text_for(self, variant: int, language: str, locale: str) -> Text | None:
+        """By the person's language, the device's, the app's, the one for everybody else, any; None = no variant."""
+        key = (variant, language, locale)
+        if key not in self._chosen:
+            self._chosen[key] = self._choose(variant, language, locale)
+        return self._chosen[key]
+
+    def _choose(self, variant: int, language: str, locale: str) -> Text | None:
+        mine = {name.lower(): (name, body) for (number, name), body in self.bodies.items() if number == variant}
+        wanted = [option for word in (language, locale, self.default_language) for option in _widening(word)]
+        for option in [*wanted, "", *mine]:
+            if option in mine:
+                return Text(*mine[option])
+        return None
+
+
+def texts_of(dispatch_ids: Iterable[int]) -> dict[int, DispatchText]:
+    """The texts of these dispatches, in two queries."""
+    ids = list(dispatch_ids)
+    contents: dict[int, list[Content]] = {}
+    for content in Content.objects.filter(dispatch_id__in=ids).order_by("variant", "language"):
+        contents.setdefault(content.dispatch_id, []).append(content)
+    dispatches = Dispatch.objects.filter(id__in=ids).select_related("app")
+    return {dispatch.id: _text_of(dispatch, contents.get(dispatch.id, [])) for dispatch in dispatches}
+
+
+def _text_of(dispatch: Dispatch, contents: list[Content]) -> DispatchText:
+    bodies = {(content.variant, content.language): compile_body(content.body) for content in contents}
+    facts: dict[str, Any] = {}
+    for content in contents:
+        facts |= content.facts or {}
+    return DispatchText(
+        dispatch_id=dispatch.id,
+        planned_on=dispatch.planned_on,
+        kind=dispatch.kind,
+        policy=Policy.from_json(dispatch.policy),
+        default_language=dispatch.app.default_language,
+        facts=facts,
+        needs_facts=any(not body.is_static for body in bodies.values()),
+        bodies=bodies,
+    )
+
+
+def _widening(language: str) -> list[str]:
+    """ "pt-BR" -> "pt-br", "pt"."""
+    parts = language.replace("_", "-").lower().split("-")
+    return ["-".join(parts[:length]) for length in range(len(parts), 0, -1) if parts[0]]

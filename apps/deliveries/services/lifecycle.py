@@ -1,0 +1,93 @@
+"""Lifecycle: pause, resume and cancel a dispatch, and end it when nothing of it is left.
+
+A step is one compare-and-set on the dispatch; workers see it when they open their next slice, within a second.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from apps.core.sql import execute
+from apps.core.states import InvalidTransition
+from apps.deliveries.models import Batch, Content, Dispatch
+from apps.deliveries.services.wake import wake_on_commit
+from apps.deliveries.states import DISPATCH_STATES, OUTCOMES, PLATFORM_WORDS
+
+# So much is closed in one transaction: a campaign of a million takes some ticks, and no lock is held for long.
+CLOSED_AT_ONCE = 50
+RETRIES_AT_ONCE = 20_000
+KEPT_AFTER_EXPIRY = timedelta(days=7)
+
+
+def pause(*, dispatch_id: int, reason: str, now: datetime) -> None:
+    """No new gateway call starts later than 2 s from the commit. Raises InvalidTransition."""
+    DISPATCH_STATES.require(Dispatch.objects.filter(id=dispatch_id), "paused", reason=reason[:300])
+
+
+def resume(*, dispatch_id: int, now: datetime) -> None:
+    """Go on where it stopped. Raises InvalidTransition."""
+    rows = Dispatch.objects.filter(id=dispatch_id)
+    if not DISPATCH_STATES.move(rows.filter(state="paused"), "sending", reason=""):
+        raise InvalidTransition(DISPATCH_STATES, rows.values_list("state", flat=True).first() or "gone", "sending")
+    wake_on_commit(rows.values_list("lane", flat=True).get())
+
+
+def cancel(*, dispatch_id: int, now: datetime, reason: str = "") -> None:
+    """Stop for good: what was not sent ends as cancelled, what is in flight drains. Raises InvalidTransition.
+
+    Writes the outcomes of the first CLOSED_AT_ONCE batches; `finish_dispatches` writes the rest.
+    """
+    rows = Dispatch.objects.filter(id=dispatch_id)
+    DISPATCH_STATES.require(rows, "cancelled", reason=reason[:300])
+    _close(rows.get(), "cancelled", now)
+
+
+def finish_dispatches(*, now: datetime) -> int:
+    """End what is over: devices of cancelled and expired dispatches, then dispatches with nothing left.
+
+    Returns how many dispatches ended. A second caller meanwhile does no harm.
+    """
+    unfinished = Dispatch.objects.filter(finished_at=None)
+    for dispatch in unfinished.filter(state="cancelled"):
+        _close(dispatch, "cancelled", now)
+    for dispatch in unfinished.filter(state="sending", expires_at__lte=now):
+        _close(dispatch, "expired", now)
+    return execute("deliveries", "finish_dispatches", {"now": now})
+
+
+def close_batches(*, batch_ids: list[int], outcome: str, now: datetime) -> None:
+    """Give every device left in these waiting or held batches this outcome (its word)."""
+    execute(
+        "deliveries",
+        "close_batches",
+        {
+            "batch_ids": batch_ids,
+            "state": "cancelled" if outcome == "cancelled" else "done",
+            **_ending(outcome, now),
+        },
+    )
+
+
+def purge_contents(*, now: datetime) -> int:
+    """Forget the texts of transactional pushes a week after they expired. Returns the contents deleted."""
+    old = Content.objects.filter(dispatch__kind="transactional", dispatch__expires_at__lt=now - KEPT_AFTER_EXPIRY)
+    deleted, _by_model = old.delete()
+    return deleted
+
+
+def _close(dispatch: Dispatch, outcome: str, now: datetime) -> None:
+    """Close some of a dispatch's batches and retries. What is leased comes back first, by its worker or by reclaim."""
+    with transaction.atomic():
+        open_batches = Batch.objects.filter(dispatch=dispatch, state__in=["waiting", "held"])
+        chosen = open_batches.select_for_update(skip_locked=True).values_list("id", flat=True)[:CLOSED_AT_ONCE]
+        close_batches(batch_ids=list(chosen), outcome=outcome, now=now)
+        execute(
+            "deliveries",
+            "close_retries",
+            {"dispatch_id": dispatch.pk, "most": RETRIES_AT_ONCE, **_ending(outcome, now)},
+        )
+
+
+def _ending(outcome: str, now: datetime) -> dict[str, object]:
+    platforms = [word for number, word in sorted(PLATFORM_WORDS.items()) if number]
+    return {"outcome": OUTCOMES[outcome], "code": "", "platform_words": platforms, "now": now}

@@ -1,0 +1,212 @@
+"""Work: one process brings what is due in a lane to the gateways and writes down what came of it.
+
+A cycle is one transaction: record the slices that came back, claim batches, open their next slices; then, committed,
+the opened slices go out. Several batches are under way at once, each with one slice in flight, so the wire is busy
+while the database works. At most IN_FLIGHT devices are in flight per process: the bound of duplicates per crash.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from threading import Lock
+from time import monotonic, sleep
+
+from django.db import connection, transaction
+from django.db.utils import InterfaceError, OperationalError
+
+from apps.deliveries.services.claim import Held, claim_batches, give_back
+from apps.deliveries.services.contents import DispatchText, texts_of
+from apps.deliveries.services.open import Slice, open_slices
+from apps.deliveries.services.pace import Wish, grant, size_at
+from apps.deliveries.services.record import record_slices
+from apps.deliveries.services.wire import Sent, Wire
+
+IN_FLIGHT = 1000
+DATABASE_REST_SECONDS = 0.5
+# A batch whose next token is further away is given back; claim takes it again when there is one.
+LONGEST_REST_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
+_at_work: dict[str, Lock] = {"urgent": Lock(), "bulk": Lock()}
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How a lane works. Units: batches, seconds.
+
+    batches: held at once. look_every: how often an idle hand looks for new batches. linger: how long after the last
+    work it goes on looking; longer than wake-ups are thinned (services.wake), so none is missed.
+    """
+
+    batches: int
+    look_every: float
+    linger: float
+
+
+RHYTHMS = {"urgent": Rhythm(batches=500, look_every=0.01, linger=1.0), "bulk": Rhythm(10, 0.05, 0.25)}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkDone:
+    """devices: recorded in this call. is_more: it stopped for the time, not for want of work."""
+
+    devices: int = 0
+    is_more: bool = False
+
+
+def work(
+    *,
+    lane: str,
+    wire: Wire,
+    slot_seconds: float,
+    clock: Callable[[], datetime],
+    chance: Random,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> WorkDone:
+    """Work on a lane until nothing is due, the slot is over, or the process stops; then nothing is in flight or held.
+
+    A second call for a lane that this process already works on returns at once. A database that is away is waited
+    for, with nothing sent meanwhile and the answers that came kept; a stop ends that wait.
+    """
+    if not _at_work[lane].acquire(blocking=False):
+        return WorkDone()
+    try:
+        return _Shift(lane, wire, clock, chance, is_stopping).run(slot_seconds)
+    finally:
+        _at_work[lane].release()
+
+
+class _Shift:
+    """One call of work: what is held, what is in flight, what came back and is not written yet.
+
+    Positions in `held` run ahead of the database by exactly the `answers` not yet written, and every cycle writes
+    all of them first. So a transaction that failed, or whose commit was lost with the connection, is just tried again.
+    """
+
+    def __init__(
+        self, lane: str, wire: Wire, clock: Callable[[], datetime], chance: Random, is_stopping: Callable[[], bool]
+    ) -> None:
+        self._lane, self._rhythm, self._wire = lane, RHYTHMS[lane], wire
+        self._clock, self._chance, self._is_stopping = clock, chance, is_stopping
+        self._held: dict[int, Held] = {}
+        self._flying: dict[int, Slice] = {}
+        self._answers: list[Sent] = []
+        self._texts: dict[int, DispatchText] = {}
+        self._rests_until: dict[int, float] = {}
+        self._look_at = 0.0
+        self._devices = 0
+
+    def run(self, slot_seconds: float) -> WorkDone:
+        begun = busy_at = monotonic()
+        is_over = False
+        while not is_over or self._flying or self._answers:
+            is_over = is_over or self._is_stopping() or monotonic() - begun > slot_seconds
+            try:
+                was_busy = self._cycle(takes_more=not is_over)
+            except (OperationalError, InterfaceError) as error:
+                if is_over and self._is_stopping():
+                    raise
+                _log.warning("the database is away, %s devices wait to be recorded: %s", self._unwritten(), error)
+                connection.close()
+                sleep(DATABASE_REST_SECONDS)
+                continue
+            if was_busy or self._flying or self._held:
+                busy_at = monotonic()
+            elif monotonic() - busy_at > self._rhythm.linger:
+                return WorkDone(self._devices)
+            self._collect()
+        is_more = bool(self._held)
+        give_back(held=list(self._held.values()))
+        return WorkDone(self._devices, is_more)
+
+    def _cycle(self, *, takes_more: bool) -> bool:
+        """One transaction, then the sending. True where it got anything done."""
+        now = self._clock()
+        written = self._answers
+        opened: list[Slice] = []
+        with transaction.atomic():
+            ours = record_slices(sent=written, now=now, chance=self._chance)
+            lost = {one.slice.held.batch_id for one in written} - ours
+            claimed = self._claim(now) if takes_more else {}
+            held = {batch_id: one for batch_id, one in (self._held | claimed).items() if batch_id not in lost}
+            if takes_more:
+                held, opened = self._open(held, now)
+        self._answers = []
+        self._held = {batch_id: one for batch_id, one in held.items() if one.recorded < one.size}
+        self._devices += sum(one.slice.last - one.slice.first for one in written if one.slice.held.batch_id in ours)
+        for slice_ in opened:
+            self._flying[slice_.held.batch_id] = slice_
+            slice_.held.opened = max(slice_.held.opened, slice_.last)
+            self._wire.send(slice_)
+        return bool(written or claimed or opened)
+
+    def _claim(self, now: datetime) -> dict[int, Held]:
+        """New batches, where there is room and it is time to look."""
+        room = self._rhythm.batches - len(self._held)
+        if room <= 0 or monotonic() < self._look_at:
+            return {}
+        claimed = claim_batches(lane=self._lane, most=room, now=now)
+        if len(claimed) < room:
+            self._look_at = monotonic() + self._rhythm.look_every
+        wanted = {one.dispatch_id for one in [*self._held.values(), *claimed]}
+        self._texts = {key: text for key, text in self._texts.items() if key in wanted}
+        self._texts |= texts_of(wanted - self._texts.keys()) if wanted - self._texts.keys() else {}
+        for one in claimed:
+            self._wire.meet(one.channel, is_test=self._texts[one.dispatch_id].policy.is_test)
+        return {one.batch_id: one for one in claimed}
+
+    def _open(self, held: dict[int, Held], now: datetime) -> tuple[dict[int, Held], list[Slice]]:
+        """The next slices. Returns what we go on holding: batches that may not be sent now are given back."""
+        wishes = grant(wishes=self._wishes(held), now=now)
+        granted = [wish for wish in wishes if wish.count]
+        opened = open_slices(wishes=granted, texts=self._texts, now=now)
+        refused = {wish.held.batch_id for wish in granted} - {one.held.batch_id for one in opened}
+        for wish in wishes:
+            if not wish.count:
+                wait = 1.0 / _rate(wish.held)
+                if wait > LONGEST_REST_SECONDS:
+                    refused.add(wish.held.batch_id)
+                self._rests_until[wish.held.batch_id] = monotonic() + wait
+        give_back(held=[held[batch_id] for batch_id in refused])
+        return {batch_id: one for batch_id, one in held.items() if batch_id not in refused}, opened
+
+    def _wishes(self, held: dict[int, Held]) -> list[Wish]:
+        """Who may open how much. A device that was alone with a crash before is tried with nothing else in flight."""
+        room = IN_FLIGHT - sum(one.last - one.first for one in self._flying.values())
+        idle = [one for batch_id, one in held.items() if batch_id not in self._flying and one.recorded < one.size]
+        ready = [one for one in idle if self._rests_until.pop(one.batch_id, 0.0) <= monotonic()]
+        dangerous = [one for one in ready if one.is_suspect and one.crashes > 1]
+        if dangerous:
+            return [Wish(dangerous[0], 1)] if not self._flying else []
+        wishes = []
+        for one in ready:
+            count = 1 if one.is_suspect or one.is_probe else min(_size(one), one.size - one.recorded)
+            if count > room:
+                break
+            room -= count
+            wishes.append(Wish(one, count))
+        return wishes
+
+    def _collect(self) -> None:
+        """Answers that came; their batches stand past them from now on."""
+        answers = self._wire.collect(wait_seconds=self._rhythm.look_every)
+        for answer in answers:
+            held = answer.slice.held
+            del self._flying[held.batch_id]
+            held.recorded = answer.slice.last
+            held.crashes = min(held.crashes, 1) if held.is_suspect else 0
+            held.is_probe = False
+        self._answers += answers
+
+    def _unwritten(self) -> int:
+        return sum(one.slice.last - one.slice.first for one in self._answers)
+
+
+def _size(held: Held) -> int:
+    return min(size_at(held.throttle_per_second), size_at(held.pace_per_second))
+
+
+def _rate(held: Held) -> float:
+    return min(rate for rate in (held.throttle_per_second, held.pace_per_second) if rate is not None)

@@ -1,0 +1,53 @@
+-- Takes a lease on due batches of one lane, each channel in turn. waiting -> leased.
+-- Parameters: lane, most, now, leased_until, next_probe, gateways (words in the order of their numbers).
+-- A batch is due when released, not expired, outside its quiet hours, its dispatch sending, its channel open, and when
+-- throttle and pace have at least one device left. Of a channel closed by a bad configuration one batch is tried
+-- each time its probe is due. Rows: at most `most`. Relies on: batch_due, one probe a channel.
+-- What was tried and lost: one scan over all waiting batches (walks everything of a paused channel on each claim).
+with probed as (
+    update devices_channel channel
+    set probe_after = %(next_probe)s::timestamptz
+    where channel.state = 'paused' and channel.probe_after <= %(now)s::timestamptz
+    returning channel.id
+),
+channel as (
+    select channel.id, channel.app_id, array_position(%(gateways)s::text[], channel.gateway::text) as gateway,
+           channel.pace_per_second, channel.updated_at, channel.state = 'paused' as is_probe
+    from devices_channel channel
+    left join deliveries_pacebucket bucket on bucket.owner = 'channel:' || channel.id
+    where (channel.state = 'active' or channel.id in (select probed.id from probed))
+      and (channel.pace_per_second is null or bucket.id is null
+           or bucket.tokens + extract(epoch from %(now)s::timestamptz - bucket.refilled_at) * channel.pace_per_second >= 1)
+),
+due as (
+    select candidate.id, candidate.dispatch_id, candidate.throttle_per_second, channel.id as channel_id,
+           channel.pace_per_second, channel.updated_at, channel.is_probe,
+           row_number() over (partition by channel.id order by candidate.release_at, candidate.id) as turn
+    from channel
+    cross join lateral (
+        select batch.id, batch.release_at, dispatch.id as dispatch_id, dispatch.throttle_per_second
+        from deliveries_batch batch
+        join deliveries_dispatch dispatch on dispatch.id = batch.dispatch_id
+        left join deliveries_pacebucket bucket on bucket.owner = 'dispatch:' || dispatch.id
+        where batch.state = 'waiting' and batch.lane = %(lane)s and batch.app_id = channel.app_id
+          and batch.gateway = channel.gateway and batch.release_at <= %(now)s::timestamptz
+          and batch.expires_at > %(now)s::timestamptz
+          and (batch.not_after is null or batch.not_after > %(now)s::timestamptz)
+          and dispatch.state = 'sending'
+          and (bucket.id is null or dispatch.throttle_per_second is null
+               or bucket.tokens + extract(epoch from %(now)s::timestamptz - bucket.refilled_at)
+                  * dispatch.throttle_per_second >= 1)
+        order by batch.release_at, batch.id
+        limit case when channel.is_probe then 1 else %(most)s::int end
+        for update of batch skip locked
+    ) candidate
+    order by turn, candidate.release_at
+    limit %(most)s::int
+)
+update deliveries_batch batch
+set state = 'leased', attempt = batch.attempt + 1, leased_until = %(leased_until)s::timestamptz
+from due
+where batch.id = due.id
+returning batch.id, batch.attempt, batch.dispatch_id, batch.app_id, batch.gateway, due.channel_id, due.updated_at,
+          due.is_probe, cardinality(batch.device_ids), batch.opened, batch.recorded, batch.crashes, batch.tries,
+          batch.may_have_arrived, batch.expires_at, due.throttle_per_second, due.pace_per_second

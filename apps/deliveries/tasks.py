@@ -1,0 +1,77 @@
+"""Celery's door to the engine: idempotent wake-ups. Losing or doubling one does no harm."""
+
+from functools import cache
+from random import Random
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from apps.deliveries.services import fold, lifecycle, partitions, release, wake, work
+from apps.deliveries.services.claim import reclaim_batches
+from apps.deliveries.services.gateway_of import gateway_of
+from apps.deliveries.services.wire import Wire
+from apps.devices.models import Channel
+from apps.gateways.contract import Gateway
+from config import stopping
+
+# Well below every broker's time-out for a task, and short enough that a worker sees new code soon.
+SLOT_SECONDS = 20.0
+
+
+@shared_task(name="deliveries.send")
+def send(lane: str) -> None:
+    """Work on a lane until nothing is due, the slot is over, or the worker is told to stop."""
+    done = work.work(
+        lane=lane,
+        wire=_wire(lane),
+        slot_seconds=SLOT_SECONDS,
+        clock=timezone.now,
+        chance=Random(),  # noqa: S311
+        is_stopping=stopping.requested.is_set,
+    )
+    if done.is_more and not stopping.requested.is_set():
+        wake.wake(lane)
+
+
+@shared_task(name="deliveries.release")
+def release_due() -> None:
+    """Make due what is due and wake its lanes."""
+    release.release_due(now=timezone.now())
+
+
+@shared_task(name="deliveries.reclaim")
+def reclaim() -> None:
+    """Take back what dead workers held."""
+    reclaim_batches(now=timezone.now())
+
+
+@shared_task(name="deliveries.fold_counts")
+def fold_counts() -> None:
+    """Bring the counts up to the ledger."""
+    fold.fold_counts()
+
+
+@shared_task(name="deliveries.finish")
+def finish() -> None:
+    """End what is over."""
+    lifecycle.finish_dispatches(now=timezone.now())
+
+
+@shared_task(name="deliveries.ensure_partitions")
+def ensure_partitions() -> None:
+    """Keep the ledger's weeks ahead of the clock, and forget the texts that are due to be forgotten."""
+    partitions.ensure_partitions(now=timezone.now())
+    lifecycle.purge_contents(now=timezone.now())
+
+
+@cache
+def _wire(lane: str) -> Wire:
+    """One wire a lane and process, for as long as the process lives."""
+    return Wire(_gateway)
+
+
+def _gateway(channel: Channel, is_test: bool) -> Gateway:
+    return gateway_of(
+        channel, is_test=is_test, endpoints=settings.GATEWAY_ENDPOINTS, is_production=settings.IS_PRODUCTION
+    )
