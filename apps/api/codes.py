@@ -76,6 +76,7 @@ CODES: Mapping[str, Code] = {
     "idempotency_key_invalid": Code(400, _("The idempotency key is empty, too long or holds control characters.")),
     # State.
     "invalid_transition": Code(409, _("The thing is not in a state in which this can be done.")),
+    "segment_broken": Code(409, _("The segment's rule cannot be computed, so nobody is sent to because of it.")),
     "conflict": Code(409, _("The request cannot be carried out now.")),
     # Ourselves.
     "database_unavailable": Code(503, _("The database does not answer; nothing was stored. Try again.")),

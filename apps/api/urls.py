@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from apps.api.views import customers, devices, documents, events, metrics
+from apps.api.views import customers, devices, documents, events, metrics, segments
 
 LARGEST_ID = 2**63 - 1
 
@@ -45,6 +45,9 @@ urlpatterns = [
     path("v2.1/customers", customers.CustomersView.as_view()),
     path("v2.1/customers/<name:external_id>", customers.OneCustomerView.as_view()),
     path("v2.1/events", events.EventsView.as_view()),
+    path("v2.1/segments", segments.SegmentsView.as_view()),
+    path("v2.1/segments/<id:segment_id>", segments.OneSegmentView.as_view()),
+    path("v2.1/segments/<id:segment_id>/refresh", segments.RefreshSegmentView.as_view()),
     path("v2.1/schema", documents.schema),
     path("v2.1/docs", documents.docs),
     path("v2.1/docs/errors", documents.errors),
