@@ -8,3 +8,9 @@ class DevicesConfig(AppConfig):
 
     name = "apps.devices"
     label = "devices"
+
+    def ready(self) -> None:
+        from apps.customers import belongings
+        from apps.devices.belongings import DeviceBelongings
+
+        belongings.register(DeviceBelongings())

@@ -8,3 +8,9 @@ class SegmentsConfig(AppConfig):
 
     name = "apps.segments"
     label = "segments"
+
+    def ready(self) -> None:
+        from apps.customers import belongings
+        from apps.segments.belongings import SegmentBelongings
+
+        belongings.register(SegmentBelongings())

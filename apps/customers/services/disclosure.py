@@ -1,0 +1,42 @@
+"""Disclosure: all that is kept about one person, as JSON."""
+
+from datetime import datetime
+from typing import Any
+
+from apps.accounts.models import App, User
+from apps.accounts.services.audit import write_audit
+from apps.customers.belongings import all_belongings
+from apps.customers.models import Consent, Customer, Event
+
+_COLUMNS = ("external_id", "email", "phone", "first_name", "last_name", "language", "time_zone", "country")
+
+
+def export_customer(*, app: App, external_id: str, actor: User | str, now: datetime) -> dict[str, Any]:
+    """Everything known on every floor. Raises Customer.DoesNotExist, also for a tombstone. Audited."""
+    customer = Customer.objects.get(app=app, external_id=external_id, erased_at=None)
+    write_audit(
+        app=app, actor=actor, action="customer.exported", subject=f"customer:{customer.pk}", details={}, now=now
+    )
+    return {
+        "profile": {
+            **{name: getattr(customer, name) for name in _COLUMNS},
+            "traits": customer.traits,
+            "topics": customer.topics,
+            "push_consent": customer.push_consent,
+            "sms_consent": customer.sms_consent,
+            "created_at": customer.created_at.isoformat(),
+            "updated_at": customer.updated_at.isoformat(),
+        },
+        "consents": [_consent(one) for one in Consent.objects.filter(customer=customer)],
+        "events": [_event(one) for one in Event.objects.filter(customer_id=customer.pk).order_by("occurred_at")],
+        **{part.key: part.disclose(customer_id=customer.pk) for part in all_belongings()},
+    }
+
+
+def _consent(consent: Consent) -> dict[str, Any]:
+    words = ("channel", "topic", "granted", "source", "wording")
+    return {**{name: getattr(consent, name) for name in words}, "at": consent.at.isoformat()}
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {"name": event.name, "occurred_at": event.occurred_at.isoformat(), "properties": event.properties}

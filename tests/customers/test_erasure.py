@@ -1,0 +1,116 @@
+"""A person can be forgotten, and told all that is kept, on every floor."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from apps.accounts.models import AuditEntry
+from apps.customers.models import Consent, Customer, Event
+from apps.customers.services.consent import record_consent
+from apps.customers.services.disclosure import export_customer
+from apps.customers.services.erasure import erase_customer
+from apps.customers.services.events import EventDraft, ingest_events
+from apps.customers.services.profiles import CustomerDraft, upsert_customers
+from apps.devices.models import Device
+from apps.devices.services.registration import DeviceDraft, register
+from apps.segments.models import SegmentMember
+from tests.factories import NOW, make_app, make_customer, make_segment
+
+pytestmark = pytest.mark.django_db
+
+CANARY = "zqxcanary"
+LATER = NOW + timedelta(days=1)
+
+
+@pytest.fixture
+def known() -> Customer:
+    """A person of whom every field that names or describes holds the canary, on every floor."""
+    app = make_app()
+    draft = CustomerDraft(
+        "anna",
+        email=f"{CANARY}@example.com",
+        phone="+48500600700",
+        first_name=CANARY,
+        last_name=CANARY,
+        traits={"nick": CANARY},
+        topics=[CANARY],
+    )
+    upsert_customers(app=app, drafts=[draft], now=NOW)
+    person = Customer.objects.get(app=app, external_id="anna")
+    record_consent(customer_ids=[person.pk], channel="sms", granted=True, source="api", wording=CANARY, now=NOW)
+    ingest_events(app=app, drafts=[EventDraft("anna", "purchase", properties={"note": CANARY})], now=NOW)
+    device = DeviceDraft("android", "fcm", CANARY, model=CANARY, app_version=CANARY, tags=[CANARY])
+    register(app=app, draft=device, customer="anna", now=NOW)
+    make_segment(app, [person])
+    return person
+
+
+def tables_with(text: str) -> list[str]:
+    """Every table of the database in which some row, written out, holds the text."""
+    with connection.cursor() as cursor:
+        cursor.execute("select relid::regclass::text from pg_stat_user_tables order by 1")
+        names = [row[0] for row in cursor.fetchall()]
+        found = []
+        for name in names:
+            cursor.execute(f"select exists (select from {name} as t where t::text like %s)", [f"%{text}%"])
+            if cursor.fetchone()[0]:
+                found.append(name)
+        return found
+
+
+def test_no_table_remembers_an_erased_person(known: Customer) -> None:
+    assert {"customers_customer", "devices_device", "customers_consent"} <= set(tables_with(CANARY))
+    assert erase_customer(app=known.app, external_id="anna", actor="owner", now=LATER)
+    assert tables_with(CANARY) == []
+    assert tables_with("48500600700") == []
+
+
+def test_totals_keep_the_tombstone_and_its_device(known: Customer) -> None:
+    erase_customer(app=known.app, external_id="anna", actor="owner", now=LATER)
+    known.refresh_from_db()
+    device = Device.objects.get(customer=known)
+    assert (known.external_id, known.erased_at) == ("anna", LATER)
+    assert (device.state, device.retired_reason) == ("dead", "erased")
+    assert Consent.objects.filter(customer=known).count() == 1
+    assert not Event.objects.exists()
+    assert not SegmentMember.objects.filter(left_at=None).exists()
+
+
+def test_a_re_import_does_not_bring_them_back(known: Customer) -> None:
+    erase_customer(app=known.app, external_id="anna", actor="owner", now=LATER)
+    verdict = upsert_customers(app=known.app, drafts=[CustomerDraft("anna", first_name=CANARY)], now=LATER)[0]
+    assert [problem.code for problem in verdict.problems] == ["customer_erased"]
+    assert tables_with(CANARY) == []
+
+
+def test_erasing_is_audited_once(known: Customer) -> None:
+    answers = [erase_customer(app=known.app, external_id="anna", actor="owner", now=LATER) for _ in range(2)]
+    assert answers == [True, False]
+    entry = AuditEntry.objects.get(action="customer.erased")
+    assert (entry.actor, entry.subject) == ("owner", f"customer:{known.pk}")
+
+
+def test_a_stranger_cannot_be_erased() -> None:
+    app = make_app()
+    make_customer(make_app(), external_id="anna")
+    with pytest.raises(Customer.DoesNotExist):
+        erase_customer(app=app, external_id="anna", actor="owner", now=NOW)
+
+
+def test_everything_kept_is_disclosed_as_json(known: Customer) -> None:
+    told = export_customer(app=known.app, external_id="anna", actor="owner", now=LATER)
+    assert json.loads(json.dumps(told)) == told
+    assert told["profile"]["first_name"] == CANARY
+    assert [one["wording"] for one in told["consents"]] == [CANARY]
+    assert [one["properties"] for one in told["events"]] == [{"note": CANARY}]
+    assert [one["address"] for one in told["devices"]] == [CANARY]
+    assert len(told["segments"]) == 1
+    assert AuditEntry.objects.filter(action="customer.exported").exists()
+
+
+def test_a_tombstone_has_nothing_to_disclose(known: Customer) -> None:
+    erase_customer(app=known.app, external_id="anna", actor="owner", now=LATER)
+    with pytest.raises(Customer.DoesNotExist):
+        export_customer(app=known.app, external_id="anna", actor="owner", now=LATER)
