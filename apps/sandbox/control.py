@@ -35,7 +35,7 @@ _FIELDS = (
     "replaced",
     "app",
 )
-_CHUNK = 200
+_CHUNK = 50
 
 
 class BadQuestion(Exception):

@@ -57,7 +57,7 @@ class FcmEmulator:
         violations: list[tuple[str, str]] = []
         self._check(document, "", violations)
         if not violations:
-            violations = violations_of(document)
+            violations = violations_of(document, len(request.body))
         if violations:
             return bad_request(violations, is_fcm=True)
         if not self._take_quota(app.project_id):

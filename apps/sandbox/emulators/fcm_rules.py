@@ -17,13 +17,13 @@ _RESERVED_PREFIXES = ("google.", "gcm.")
 _Violation = tuple[str, str]
 
 
-def violations_of(document: dict[str, Any]) -> list[_Violation]:
-    """What is wrong with a request that fits the schema; (field, description) each."""
+def violations_of(document: dict[str, Any], body_length: int) -> list[_Violation]:
+    """What is wrong with a request that fits the schema; (field, description) each. body_length: in bytes."""
     message = document.get("message")
     if not isinstance(message, dict):
         return [("message", "The message is required.")]
     found = [*_targets(message), *_data_keys(message), *_android(message), *_labels(message), *_link(message)]
-    return found or list(_sizes(message))
+    return found or list(_sizes(message, body_length))
 
 
 def _pick(section: Any, snake: str, camel: str) -> Any:
@@ -77,9 +77,11 @@ def _link(message: dict[str, Any]) -> Iterator[_Violation]:
         yield "message.webpush.fcm_options.link", "Invalid link: only HTTPS is allowed"
 
 
-def _sizes(message: dict[str, Any]) -> Iterator[_Violation]:
-    """Each platform's share of the payload: keys and values in UTF-8."""
+def _sizes(message: dict[str, Any], body_length: int) -> Iterator[_Violation]:
+    """Each platform's share of the payload: keys and values in UTF-8, never more than the JSON around them."""
     limit = MAX_PAYLOAD if message.get("topic") is None else MAX_TOPIC_PAYLOAD
+    if body_length <= limit:
+        return
     common = _size(message.get("notification")) + _size(message.get("data"))
     for name, title in (("android", "Android"), ("webpush", "WebPush")):
         section = message.get(name) or {}

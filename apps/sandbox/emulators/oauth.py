@@ -76,7 +76,7 @@ class OauthEmulator:
     def _issue(self, assertion: str) -> Answer:
         slug, scopes = self._verified(assertion)
         lifetime = self._world.limits.bearer_seconds
-        token = f"ya29.sandbox.{secrets.token_urlsafe(48)}"
+        token = f"ya29.{secrets.token_urlsafe(24)}"
         now = self._world.clock()
         self._bearers = {text: bearer for text, bearer in self._bearers.items() if bearer.expires_at > now}
         self._bearers[token] = Bearer(slug, now + lifetime, may_send=bool(scopes & _SCOPES))
