@@ -3,6 +3,7 @@
 from typing import Literal, overload
 
 from apps.gateways.contract import (
+    ApnsCredentials,
     Credentials,
     Endpoints,
     FcmCredentials,
@@ -25,6 +26,10 @@ def make_gateway(kind: GatewayKind, credentials: Credentials, endpoints: Endpoin
             from apps.gateways.fcm import FcmGateway
 
             return FcmGateway(_of(FcmCredentials, credentials), endpoints)
+        case "apns":
+            from apps.gateways.apns import ApnsGateway
+
+            return ApnsGateway(_of(ApnsCredentials, credentials), endpoints)
         case _:
             raise ValueError(f"no gateway is called {kind!r}")
 

@@ -22,7 +22,6 @@ FcmError.errorCode decides first, then `status`, then the HTTP code.
 Source: firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -159,8 +158,8 @@ def judge(answer: Answer, *, payload_proven: bool) -> SendResult:
     if answer.fault is not None:
         return answer.fault
     if answer.status == 200:
-        return _accepted(answer.body)
-    error = _read_error(answer.body)
+        return _accepted(answer)
+    error = _error_of(answer)
     code = _error_code(answer) or str(error.get("status", ""))
     found = _VERDICTS.get(code) or _HTTP_VERDICTS.get(answer.status) or _by_class(answer.status)
     detail = str(error.get("message", ""))[:500]
@@ -176,11 +175,11 @@ def judge(answer: Answer, *, payload_proven: bool) -> SendResult:
     )
 
 
-def _accepted(body: bytes) -> SendResult:
+def _accepted(answer: Answer) -> SendResult:
     """200 counts even where its body broke off; a whole page that is not JSON is not FCM's."""
-    if body and not body.lstrip().startswith(b"{"):
+    if answer.body and not answer.body.lstrip().startswith(b"{"):
         return SendResult(Verdict.RETRY, "not_fcm", retry_reason=RetryReason.SERVER, detail="200 with a foreign body")
-    return SendResult(Verdict.ACCEPTED, vendor_message_id=str(_read_object(body).get("name", "")))
+    return SendResult(Verdict.ACCEPTED, vendor_message_id=str(answer.json_object().get("name", "")))
 
 
 def _by_class(status: int) -> Verdict | RetryReason:
@@ -189,16 +188,8 @@ def _by_class(status: int) -> Verdict | RetryReason:
     return Verdict.CONFIG_BAD if status < 400 else Verdict.MESSAGE_BAD
 
 
-def _read_object(body: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _read_error(body: bytes) -> Mapping[str, Any]:
-    error = _read_object(body).get("error")
+def _error_of(answer: Answer) -> Mapping[str, Any]:
+    error = answer.json_object().get("error")
     return error if isinstance(error, dict) else {}
 
 
@@ -210,7 +201,7 @@ def _details(error: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
 
 
 def _error_code(answer: Answer) -> str:
-    found = _details(_read_error(answer.body), "google.firebase.fcm.v1.FcmError")
+    found = _details(_error_of(answer), "google.firebase.fcm.v1.FcmError")
     return str(found[0].get("errorCode", "")) if found else ""
 
 

@@ -8,8 +8,9 @@ Cost (measured, nginx on loopback): see README, "Figures".
 """
 
 import asyncio
+import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -66,6 +67,14 @@ class Answer:
         prefix = name.lower().encode() + b":"
         found = [line for line in self.header_lines if line.lower().startswith(prefix)]
         return found[-1].partition(b":")[2].strip().decode("latin-1") if found else ""
+
+    def json_object(self) -> Mapping[str, Any]:
+        """The body as a JSON object; empty where it is none."""
+        try:
+            found = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
     @property
     def retry_after_seconds(self) -> float | None:
