@@ -27,6 +27,7 @@ from apps.api.services.keys import Caller, UnknownKey, caller_of
 from apps.api.shapes import read_body
 from apps.core.problems import Conflict, InvalidInput
 from apps.core.states import InvalidTransition
+from apps.segments.services.refresh import SegmentBroken
 
 ACCEPTED = "application/json"
 _SANE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -132,6 +133,8 @@ def refusal_of(error: Exception) -> Refusal:
         return Refusal(error.code, str(error), status=409)
     if isinstance(error, InvalidTransition):
         return Refusal("invalid_transition", str(error))
+    if isinstance(error, SegmentBroken):
+        return Refusal("segment_broken", str(error))
     if isinstance(error, Http404):
         return Refusal("not_found")
     if isinstance(error, MethodNotAllowed):

@@ -44,6 +44,8 @@ _CONTENT = (
     "urgency",
     "collapse_key",
 )
+# A marketer is stopped here; a developer may know better what an address without a known suffix brings.
+_ONLY_WARNED = frozenset({"image_type"})
 CAMPAIGN_HINT = gettext_lazy("; a message to more people is a campaign: make a segment of them and launch one")
 
 
@@ -109,7 +111,8 @@ def read_push(body: Mapping[str, Any], *, app: App, now: datetime) -> PushReques
     found: dict[str, Any] = PUSH.read(body, "", problems)
     content = _content(found)
     audience = _audience(body, problems)
-    problems += [_in_api_words(problem) for problem in analyse(content, None, link_schemes=app.link_schemes)]
+    said = analyse(content, None, link_schemes=app.link_schemes)
+    problems += [_in_api_words(problem) for problem in said if problem.code not in _ONLY_WARNED]
     facts = clean_values(found.get("traits", {}), pointer="/traits", problems=problems)
     release_at = _release_at(found.get("send_at"), now, problems)
     size = _payload_bytes(content)
@@ -167,7 +170,9 @@ def _require_variables(app: App, content: Mapping[str, Any], facts: Mapping[str,
 def warnings_of(body: Mapping[str, Any]) -> list[FieldProblem]:
     """Where a sendable push passes what screens show, or comes near a limit. Follows from the body alone."""
     content = _content(body)
-    found = [_in_api_words(warning) for warning in display_warnings(content)]
+    doubtful = analyse({"silent": True, "image_url": content["image_url"]}, None) if "image_url" in content else []
+    warned = [problem for problem in doubtful if problem.code in _ONLY_WARNED]
+    found = [_in_api_words(warning) for warning in [*display_warnings(content), *warned]]
     size = _payload_bytes(content)
     if size > NEAR_PAYLOAD_BYTES:
         message = _("the notification has %(came)d of at most %(most)d bytes")

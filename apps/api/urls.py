@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from apps.api.views import customers, devices, documents, events, metrics, segments
+from apps.api.views import customers, devices, documents, events, metrics, push, receipts, segments
 
 LARGEST_ID = 2**63 - 1
 
@@ -40,11 +40,13 @@ register_converter(Id, "id")
 register_converter(Name, "name")
 
 urlpatterns = [
+    path("v2.1/push", push.PushView.as_view()),
     path("v2.1/devices", devices.DevicesView.as_view()),
     path("v2.1/devices/<id:device_id>", devices.OneDeviceView.as_view()),
     path("v2.1/customers", customers.CustomersView.as_view()),
     path("v2.1/customers/<name:external_id>", customers.OneCustomerView.as_view()),
     path("v2.1/events", events.EventsView.as_view()),
+    path("v2.1/receipts", receipts.ReceiptsView.as_view()),
     path("v2.1/segments", segments.SegmentsView.as_view()),
     path("v2.1/segments/<id:segment_id>", segments.OneSegmentView.as_view()),
     path("v2.1/segments/<id:segment_id>/refresh", segments.RefreshSegmentView.as_view()),

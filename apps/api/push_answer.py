@@ -1,0 +1,102 @@
+"""The answer to a push, made from the request and what is stored of it: the same today and on a replay in 30 days."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.api.calls import NULLABLE_TEXT, NUMBER, TEXT, list_of, record
+from apps.api.push_request import warnings_of
+from apps.api.refusals import envelope_error
+from apps.api.services.recipients import VERDICTS, names_in
+from apps.core.problems import FieldProblem
+from apps.deliveries.delivery_ids import make_delivery_id
+
+QUEUED = VERDICTS.index("queued")
+
+_ERROR = record({"title": TEXT, "message": TEXT, "code": TEXT, "meta": {"type": "object"}})
+_ENTRY = record(
+    {
+        "device_token": TEXT,
+        "customer": NULLABLE_TEXT,
+        "delivery_id": NULLABLE_TEXT,
+        "status": {"type": "string", "enum": list(VERDICTS)},
+        "external_id": NULLABLE_TEXT,
+        "deliveries": list_of(record({"delivery_id": TEXT, "device_id": NUMBER})),
+    },
+    optional=("device_token", "customer", "deliveries"),
+)
+ANSWER = record(
+    {
+        "meta": record({"uniqId": TEXT, "status": NUMBER, "numberOfData": NUMBER, "numberOfErrors": NUMBER}),
+        "data": list_of(_ENTRY),
+        "errors": list_of(_ERROR),
+        "warnings": list_of(record({"parameter": TEXT, "code": TEXT, "message": TEXT})),
+    }
+)
+
+
+def push_answer(body: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """`data` has every recipient once, in input order; `errors` repeats those that were refused."""
+    entries = [_entry(body, stored, name, verdict) for name, verdict in _verdicts(body, stored)]
+    errors = [
+        _error(body, place, name, VERDICTS[verdict[0]])
+        for place, (name, verdict) in enumerate(_verdicts(body, stored))
+        if verdict[0] != QUEUED
+    ]
+    return {
+        "meta": {
+            "uniqId": str(stored["id"]),
+            "status": 202,
+            "numberOfData": len(entries) - len(errors),
+            "numberOfErrors": len(errors),
+        },
+        "data": entries,
+        "errors": errors,
+        "warnings": [
+            {"parameter": warning.pointer.lstrip("/"), "code": warning.code, "message": warning.message}
+            for warning in warnings_of(body)
+        ],
+    }
+
+
+def _verdicts(body: Mapping[str, Any], stored: Mapping[str, Any]) -> list[tuple[str | None, Sequence[Any]]]:
+    return list(zip(names_in(body, stored["to"]), stored["to"], strict=True))
+
+
+def _entry(
+    body: Mapping[str, Any], stored: Mapping[str, Any], name: str | None, verdict: Sequence[Any]
+) -> dict[str, Any]:
+    planned_on = date.fromisoformat(stored["on"])
+    deliveries = [
+        {
+            "delivery_id": make_delivery_id(planned_on=planned_on, dispatch_id=stored["id"], device_id=device_id),
+            "device_id": device_id,
+        }
+        for device_id in verdict[1]
+    ]
+    by_token = body.get("device_tokens") is not None
+    entry: dict[str, Any] = {
+        "device_token" if by_token else "customer": name,
+        "delivery_id": deliveries[0]["delivery_id"] if deliveries else None,
+        "status": VERDICTS[verdict[0]],
+        "external_id": body.get("external_id"),
+    }
+    return entry if by_token else {**entry, "deliveries": deliveries}
+
+
+def _error(body: Mapping[str, Any], place: int, name: str | None, verdict: str) -> dict[str, Any]:
+    audience = next(word for word in ("device_tokens", "customers", "segment") if body.get(word) is not None)
+    pointer = f"/{audience}" if audience == "segment" else f"/{audience}/{place}"
+    return envelope_error(FieldProblem(pointer, verdict, _MESSAGES[verdict](), name or ""), 202)
+
+
+_MESSAGES = {
+    "unknown_token": lambda: _("no device of the app has this token"),
+    "dead_token": lambda: _("the gateway said that this token is gone"),
+    "unknown_customer": lambda: _("the app has no customer of this id"),
+    "no_live_device": lambda: _("the customer has no device that can be reached"),
+    "no_consent": lambda: _("the customer does not want pushes"),
+    "duplicate": lambda: _("stands more than once; it is sent once"),
+}
