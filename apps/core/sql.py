@@ -47,6 +47,11 @@ def rows(app: str, name: str, params: Mapping[str, Any], **parts: Compiled) -> l
         return list(cursor.fetchall())
 
 
+def compiled(app: str, name: str, params: Mapping[str, Any], **parts: Compiled) -> Compiled:
+    """A named statement with its parts filled in, to be handed on (to COPY, say). See `rows` for `parts`."""
+    return Compiled(*_assembled(statement(app, name), params, parts))
+
+
 def _assembled(text: str, params: Mapping[str, Any], parts: Mapping[str, Compiled]) -> tuple[str, dict[str, Any]]:
     values = dict(params)
     for name, part in parts.items():

@@ -1,14 +1,19 @@
 """Questions to the engine: reports, progress, the log, one delivery's story."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from apps.core.sql import rows
-from apps.deliveries.models import Dispatch, LedgerPage
-from apps.deliveries.states import OUTCOME_WORDS, PLATFORM_WORDS, RECEIPT_WORDS
+from apps.customers.models import Customer
+from apps.deliveries.delivery_ids import make_delivery_id, read_delivery_id
+from apps.deliveries.models import Batch, Delivery, Dispatch, LedgerPage, Receipt, Retry
+from apps.deliveries.states import GATEWAY_WORDS, OUTCOME_WORDS, OUTCOMES, PLATFORM_WORDS, RECEIPT_WORDS
+from apps.devices.models import Device
 
 # A dispatch below this makes no counts of its own: its ledger rows are counted when somebody asks.
 SMALL_DISPATCH = 100
@@ -125,6 +130,170 @@ def progress(dispatch: Dispatch, *, now: datetime) -> Progress:
     return Progress(dispatch.state, dispatch.reason, dispatch.planned_devices, done, by_outcome, rate, eta)
 
 
+@dataclass(frozen=True, slots=True)
+class LogFilters:
+    """What the delivery log is narrowed to; None and "" = any. address: the device's token or endpoint, exactly."""
+
+    dispatch_id: int | None = None
+    external_id: str = ""
+    customer_external_id: str = ""
+    address: str = ""
+    outcomes: Sequence[str] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One delivery of the log."""
+
+    delivery_id: str
+    dispatch_id: int
+    dispatch_name: str
+    kind: str
+    external_id: str
+    customer_id: int
+    customer_external_id: str
+    device_id: int
+    platform: str
+    gateway: str
+    outcome: str
+    code: str
+    variant: int
+    language: str
+    attempt: int
+    vendor_message_id: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Newest dispatch first. next_cursor None = the end."""
+
+    rows: Sequence[LogRow]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptSeen:
+    """A receipt as it is shown."""
+
+    type: str
+    at: datetime
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that happened to one delivery. status: "queued" while it has no outcome. retry_at: its next try, if any."""
+
+    delivery_id: str
+    dispatch: Dispatch
+    device_id: int
+    customer_id: int
+    status: str
+    code: str
+    tries: int
+    vendor_message_id: str
+    recorded_at: datetime | None
+    retry_at: datetime | None
+    receipts: Sequence[ReceiptSeen]
+
+
+class InvalidCursor(Exception):
+    """The cursor is none that this log gave."""
+
+
+def delivery_log(*, app_ids: Sequence[int], filters: LogFilters, cursor: str | None, limit: int) -> LogPage:
+    """A page of the ledger, newest dispatch first, keyset-paged. Raises InvalidCursor.
+
+    Cost: 1 ms by customer, address or dispatch; by outcome or time alone it walks the key backwards.
+    """
+    found = Delivery.objects.filter(app_id__in=app_ids)
+    if filters.dispatch_id is not None:
+        found = found.filter(dispatch_id=filters.dispatch_id)
+    if filters.external_id:
+        named = Dispatch.objects.filter(app_id__in=app_ids, external_id=filters.external_id)
+        found = found.filter(dispatch_id__in=list(named.values_list("id", flat=True)))
+    if filters.customer_external_id:
+        people = Customer.objects.filter(app_id__in=app_ids, external_id=filters.customer_external_id)
+        found = found.filter(customer_id__in=list(people.values_list("id", flat=True)))
+    if filters.address:
+        digest = sha256(filters.address.encode()).digest()
+        owners = Device.objects.filter(app_id__in=app_ids, address_hash=digest).values_list("id", "customer_id")
+        found = found.filter(device_id__in=[device for device, _ in owners], customer_id__in=[one for _, one in owners])
+    if filters.outcomes:
+        found = found.filter(outcome__in=[OUTCOMES[word] for word in filters.outcomes])
+    if filters.since:
+        found = found.filter(recorded_at__gte=filters.since)
+    if filters.until:
+        found = found.filter(recorded_at__lt=filters.until, planned_on__lte=filters.until.date())
+    if cursor:
+        found = found.filter(pk__lt=_read_cursor(cursor))
+    rows_ = list(found.order_by("-planned_on", "-dispatch_id", "-customer_id", "-device_id")[: limit + 1])
+    more = rows_[limit - 1] if len(rows_) > limit else None
+    return LogPage(_log_rows(rows_[:limit]), _make_cursor(more) if more else None)
+
+
+def delivery_story(*, app_ids: Sequence[int], delivery_id: str) -> Story | None:
+    """Everything about one delivery; None where the id is not ours, or another app's."""
+    key = read_delivery_id(delivery_id)
+    dispatch = key and Dispatch.objects.filter(id=key.dispatch_id, app_id__in=app_ids).first()
+    if not key or not dispatch:
+        return None
+    mine = {"dispatch_id": key.dispatch_id, "device_id": key.device_id}
+    row = Delivery.objects.filter(planned_on=key.planned_on, **mine).first()
+    retry = Retry.objects.filter(**mine).first()
+    owner = row or retry or Device.objects.filter(id=key.device_id, app_id__in=app_ids).first()
+    if owner is None:
+        return None
+    receipts = Receipt.objects.filter(planned_on=key.planned_on, **mine).order_by("at", "type")
+    return Story(
+        delivery_id=delivery_id,
+        dispatch=dispatch,
+        device_id=key.device_id,
+        customer_id=owner.customer_id,
+        status=OUTCOME_WORDS[row.outcome] if row else "queued",
+        code=row.code if row else (retry.reason if retry else ""),
+        tries=row.attempt if row else (retry.tries if retry else 0),
+        vendor_message_id=row.vendor_message_id if row else "",
+        recorded_at=row.recorded_at if row else None,
+        retry_at=retry.due_at if retry else None,
+        receipts=[ReceiptSeen(RECEIPT_WORDS[one.type], one.at, one.action) for one in receipts],
+    )
+
+
+def push_state(dispatch: Dispatch) -> dict[str, Any]:
+    """The API's view of a transactional push: every device with its status and receipts."""
+    key = {"dispatch_id": dispatch.pk, "planned_on": dispatch.planned_on}
+    ledger = {row.device_id: row for row in Delivery.objects.filter(**key)}
+    receipts: dict[int, list[dict[str, Any]]] = {}
+    for one in Receipt.objects.filter(**key).order_by("at", "type"):
+        receipts.setdefault(one.device_id, []).append({"type": RECEIPT_WORDS[one.type], "at": one.at.isoformat()})
+    batches = Batch.objects.filter(dispatch=dispatch).only("device_ids", "opened")
+    planned = sorted({device for batch in batches for device in batch.device_ids} | ledger.keys())
+    addresses = dict(Device.objects.filter(id__in=planned).values_list("id", "address"))
+    return {
+        "id": str(dispatch.pk),
+        "state": _push_word(dispatch, any(batch.opened for batch in batches)),
+        "external_id": dispatch.external_id or None,
+        "created_at": dispatch.created_at.isoformat(),
+        "deliveries": [
+            {
+                "delivery_id": make_delivery_id(
+                    planned_on=dispatch.planned_on, dispatch_id=dispatch.pk, device_id=device_id
+                ),
+                "device_token": addresses.get(device_id),
+                "status": OUTCOME_WORDS[ledger[device_id].outcome] if device_id in ledger else "queued",
+                "code": ledger[device_id].code or None if device_id in ledger else None,
+                "at": ledger[device_id].recorded_at.isoformat() if device_id in ledger else None,
+                "receipts": receipts.get(device_id, []),
+            }
+            for device_id in planned
+        ],
+    }
+
+
 def _rate(dispatch: Dispatch, now: datetime) -> float:
     since = max(now - RATE_WINDOW, dispatch.created_at)
     pages = LedgerPage.objects.filter(dispatch_id=dispatch.pk, written_at__gt=since)
@@ -144,3 +313,54 @@ def _broken_down(counts: Sequence[Count], keys: Sequence[str]) -> dict[str, dict
     for key, one in zip(keys, counts, strict=True):
         table.setdefault(key, Counter())[one.word] += one.count
     return {key: dict(table[key]) for key in sorted(table)}
+
+
+def _push_word(dispatch: Dispatch, has_begun: bool) -> str:
+    if dispatch.state in ("done", "cancelled"):
+        return dispatch.state
+    return "sending" if has_begun else "queued"
+
+
+def _log_rows(found: Sequence[Delivery]) -> list[LogRow]:
+    dispatches = Dispatch.objects.in_bulk({row.dispatch_id for row in found})
+    names = dict(Customer.objects.filter(id__in={row.customer_id for row in found}).values_list("id", "external_id"))
+    return [_log_row(row, dispatches[row.dispatch_id], names.get(row.customer_id) or "") for row in found]
+
+
+def _log_row(row: Delivery, dispatch: Dispatch, customer_external_id: str) -> LogRow:
+    return LogRow(
+        delivery_id=make_delivery_id(
+            planned_on=row.planned_on, dispatch_id=row.dispatch_id, device_id=row.device_id, variant=row.variant
+        ),
+        dispatch_id=row.dispatch_id,
+        dispatch_name=dispatch.name,
+        kind=dispatch.kind,
+        external_id=dispatch.external_id,
+        customer_id=row.customer_id,
+        customer_external_id=customer_external_id,
+        device_id=row.device_id,
+        platform=PLATFORM_WORDS[row.platform],
+        gateway=GATEWAY_WORDS[row.gateway],
+        outcome=OUTCOME_WORDS[row.outcome],
+        code=row.code,
+        variant=row.variant,
+        language=row.language,
+        attempt=row.attempt,
+        vendor_message_id=row.vendor_message_id,
+        recorded_at=row.recorded_at,
+    )
+
+
+def _make_cursor(row: Delivery) -> str:
+    """The key of the page's last row."""
+    text = f"{row.planned_on:%Y%m%d}.{row.dispatch_id}.{row.customer_id}.{row.device_id}"
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[date, int, int, int]:
+    try:
+        day, *numbers = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(".")
+        dispatch_id, customer_id, device_id = (int(number) for number in numbers)
+        return date.fromisoformat(day), dispatch_id, customer_id, device_id
+    except ValueError as error:
+        raise InvalidCursor(cursor) from error
