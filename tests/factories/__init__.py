@@ -1,7 +1,7 @@
 """Rows for tests: plain functions, one per noun, each with sensible defaults and keyword overrides."""
 
 from tests.factories.accounts import make_app, make_user
-from tests.factories.campaigns import make_campaign, make_counted_dispatch
+from tests.factories.campaigns import make_campaign, make_counted_dispatch, make_ready_campaign
 from tests.factories.deliveries import HELLO, everybody, make_dispatch, make_plan
 from tests.factories.people import (
     NOW,
@@ -29,6 +29,7 @@ __all__ = [
     "make_event",
     "make_people",
     "make_plan",
+    "make_ready_campaign",
     "make_segment",
     "make_user",
 ]

@@ -9,7 +9,8 @@ from apps.accounts.models import App
 from apps.campaigns.models import Campaign, Variant
 from apps.deliveries.models import Dispatch, DispatchCount
 from apps.deliveries.states import OUTCOMES, RECEIPT_TYPES
-from tests.factories.people import NOW
+from apps.devices.models import Channel
+from tests.factories.people import NOW, make_channel, make_people, make_segment
 
 _numbers = count(1)
 _MEASURES = {**OUTCOMES, **{word: 100 + number for word, number in RECEIPT_TYPES.items()}}
@@ -19,6 +20,15 @@ def make_campaign(app: App, *, texts: Mapping[str, Any] | None = None, **fields:
     """A draft with one English text, unless `fields` say otherwise."""
     campaign = Campaign.objects.create(app=app, **{"name": f"campaign {next(_numbers)}", **fields})
     Variant.objects.create(campaign=campaign, texts=texts or {"en": {"title": "Hello", "body": "Come and see."}})
+    return campaign
+
+
+def make_ready_campaign(app: App, *, people: int = 3, **fields: Any) -> Campaign:
+    """A draft that may be launched: an open channel, and a static list of people with a device each."""
+    if not Channel.objects.filter(app=app, gateway="fcm").exists():
+        make_channel(app)
+    campaign = make_campaign(app, **fields)
+    campaign.include_segments.add(make_segment(app, [device.customer for device in make_people(app, people)]))
     return campaign
 
 

@@ -1,0 +1,53 @@
+"""A campaign in the engine's words: audience, contents, policy. Launch and dry run hand over the same."""
+
+from datetime import datetime
+from typing import Any
+
+from apps.accounts.models import App
+from apps.campaigns.models import Campaign
+from apps.campaigns.services.reach import audience_of
+from apps.deliveries.policy import Policy
+from apps.deliveries.services.plan import ContentDraft
+
+
+def origin_of(campaign_id: int) -> str:
+    """The name under which the engine knows a campaign."""
+    return f"campaign:{campaign_id}"
+
+
+def plan_arguments(campaign: Campaign, now: datetime) -> dict[str, Any]:
+    """Keyword arguments of plan_dispatch and simulate_dispatch."""
+    return {
+        "app": campaign.app,
+        "kind": "campaign",
+        "origin": origin_of(campaign.pk),
+        "occurrence": "1",
+        "name": campaign.name,
+        "audience": audience_of(campaign),
+        "contents": [
+            ContentDraft(variant=variant.position, language=language, body=body)
+            for variant in campaign.variants.all()
+            for language, body in sorted(variant.texts.items())
+        ],
+        "policy": _policy(campaign),
+        "throttle_per_second": campaign.throttle_per_second,
+        "now": now,
+    }
+
+
+def _policy(campaign: Campaign) -> Policy:
+    app: App = campaign.app
+    shares = campaign.variants.order_by("position").values_list("share", flat=True)
+    quiet = (app.quiet_from, app.quiet_until) if campaign.respects_quiet_hours else (None, None)
+    return Policy(
+        platforms=tuple(campaign.platforms),
+        devices=campaign.devices,
+        cap_count=app.cap_count if campaign.respects_cap else None,
+        cap_days=app.cap_days,
+        quiet_from=f"{quiet[0]:%H:%M}" if quiet[0] and quiet[1] else "",
+        quiet_until=f"{quiet[1]:%H:%M}" if quiet[0] and quiet[1] else "",
+        default_time_zone=app.time_zone,
+        shares=tuple(shares),
+        salt=origin_of(campaign.pk),
+        expire_after_seconds=campaign.expire_after_minutes * 60,
+    )

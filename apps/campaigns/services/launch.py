@@ -1,0 +1,131 @@
+"""Scheduled campaigns become dispatches, each exactly once, however often launchers die or meet."""
+
+import time
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from apps.accounts.services.audit import write_audit
+from apps.campaigns.models import Campaign
+from apps.campaigns.services.handover import plan_arguments
+from apps.campaigns.services.readiness import world_problems
+from apps.campaigns.states import CAMPAIGN_STATES
+from apps.core.problems import Conflict
+from apps.deliveries.services.plan import plan_dispatch
+from apps.segments.models import Segment
+from apps.segments.services.refresh import LIMIT_SECONDS, SegmentBroken, refresh_segment
+
+# Longer than any launch seen (planning a million people takes seconds); a dead launcher is taken over after it.
+_LEASE = timedelta(minutes=2)
+_WAIT_SECONDS = 0.2
+
+
+class _PlanFailed(Exception):
+    """Undoes what the planner had begun."""
+
+
+def launch_due(now: datetime) -> int:
+    """Launch every scheduled campaign whose time has come; returns how many were launched."""
+    return sum(launch(campaign_id=campaign_id, now=now) for campaign_id in _due(now))
+
+
+def launch(*, campaign_id: int, now: datetime) -> bool:
+    """Launch one scheduled campaign; True if this call did it.
+
+    False: somebody else is at it or was faster, or it went back to draft with the reason in `launch_problem`.
+    """
+    return take_lease(campaign_id=campaign_id, now=now) and launch_leased(campaign_id=campaign_id, now=now)
+
+
+def take_lease(*, campaign_id: int, now: datetime) -> bool:
+    """Reserve a scheduled campaign for this launcher; a dead launcher's lease runs out."""
+    rows = Campaign.objects.filter(_is_free(now), pk=campaign_id, state="scheduled")
+    return rows.update(launching_until=now + _LEASE) == 1
+
+
+def launch_leased(*, campaign_id: int, now: datetime) -> bool:
+    """Refresh the segments, then plan and mark as launched in one transaction.
+
+    The row stays locked while planning, so a cancel comes either before (nothing is planned) or after (the dispatch is
+    cancelled), and a killed launcher leaves nothing behind but its lease.
+    """
+    refresh_segments(Campaign.objects.get(pk=campaign_id), now)
+    with transaction.atomic():
+        campaign = Campaign.objects.select_for_update(of=("self",)).select_related("app").get(pk=campaign_id)
+        if campaign.state != "scheduled":
+            return False
+        reason = _problem_now(campaign) or _hand_over(campaign, now)
+        if reason:
+            _send_back(campaign, reason, now)
+    return not reason
+
+
+def refresh_segments(campaign: Campaign, now: datetime) -> None:
+    """Recompute the members of the campaign's dynamic segments; one that breaks is left to `world_problems`.
+
+    Raises Conflict where another worker is computing one and does not come to an end.
+    """
+    for relation in (campaign.include_segments, campaign.exclude_segments):
+        for segment in relation.filter(kind="dynamic").order_by("pk"):
+            with suppress(SegmentBroken):
+                _refresh(segment.pk, now)
+
+
+def _refresh(segment_id: int, now: datetime) -> None:
+    """Refresh, or wait for whoever is at it: a refresh that began after `now` serves as well as ours."""
+    deadline = time.monotonic() + LIMIT_SECONDS + 5
+    while True:
+        try:
+            refresh_segment(segment_id=segment_id, now=now)
+            return
+        except Conflict:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_WAIT_SECONDS)
+        if Segment.objects.filter(pk=segment_id, state="fresh", refreshed_at__gte=now).exists():
+            return
+
+
+def _due(now: datetime) -> list[int]:
+    rows = Campaign.objects.filter(_is_free(now), state="scheduled", scheduled_at__lte=now)
+    return list(rows.order_by("scheduled_at").values_list("pk", flat=True)[:20])
+
+
+def _is_free(now: datetime) -> Q:
+    return Q(launching_until=None) | Q(launching_until__lte=now)
+
+
+def _problem_now(campaign: Campaign) -> str:
+    return "; ".join(problem.message for problem in world_problems(campaign))
+
+
+def _hand_over(campaign: Campaign, now: datetime) -> str:
+    """Plan the dispatch; returns why that failed, having undone it, or ""."""
+    try:
+        with transaction.atomic():
+            dispatch = plan_dispatch(**plan_arguments(campaign, now))
+            if dispatch.state == "failed":
+                raise _PlanFailed(dispatch.reason)
+    except _PlanFailed as failed:
+        return f"the audience could not be planned: {failed}"
+    row = Campaign.objects.filter(pk=campaign.pk)
+    CAMPAIGN_STATES.require(
+        row, "launched", dispatch=dispatch, launched_at=now, launching_until=None, launch_problem=""
+    )
+    planned = {"people": dispatch.planned_people, "devices": dispatch.planned_devices}
+    _note(campaign, "launched", {"dispatch": dispatch.pk, **planned}, now)
+    return ""
+
+
+def _send_back(campaign: Campaign, reason: str, now: datetime) -> None:
+    row = Campaign.objects.filter(pk=campaign.pk)
+    CAMPAIGN_STATES.require(row, "draft", launching_until=None, launch_problem=reason[:300])
+    _note(campaign, "launch_failed", {"reason": reason}, now)
+
+
+def _note(campaign: Campaign, verb: str, details: dict[str, Any], now: datetime) -> None:
+    subject = f"campaign:{campaign.pk}"
+    write_audit(app=campaign.app, actor="system", action=f"campaign.{verb}", subject=subject, details=details, now=now)

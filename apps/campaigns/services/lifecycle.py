@@ -1,0 +1,176 @@
+"""What a person does with a campaign: schedule, launch, pause, resume, cancel, duplicate. Every step is audited.
+
+Each is a compare-and-set: two doors can never both win. Once launched, the live state is the dispatch's.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from apps.accounts.models import User
+from apps.accounts.services.audit import write_audit
+from apps.campaigns.models import Campaign
+from apps.campaigns.parts import parts
+from apps.campaigns.services import launch as launching
+from apps.campaigns.services.readiness import NotReady, readiness_problems
+from apps.campaigns.states import CAMPAIGN_STATES
+from apps.core.problems import Conflict
+from apps.core.states import InvalidTransition
+from apps.deliveries.services import lifecycle as dispatches
+
+Actor = User | str
+
+
+class StaleVersion(Conflict):
+    """Somebody saved the campaign after this version was shown; what would be launched is not what was reviewed."""
+
+    def __init__(self, *, wanted: int, current: int) -> None:
+        self.wanted, self.current = wanted, current
+        super().__init__("stale_version", f"version {wanted} was shown, the campaign is at {current} now: look again")
+
+
+class LaunchFailed(Conflict):
+    """It was ready, but its refreshed segments are not; it is a draft again (code `launch_failed`)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("launch_failed", reason)
+
+
+def schedule(*, campaign: Campaign, version: int, actor: Actor, now: datetime) -> Campaign:
+    """draft -> scheduled, frozen as of `version`; "as soon as I launch it" means now.
+
+    Raises StaleVersion, InvalidTransition, NotReady (with every problem).
+    """
+    with transaction.atomic():
+        return _schedule(_locked(campaign), version, actor, now)
+
+
+def unschedule(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
+    """scheduled -> draft. Raises InvalidTransition when it is launched already."""
+    with transaction.atomic():
+        fresh = _locked(campaign)
+        _move(fresh, "draft", launching_until=None)
+        _note(fresh, actor, "unscheduled", now)
+    return fresh
+
+
+def launch_now(*, campaign: Campaign, version: int, actor: Actor, now: datetime) -> Campaign:
+    """Launch a draft, or a scheduled campaign ahead of its time; returns once its dispatch is planned.
+
+    Raises as `schedule` does; LaunchFailed where the refreshed segments do not carry it; Conflict where beat is
+    launching it at this moment.
+    """
+    with transaction.atomic():
+        fresh = _locked(campaign)
+        if fresh.state != "scheduled":
+            fresh.timing = "now"
+            _schedule(fresh, version, actor, now)
+        if not launching.take_lease(campaign_id=campaign.pk, now=now):
+            raise Conflict("launching", "it is being launched at this moment")
+    launching.launch_leased(campaign_id=campaign.pk, now=now)
+    launched = Campaign.objects.select_related("app", "dispatch").get(pk=campaign.pk)
+    if launched.state == "draft":
+        raise LaunchFailed(launched.launch_problem)
+    if launched.dispatch is None:
+        raise InvalidTransition(CAMPAIGN_STATES, launched.state, "launched")
+    return launched
+
+
+def pause(*, campaign: Campaign, actor: Actor, now: datetime, reason: str = "") -> None:
+    """No new gateway call starts 2 s from now. Raises InvalidTransition unless it is sending."""
+    with transaction.atomic():
+        fresh = _locked(campaign)
+        dispatches.pause(dispatch_id=_dispatch_id(fresh, "paused"), reason=reason or f"paused by {actor}", now=now)
+        _note(fresh, actor, "paused", now)
+
+
+def resume(*, campaign: Campaign, actor: Actor, now: datetime) -> None:
+    """Go on where it stopped. Raises InvalidTransition unless it is paused."""
+    with transaction.atomic():
+        fresh = _locked(campaign)
+        dispatches.resume(dispatch_id=_dispatch_id(fresh, "sending"), now=now)
+        _note(fresh, actor, "resumed", now)
+
+
+def cancel(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
+    """Stop for good, at any time before the end. Raises InvalidTransition when it has ended."""
+    with transaction.atomic():
+        fresh = _locked(campaign)
+        if fresh.state == "launched":
+            dispatches.cancel(dispatch_id=_dispatch_id(fresh, "cancelled"), now=now)
+        _move(fresh, "cancelled", launching_until=None)
+        _note(fresh, actor, "cancelled", now)
+    return fresh
+
+
+def duplicate(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
+    """A new draft with the same audience, messages and parts; it has no time and no dispatch."""
+    with transaction.atomic():
+        source = Campaign.objects.get(pk=campaign.pk)
+        copy = Campaign.objects.get(pk=campaign.pk)
+        copy.pk, copy.state, copy.version = None, "draft", 1
+        copy.name = f"Copy of {source.name}"[:150]
+        copy.scheduled_at = copy.launched_at = copy.launching_until = copy.dispatch = None
+        copy.launch_problem = ""
+        copy.created_by = actor if isinstance(actor, User) else None
+        copy._state.adding = True
+        copy.save()
+        copy.include_segments.set(source.include_segments.all())
+        copy.exclude_segments.set(source.exclude_segments.all())
+        for variant in source.variants.all():
+            copy.variants.create(position=variant.position, share=variant.share, texts=variant.texts)
+        for part in parts():
+            part.copy(source=source, target=copy)
+        _note(copy, actor, "duplicated", now, source=source.pk)
+    return copy
+
+
+def finish_done(now: datetime) -> int:
+    """launched -> finished where the dispatch is done, -> cancelled where somebody cancelled it. Returns how many."""
+    launched = Campaign.objects.filter(state="launched")
+    return CAMPAIGN_STATES.move(launched.filter(dispatch__state="done"), "finished") + CAMPAIGN_STATES.move(
+        launched.filter(dispatch__state="cancelled"), "cancelled"
+    )
+
+
+def _schedule(fresh: Campaign, version: int, actor: Actor, now: datetime) -> Campaign:
+    if "scheduled" not in CAMPAIGN_STATES.followers(fresh.state):
+        raise InvalidTransition(CAMPAIGN_STATES, fresh.state, "scheduled")
+    if fresh.version != version:
+        raise StaleVersion(wanted=version, current=fresh.version)
+    problems = readiness_problems(fresh, now)
+    if problems:
+        raise NotReady(problems)
+    at = fresh.scheduled_at if fresh.timing == "at" else now
+    _move(fresh, "scheduled", scheduled_at=at, timing=fresh.timing, launch_problem="")
+    _note(fresh, actor, "scheduled", now, version=version, at=at.isoformat() if at else "")
+    return fresh
+
+
+def _locked(campaign: Campaign) -> Campaign:
+    """The row as it is now, held until the transaction ends."""
+    return Campaign.objects.select_for_update(of=("self",)).select_related("app").get(pk=campaign.pk)
+
+
+def _move(campaign: Campaign, to: str, **changes: Any) -> None:
+    CAMPAIGN_STATES.require(Campaign.objects.filter(pk=campaign.pk), to, **changes)
+    campaign.refresh_from_db()
+
+
+def _dispatch_id(campaign: Campaign, wanted: str) -> int:
+    """The dispatch of a launched campaign; before and after there is nothing to pause, resume or stop."""
+    if campaign.state != "launched" or campaign.dispatch_id is None:
+        raise InvalidTransition(CAMPAIGN_STATES, campaign.state, wanted)
+    return campaign.dispatch_id
+
+
+def _note(campaign: Campaign, actor: Actor, verb: str, now: datetime, **details: Any) -> None:
+    write_audit(
+        app=campaign.app,
+        actor=actor,
+        action=f"campaign.{verb}",
+        subject=f"campaign:{campaign.pk}",
+        details=details,
+        now=now,
+    )

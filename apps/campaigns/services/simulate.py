@@ -1,0 +1,24 @@
+"""The dry run: the real planner, rolled back."""
+
+from datetime import datetime
+
+from apps.campaigns.models import Campaign
+from apps.campaigns.services.handover import plan_arguments
+from apps.campaigns.services.launch import refresh_segments
+from apps.campaigns.services.readiness import NotReady, world_problems
+from apps.deliveries.services.plan import Waterfall, simulate_dispatch
+
+# Without these there is no audience to plan; anything else a dry run can live with.
+_IN_THE_WAY = ("audience_missing", "segment_broken", "unknown_segment")
+
+
+def simulate_campaign(campaign: Campaign, now: datetime) -> Waterfall:
+    """Who would be sent to and who not, why, if it were launched now. Touches only the members of its segments.
+
+    Raises NotReady where it has no audience, or one that cannot be computed.
+    """
+    refresh_segments(campaign, now)
+    problems = [problem for problem in world_problems(campaign) if problem.code in _IN_THE_WAY]
+    if problems:
+        raise NotReady(problems)
+    return simulate_dispatch(**plan_arguments(campaign, now))

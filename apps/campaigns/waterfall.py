@@ -1,0 +1,18 @@
+"""The exclusion waterfall as lines for a terminal."""
+
+from collections.abc import Iterator
+
+from apps.deliveries.services.plan import Waterfall
+
+
+def waterfall_lines(waterfall: Waterfall) -> Iterator[str]:
+    """From everybody in the audience down to those who will be sent to, in people and devices."""
+    yield f"{'':<26}{'people':>12}{'devices':>12}"
+    yield _line("audience", waterfall.planned_people, waterfall.planned_devices)
+    for reason, (people, devices) in sorted(waterfall.excluded.items()):
+        yield _line(f"- {reason}", people, devices)
+    yield _line("= will be sent", waterfall.sending_people, waterfall.sending_devices)
+
+
+def _line(label: str, people: int, devices: int) -> str:
+    return f"{label:<26}{people:>12,}{devices:>12,}"

@@ -1,0 +1,186 @@
+"""The launcher: each campaign once, however many launchers meet or die."""
+
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from subprocess import Popen
+
+import pytest
+from django.db import connection, connections
+
+from apps.accounts.models import App, AuditEntry
+from apps.campaigns.models import Campaign
+from apps.campaigns.services import lifecycle
+from apps.campaigns.services.launch import launch_due
+from apps.deliveries.models import Batch, Content, Dispatch
+from apps.deliveries.policy import Policy
+from apps.segments.models import Segment
+from tests.factories import NOW, make_app, make_counted_dispatch, make_ready_campaign, make_segment
+
+
+@pytest.fixture
+def app(db: None) -> App:
+    return make_app()
+
+
+@pytest.fixture
+def scheduled(app: App) -> Campaign:
+    campaign = make_ready_campaign(app)
+    return lifecycle.schedule(campaign=campaign, version=1, actor="mary", now=NOW)
+
+
+def test_a_due_campaign_becomes_a_dispatch(scheduled: Campaign) -> None:
+    assert launch_due(NOW) == 1
+    scheduled.refresh_from_db()
+    assert (scheduled.state, scheduled.launching_until) == ("launched", None)
+    assert Batch.objects.get(dispatch=scheduled.dispatch).device_ids
+
+
+def test_nothing_is_launched_before_its_time(app: App) -> None:
+    campaign = make_ready_campaign(app, timing="at", scheduled_at=NOW + timedelta(hours=1))
+    lifecycle.schedule(campaign=campaign, version=1, actor="mary", now=NOW)
+    assert launch_due(NOW + timedelta(minutes=59)) == 0
+    assert launch_due(NOW + timedelta(minutes=60)) == 1
+
+
+def test_the_engine_gets_the_campaign_in_its_own_words(app: App) -> None:
+    app.quiet_from, app.quiet_until, app.cap_count, app.time_zone = "22:00", "08:00", 3, "Europe/Warsaw"
+    app.save()
+    campaign = make_ready_campaign(app, platforms=["android"], devices="latest", throttle_per_second=5.0)
+    campaign.variants.create(position=1, share=40, texts={"en": {"title": "B", "body": "b"}})
+    campaign.variants.filter(position=0).update(share=60)
+    launched = lifecycle.launch_now(campaign=campaign, version=1, actor="mary", now=NOW)
+    assert launched.dispatch is not None
+    assert Policy.from_json(launched.dispatch.policy) == Policy(
+        platforms=("android",),
+        devices="latest",
+        cap_count=3,
+        quiet_from="22:00",
+        quiet_until="08:00",
+        default_time_zone="Europe/Warsaw",
+        shares=(60, 40),
+        salt=f"campaign:{campaign.pk}",
+        expire_after_seconds=86400,
+    )
+    assert launched.dispatch.throttle_per_second == 5.0
+    assert list(Content.objects.values_list("variant", "language")) == [(0, "en"), (1, "en")]
+
+
+def test_cap_and_quiet_hours_can_be_put_aside(app: App) -> None:
+    app.quiet_from, app.quiet_until, app.cap_count = "22:00", "08:00", 3
+    app.save()
+    campaign = make_ready_campaign(app, respects_cap=False, respects_quiet_hours=False)
+    launched = lifecycle.launch_now(campaign=campaign, version=1, actor="mary", now=NOW)
+    assert launched.dispatch is not None
+    policy = Policy.from_json(launched.dispatch.policy)
+    assert (policy.cap_count, policy.quiet_hours) == (None, None)
+
+
+def test_who_left_the_excluded_segment_out_is_left_out(app: App) -> None:
+    campaign = make_ready_campaign(app, people=3)
+    member = campaign.include_segments.get().memberships.earliest("id").customer
+    campaign.exclude_segments.add(make_segment(app, [member]))
+    launched = lifecycle.launch_now(campaign=campaign, version=1, actor="mary", now=NOW)
+    assert launched.dispatch is not None
+    assert launched.dispatch.planned_people == 2
+
+
+def test_a_broken_segment_sends_the_campaign_back_with_the_reason(scheduled: Campaign) -> None:
+    Segment.objects.update(state="broken", broken_reason="no trait city", kind="static")
+    assert launch_due(NOW) == 0
+    scheduled.refresh_from_db()
+    assert (scheduled.state, scheduled.dispatch) == ("draft", None)
+    assert "no trait city" in scheduled.launch_problem
+    assert AuditEntry.objects.latest("id").action == "campaign.launch_failed"
+
+
+def test_an_audience_that_emptied_meanwhile_is_no_launch(scheduled: Campaign) -> None:
+    scheduled.include_segments.get().memberships.update(left_at=NOW)
+    with pytest.raises(lifecycle.LaunchFailed):
+        lifecycle.launch_now(campaign=scheduled, version=1, actor="mary", now=NOW)
+    assert Dispatch.objects.count() == 0
+
+
+def test_a_plan_that_failed_sends_the_campaign_back_with_the_reason(scheduled: Campaign) -> None:
+    origin = f"campaign:{scheduled.pk}"
+    make_counted_dispatch(scheduled.app, origin=origin, state="failed", reason="audience_timeout")
+    assert launch_due(NOW) == 0
+    scheduled.refresh_from_db()
+    assert (scheduled.state, scheduled.dispatch) == ("draft", None)
+    assert "audience_timeout" in scheduled.launch_problem
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_launchers_make_one_dispatch(scheduled: Campaign) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(_launch_due, range(6))) == [0, 0, 0, 0, 0, 1]
+    assert Dispatch.objects.count() == 1
+
+
+def _launch_due(_number: int) -> int:
+    launched = launch_due(NOW)
+    connections.close_all()
+    return launched
+
+
+@pytest.fixture
+def hanging_launcher(scheduled: Campaign, process_environment: dict[str, str]) -> Iterator[Popen[bytes]]:
+    """A launcher in a process of its own that is stuck while planning: it waits for a lock that the test holds."""
+    code = f"from apps.campaigns.services.launch import launch_due; launch_due({NOW!r})"
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [f"deliveries.cap:{scheduled.app_id}"])
+    command = [sys.executable, "manage.py", "shell", "-c", f"import datetime; {code}"]
+    with Popen(command, env=process_environment) as launcher:
+        try:
+            _wait_for("select count(*) from pg_locks where locktype = 'advisory' and not granted")
+            yield launcher
+        finally:
+            _unlock()
+
+
+def _unlock() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_unlock_all()")
+
+
+def _wait_for(count_query: str) -> None:
+    deadline = time.monotonic() + 30
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute(count_query)
+            if cursor.fetchone() != (0,):
+                return
+            time.sleep(0.05)
+    raise TimeoutError(count_query)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_killed_launcher_is_taken_over_without_a_second_dispatch(
+    scheduled: Campaign, hanging_launcher: Popen[bytes]
+) -> None:
+    hanging_launcher.kill()
+    hanging_launcher.wait()
+    assert Dispatch.objects.count() == 0
+    assert launch_due(NOW + timedelta(seconds=30)) == 0
+    _unlock()
+    assert launch_due(NOW + timedelta(minutes=3)) == 1
+    assert Dispatch.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cancel_during_the_launch_waits_and_then_stops_the_dispatch(
+    scheduled: Campaign, hanging_launcher: Popen[bytes]
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        cancelled = pool.submit(_cancel, scheduled)
+        _wait_for("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and wait_event <> 'advisory'")
+        _unlock()
+        cancelled.result(timeout=30)
+    assert Dispatch.objects.get().state == "cancelled"
+
+
+def _cancel(campaign: Campaign) -> None:
+    lifecycle.cancel(campaign=campaign, actor="mary", now=NOW)
+    connections.close_all()
