@@ -32,6 +32,7 @@ _FILES = {
 }
 _KINDS = {"apns": "ios", "fcm": "android", "webpush": "browser", "sms": "sms"}
 _TAPS = ("opened", "clicked", "dismissed")
+_LONGEST_REPLY = 160
 
 
 class Phones:
@@ -99,7 +100,7 @@ class Phones:
             }
 
     def _tap(self, request: Request) -> Answer:
-        """Say that somebody opened, clicked a button of, or dismissed a notification."""
+        """Somebody opened, dismissed or clicked (`action`) a notification, or replied (`action`) to a text."""
         try:
             wish = json.loads(request.body)
             token, number, type = str(wish["token"]), int(wish["number"]), str(wish["type"])
@@ -107,9 +108,10 @@ class Phones:
             return json_answer({"error": "a tap is {token, number, type, action?}"}, 400)
         arrivals = self._world.inbox.of_token(token)
         arrival = next((each for each in reversed(arrivals) if each.number == number), None)
-        if arrival is None or type not in _TAPS:
-            return json_answer({"error": f"type is one of {', '.join(_TAPS)}, and the notification must exist"}, 400)
-        self._receipts.tap(arrival, type, str(wish.get("action") or ""))
+        allowed = ("reply",) if arrival is not None and arrival.gateway == "sms" else _TAPS
+        if arrival is None or type not in allowed:
+            return json_answer({"error": f"type is one of {', '.join(allowed)}, and the message must exist"}, 400)
+        self._receipts.tap(arrival, type, str(wish.get("action") or "")[:_LONGEST_REPLY])
         return json_answer({"taken": True}, 202)
 
 

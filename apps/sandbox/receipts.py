@@ -1,15 +1,18 @@
-"""What phones say back: receipts to the product, for taps, and for every arrival where that is switched on."""
+"""What phones say back: receipts for taps, replies to texts, and where switched on a receipt for every arrival."""
 
 import asyncio
 import json
 import logging
+import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
+from apps.sandbox.emulators.sms_callbacks import signed_form_headers
 from apps.sandbox.inbox import Arrival
 from apps.sandbox.wire.client import CallFailed, LoopbackClient, NotLoopback
 from apps.sandbox.world import World
@@ -70,7 +73,9 @@ class Receipts:
 
     async def _send_tap(self, arrival: Arrival, sent: SentReceipt) -> None:
         product = self.product()
-        if not arrival.notification_id:
+        if arrival.gateway == "sms":
+            sent.result = await self._reply(product, arrival, sent.action)
+        elif not arrival.notification_id:
             sent.result = "it carries no id"
         elif arrival.app != product.app:
             sent.result = f"only {product.app} has a key here"
@@ -78,6 +83,22 @@ class Receipts:
             item = self._item(arrival, sent.type) | ({"action": sent.action} if sent.action else {})
             sent.result = await self._post(product, [item])
         self.version += 1
+
+    async def _reply(self, product: Product, arrival: Arrival, text: str) -> str:
+        """A text from the phone to its sender, as Twilio reports it to the account's owner."""
+        account = self._world.credentials.app(arrival.app).sms
+        url = f"{product.url}/v2.1/callbacks/sms/twilio"
+        fields = {
+            "AccountSid": account.account_sid,
+            "ApiVersion": "2010-04-01",
+            "Body": text,
+            "From": arrival.token,
+            "MessageSid": "SM" + secrets.token_hex(16),
+            "NumMedia": "0",
+            "To": account.sender,
+        }
+        headers = signed_form_headers(account.auth_token, url, fields)
+        return await self._call(url, headers, urlencode(fields).encode())
 
     def note(self, arrival: Arrival) -> None:
         """Queue `received` and `displayed` for an arrival, as an SDK would send them by itself."""
@@ -109,11 +130,14 @@ class Receipts:
 
     async def _post(self, product: Product, items: Sequence[dict[str, str]]) -> str:
         headers = {"authorization": f"Bearer {product.key}", "content-type": "application/json"}
+        return await self._call(f"{product.url}/v2.1/receipts", headers, json.dumps({"receipts": items}).encode())
+
+    async def _call(self, url: str, headers: dict[str, str], body: bytes) -> str:
+        """The status of the product's answer, or why there was none."""
         try:
-            body = json.dumps({"receipts": items}).encode()
-            reply = await self._client.post(f"{product.url}/v2.1/receipts", headers, body)
+            reply = await self._client.post(url, headers, body)
         except NotLoopback:
-            return f"{product.url} is not on this machine"
+            return f"{url} is not on this machine"
         except CallFailed as reason:
             return str(reason)
         return str(reply.status)

@@ -157,20 +157,28 @@ function drawOutcome(receipt) {
   return make("p", { class: "outcome", "data-failed": !isGood && receipt.result !== "sending" }, text);
 }
 
-function drawThread(phone) {
+function drawThread(phone, tap) {
   const sender = phone.messages[0]?.sender || appName(phone.app);
-  const bubbles = [...phone.messages].reverse().map((message) =>
+  const bubbles = [...phone.messages].reverse().flatMap((message) => [
     make("div", { class: "bubble" }, ...linked(message.body), make("time", { "data-at": message.at }, age(message.at))),
-  );
+    ...message.receipts.map(drawReply),
+  ]);
+  const reply = (word) => make("button", { type: "button", onclick: () => tap(phone.messages[0], "reply", { id: word }) }, word);
   return make(
     "div", { class: "screen" },
     make("div", { class: "island" }),
     drawStatus(),
     make("div", { class: "sender" }, make("i", { "aria-hidden": "true" }, appName(phone.app)[0]), make("span", {}, sender)),
     make("div", { class: "thread" }, ...bubbles),
-    make("div", { class: "compose", "aria-hidden": "true" }, "Text message"),
+    make("div", { class: "compose" }, reply("STOP"), reply("START"), reply("Thanks!")),
     make("div", { class: "home" }),
   );
+}
+
+function drawReply(receipt) {
+  const isGood = receipt.result.startsWith("2");
+  const state = receipt.result === "sending" ? "Sending" : isGood ? "Delivered" : `Not delivered: ${receipt.result}`;
+  return make("div", { class: "bubble own" }, receipt.action, make("time", {}, state));
 }
 
 /** Text with its web addresses as links that open beside this page. */
@@ -188,6 +196,6 @@ export function drawOpening(phone, link, label) {
     make("span", { class: "icon", "aria-hidden": "true" }, name[0]),
     make("strong", {}, label ? `${name}: ${label}` : `${name} opens`),
     link ? make("code", {}, link) : null,
-    make("small", {}, link ? "the deep link the app would follow" : "at its start screen"),
+    make("small", {}, link ? `what the ${phone.kind === "browser" ? "browser" : "app"} would open` : "at its start screen"),
   );
 }

@@ -103,8 +103,8 @@ function remember() {
 
 async function tap(phone, message, type, button) {
   const element = shown.get(phone.token)?.element;
-  if (type !== "dismissed") open(element, phone, button?.link || message.link, button?.label);
-  else element?.querySelector(`[data-number="${message.number}"]`)?.remove();
+  if (type === "opened" || type === "clicked") open(element, phone, button?.link || message.link, button?.label);
+  else if (type === "dismissed") element?.querySelector(`[data-number="${message.number}"]`)?.remove();
   const body = JSON.stringify({ token: phone.token, number: message.number, type, action: button?.id ?? "" });
   await fetch("/_phones/tap", { method: "POST", headers: { "content-type": "application/json" }, body }).catch(() => {});
 }

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
+from apps.sandbox.emulators.sms_callbacks import signature
 from tests.fixtures_sandbox import RunningSandbox, start_sandbox, stop_sandbox
 from tests.sandbox.fcm_client import FcmClient
+from tests.sandbox.test_sms import SmsClient
 
 MESSAGE = {
     "token": "ok-anna",
@@ -28,6 +31,7 @@ class Product:
 
     url: str
     got: list[tuple[str, Any]] = field(default_factory=list)
+    forms: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
     def wait(self, count: int) -> list[dict[str, str]]:
         """The receipts, once there are so many."""
@@ -46,8 +50,11 @@ def product() -> Iterator[Product]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            kept.got.append((self.headers["authorization"], body))
+            text = self.rfile.read(int(self.headers["content-length"])).decode()
+            if self.path == "/v2.1/receipts":
+                kept.got.append((self.headers["authorization"], json.loads(text)))
+            else:
+                kept.forms.append((self.path, self.headers["x-twilio-signature"], dict(parse_qsl(text))))
             self.send_response(202)
             self.send_header("content-length", "0")
             self.end_headers()
@@ -125,6 +132,24 @@ def test_a_tap_sends_the_receipt_with_the_publishable_key(demo: RunningSandbox, 
     assert product.got[0][0] == "Bearer hg_pub_1"
     shown = listed(demo)["phones"][0]["messages"][0]["receipts"]
     assert shown == [{"type": "clicked", "action": "buy", "result": "202"}]
+
+
+def test_a_reply_to_a_text_comes_as_twilio_sends_it(demo: RunningSandbox, product: Product) -> None:
+    client = SmsClient(demo)
+    client.send(To="+48500100200")
+    number = listed(demo)["phones"][0]["messages"][0]["number"]
+    demo.call("POST", "/_phones/tap", {"token": "+48500100200", "number": number, "type": "reply", "action": "STOP"})
+    deadline = time.monotonic() + 5
+    while not product.forms and time.monotonic() < deadline:
+        time.sleep(0.02)
+    ((path, given, fields),) = product.forms
+    assert (path, fields["From"], fields["To"], fields["Body"]) == (
+        "/v2.1/callbacks/sms/twilio",
+        "+48500100200",
+        client.account.sender,
+        "STOP",
+    )
+    assert given == signature(client.account.auth_token, product.url + path, fields)
 
 
 def test_another_apps_notification_says_why_it_has_no_receipt(demo: RunningSandbox) -> None:

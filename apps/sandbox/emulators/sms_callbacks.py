@@ -35,6 +35,15 @@ def signature(auth_token: str, url: str, fields: dict[str, str]) -> str:
     return base64.b64encode(hmac.digest(auth_token.encode(), text.encode(), "sha1")).decode()
 
 
+def signed_form_headers(auth_token: str, url: str, fields: dict[str, str]) -> dict[str, str]:
+    """What a form from Twilio comes with."""
+    return {
+        "content-type": "application/x-www-form-urlencoded",
+        "user-agent": "TwilioProxy/1.1",
+        "x-twilio-signature": signature(auth_token, url, fields),
+    }
+
+
 class CallbackSender:
     """Sends callbacks when they are due: a few at a time, and no more waiting than MOST_WAITING."""
 
@@ -67,11 +76,7 @@ class CallbackSender:
             self._waiting -= 1
 
     async def _try(self, callback: Callback) -> None:
-        headers = {
-            "content-type": "application/x-www-form-urlencoded",
-            "user-agent": "TwilioProxy/1.1",
-            "x-twilio-signature": signature(callback.auth_token, callback.url, callback.fields),
-        }
+        headers = signed_form_headers(callback.auth_token, callback.url, callback.fields)
         for _ in range(_TRIES):
             try:
                 reply = await self._client.post(callback.url, headers, urlencode(callback.fields).encode())
