@@ -67,7 +67,7 @@ class SmsReply(models.Model):
     """What somebody answered to an SMS. meaning: stop, start, help, or "" = a person should read it."""
 
     app = models.ForeignKey(App, models.CASCADE, related_name="+")
-    provider_id = models.CharField(max_length=64, unique=True)
+    provider_id = models.CharField(max_length=64)
     phone = models.CharField(_("from"), max_length=32)
     body = models.TextField(_("text"))
     meaning = models.CharField(_("understood as"), max_length=5, blank=True)
@@ -77,3 +77,4 @@ class SmsReply(models.Model):
         verbose_name = _("SMS reply")
         verbose_name_plural = _("SMS replies")
         ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["app", "provider_id"], name="sms_reply_once")]

@@ -1,0 +1,85 @@
+"""Questions about booster SMS."""
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Sum
+
+from apps.campaigns.models import Campaign
+from apps.core.sql import Compiled, rows
+from apps.sms_booster.models import BoostRule, SmsMessage
+
+_HANDED_OVER = ("accepted", "delivered", "undelivered", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class BoosterReport:
+    """What became of a campaign's booster, in people (one SMS each).
+
+    chosen: those who did not open, before the limit; sent: handed to the provider, `unknown` ones included; waiting:
+    planned or under way. parts, cost: of what was sent. opened_after: who opened the push after their SMS.
+    """
+
+    is_enabled: bool
+    chosen_at: str | None
+    chosen: int
+    waiting: int
+    sent: int
+    delivered: int
+    undelivered: int
+    unknown: int
+    failed: int
+    spared: int
+    over_budget: int
+    parts: int
+    cost: Decimal
+    opened_after: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "cost": str(self.cost)}
+
+
+def booster_report(campaign: Campaign) -> BoosterReport:
+    """The booster's figures; all zero where the campaign has no rule. Cost: two queries by dispatch."""
+    rule = BoostRule.objects.filter(campaign=campaign).first()
+    found = SmsMessage.objects.filter(dispatch_id=campaign.dispatch_id or 0).values_list("state")
+    counted = {state: (count, parts) for state, count, parts in found.annotate(Count("id"), Sum("parts"))}
+    people = {state: count for state, (count, _parts) in counted.items()}
+    parts = sum(counted[state][1] for state in _HANDED_OVER if state in counted)
+    return BoosterReport(
+        is_enabled=bool(rule and rule.is_enabled),
+        chosen_at=rule.chosen_at.isoformat() if rule and rule.chosen_at else None,
+        chosen=sum(people.values()),
+        waiting=people.get("planned", 0) + people.get("sending", 0),
+        sent=sum(people.get(state, 0) for state in _HANDED_OVER),
+        delivered=people.get("delivered", 0),
+        undelivered=people.get("undelivered", 0),
+        unknown=people.get("unknown", 0),
+        failed=people.get("failed", 0),
+        spared=people.get("spared", 0),
+        over_budget=people.get("over_budget", 0),
+        parts=parts,
+        cost=parts * rule.price_per_part if rule else Decimal(0),
+        opened_after=_opened_after(campaign) if people else 0,
+    )
+
+
+def sms_columns(dispatch_id: int) -> Compiled:
+    """customer_id, sms_state, sms_parts of a dispatch's SMS: the columns of the deliveries CSV."""
+    return Compiled(
+        "select customer_id, state as sms_state, parts as sms_parts from sms_booster_smsmessage"
+        " where dispatch_id = %(sms_dispatch_id)s",
+        {"sms_dispatch_id": dispatch_id},
+    )
+
+
+def openers(*, dispatch_id: int, customer_ids: list[int]) -> set[int]:
+    """Which of these people opened or tapped a push of the dispatch, on any device."""
+    found = rows("sms_booster", "openers", {"dispatch_id": dispatch_id, "customer_ids": customer_ids})
+    return {customer_id for (customer_id,) in found}
+
+
+def _opened_after(campaign: Campaign) -> int:
+    ((count,),) = rows("sms_booster", "opened_after", {"dispatch_id": campaign.dispatch_id})
+    return int(count)

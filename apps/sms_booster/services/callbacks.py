@@ -1,0 +1,107 @@
+"""What the SMS provider tells us: reports move a message forward only, replies change consent.
+
+Nothing is believed without the provider's signature, made with the auth token of the very account it names.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+
+from apps.customers.models import Customer
+from apps.customers.services.consent import record_consent
+from apps.devices.models import Channel
+from apps.gateways.twilio_callbacks import is_signed, read_reply, read_report
+from apps.sms_booster.models import SmsMessage, SmsReply
+from apps.sms_booster.reply_words import meaning_of, plain
+from apps.sms_booster.states import SMS_STATES
+
+_log = logging.getLogger(__name__)
+
+
+class UnknownProvider(Exception):
+    """We have no account there (404)."""
+
+
+class BadSignature(Exception):
+    """Unsigned, wrongly signed, or about an account that is not ours (403); nothing was changed."""
+
+
+def store_report(
+    *, provider: str, form: Mapping[str, str], url: str, signature: str, sms_id: int | None, now: datetime
+) -> str:
+    """Take a delivery report; returns the message's state, or "" where it is about nothing we know.
+
+    url: exactly as the provider called it. sms_id: our own number of the message, from the signed URL's `sms`; it finds
+    the message whose answer never came (`unknown`). Late, doubled and out-of-order reports change nothing.
+    Raises UnknownProvider, BadSignature.
+    """
+    channels = _proven_channels(provider, form, url, signature)
+    report = read_report(form)
+    row = _message_of(channels, report.message_sid, sms_id)
+    if row is None or not report.word:
+        _log.info("SMS report about nothing we know: sid %s, status %s", report.message_sid, form.get("MessageStatus"))
+        return ""
+    rows = SmsMessage.objects.filter(pk=row.pk)
+    rows.filter(provider_id="").update(provider_id=report.message_sid)
+    SMS_STATES.move(rows, report.word, code=report.error_code[:60], settled_at=now)
+    return str(rows.values_list("state", flat=True).get())
+
+
+def store_reply(*, provider: str, form: Mapping[str, str], url: str, signature: str, now: datetime) -> str:
+    """Keep somebody's answer; STOP and START change the SMS consent of everybody with that phone in the app.
+
+    Returns its meaning: stop, start, help or "" (kept for a person to read). Doubled ones change nothing.
+    Raises UnknownProvider, BadSignature.
+    """
+    channels = _proven_channels(provider, form, url, signature)
+    reply = read_reply(form)
+    meaning = meaning_of(reply.body)
+    for channel in channels:
+        _kept, is_new = SmsReply.objects.get_or_create(
+            app_id=channel.app_id,
+            provider_id=reply.message_sid,
+            defaults={
+                "phone": reply.sender[:32],
+                "body": reply.body.replace("\x00", "")[:1600],
+                "meaning": meaning,
+                "received_at": now,
+            },
+        )
+        if is_new and meaning in ("stop", "start"):
+            _record_answer(channel, reply.sender, reply.body, meaning == "start", now)
+    return meaning
+
+
+def _record_answer(channel: Channel, phone: str, body: str, granted: bool, now: datetime) -> None:
+    people = Customer.objects.filter(app=channel.app_id, phone=phone, erased_at=None).exclude(phone="")
+    record_consent(
+        customer_ids=list(people.values_list("pk", flat=True)),
+        channel="sms",
+        granted=granted,
+        source="sms_reply",
+        wording=plain(body),
+        now=now,
+    )
+
+
+def _proven_channels(provider: str, form: Mapping[str, str], url: str, signature: str) -> list[Channel]:
+    """The channels of the account that signed this; several apps may share one account."""
+    if provider != "twilio":
+        raise UnknownProvider(f"no SMS provider is called {provider!r}")
+    account = form.get("AccountSid", "")
+    found = [
+        channel
+        for channel in Channel.objects.filter(gateway="sms")
+        if account
+        and channel.credentials.get("account_sid") == account
+        and is_signed(auth_token=channel.credentials["auth_token"], url=url, form=form, signature=signature)
+    ]
+    if not found:
+        raise BadSignature("the signature does not belong to one of our accounts")
+    return found
+
+
+def _message_of(channels: list[Channel], message_sid: str, sms_id: int | None) -> SmsMessage | None:
+    mine = SmsMessage.objects.filter(app_id__in=[channel.app_id for channel in channels])
+    by_sid = mine.filter(provider_id=message_sid).first() if message_sid else None
+    return by_sid or (mine.filter(pk=sms_id, provider_id="").first() if sms_id else None)

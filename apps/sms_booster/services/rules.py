@@ -1,0 +1,133 @@
+"""A campaign's booster rule: saved while the campaign is a draft, checked with it, copied with it, reported with it."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from apps.accounts.models import User
+from apps.accounts.services.audit import write_audit
+from apps.campaigns.models import Campaign
+from apps.campaigns.services.lifecycle import StaleVersion
+from apps.campaigns.services.readiness import known_names
+from apps.core.problems import Conflict, FieldProblem
+from apps.deliveries.rendering import compile_body
+from apps.deliveries.rendering.template_problems import template_problems
+from apps.deliveries.rendering.visible import is_blank
+from apps.devices.models import Channel
+from apps.gateways.sms_text import MOST_PARTS, measure
+from apps.sms_booster.models import BoostRule
+from apps.sms_booster.queries import booster_report
+from config.env import ENVIRONMENT
+
+SHORTEST_WAIT_MINUTES = 1 if ENVIRONMENT == "demo" else 15
+LONGEST_WAIT_MINUTES = 7 * 24 * 60
+MOST_TEXT_CHARACTERS = 1600
+
+
+@dataclass(frozen=True, slots=True)
+class RuleDraft:
+    """What a marketer sets. Nothing is checked but types until the campaign is to be launched."""
+
+    is_enabled: bool = False
+    wait_minutes: int = 120
+    text: str = ""
+    max_messages: int = 1000
+    price_per_part: Decimal = Decimal(0)
+
+
+def save_rule(*, campaign: Campaign, version: int, draft: RuleDraft, now: datetime) -> int:
+    """Store the rule of a draft campaign; returns the campaign's new version.
+
+    Raises StaleVersion where somebody saved the campaign meanwhile, Conflict (`not_a_draft`) where it is frozen.
+    """
+    with transaction.atomic():
+        rows = Campaign.objects.filter(pk=campaign.pk)
+        if not rows.filter(state="draft", version=version).update(version=F("version") + 1, updated_at=now):
+            state, current = rows.values_list("state", "version").get()
+            if state == "draft":
+                raise StaleVersion(wanted=version, current=current)
+            raise Conflict("not_a_draft", f"the campaign is {state}: only a draft can be edited")
+        BoostRule.objects.update_or_create(campaign=campaign, defaults=asdict(draft))
+    return version + 1
+
+
+def stop_booster(*, campaign: Campaign, actor: User | str, now: datetime) -> bool:
+    """Send no further SMS of this campaign; those not yet sent are spared at the next tick. False = it was off."""
+    with transaction.atomic():
+        stopped = BoostRule.objects.filter(campaign=campaign, is_enabled=True).update(is_enabled=False)
+        if stopped:
+            subject = f"campaign:{campaign.pk}"
+            write_audit(app=campaign.app, actor=actor, action="booster.stopped", subject=subject, details={}, now=now)
+    return bool(stopped)
+
+
+def rule_problems(rule: BoostRule) -> list[FieldProblem]:
+    """What keeps the rule from doing its work; a rule that is off has no problems. Pointers begin at the rule."""
+    if not rule.is_enabled:
+        return []
+    return [*_number_problems(rule), *_text_problems(rule), *_channel_problems(rule)]
+
+
+def _number_problems(rule: BoostRule) -> Iterator[FieldProblem]:
+    if not SHORTEST_WAIT_MINUTES <= rule.wait_minutes <= LONGEST_WAIT_MINUTES:
+        message = f"must be from {SHORTEST_WAIT_MINUTES} minutes to {LONGEST_WAIT_MINUTES} (7 days)"
+        yield FieldProblem("/wait_minutes", "range", message, str(rule.wait_minutes))
+    if rule.max_messages < 1:
+        yield FieldProblem("/max_messages", "range", "must allow at least one SMS", str(rule.max_messages))
+    if rule.price_per_part < 0:
+        yield FieldProblem("/price_per_part", "range", "must not be negative", str(rule.price_per_part))
+
+
+def _text_problems(rule: BoostRule) -> Iterator[FieldProblem]:
+    if is_blank(rule.text):
+        yield FieldProblem("/text", "required", "write the SMS")
+        return
+    if len(rule.text) > MOST_TEXT_CHARACTERS:
+        message = f"must be at most {MOST_TEXT_CHARACTERS} characters long"
+        yield FieldProblem("/text", "too_long", message, f"{len(rule.text)} characters")
+        return
+    found = template_problems(rule.text, "/text", known_names(rule.campaign))
+    yield from found
+    if not found:
+        yield from _part_problems(rule.text)
+
+
+def _part_problems(text: str) -> Iterator[FieldProblem]:
+    """Judged with the text's fallbacks filled in; a person with a longer name may still need one part more."""
+    parts = measure(compile_body({"body": text, "silent": True}).render({}).body).parts
+    if parts > MOST_PARTS:
+        yield FieldProblem("/text", "too_many_parts", f"an SMS may have at most {MOST_PARTS} parts", f"{parts} parts")
+
+
+def _channel_problems(rule: BoostRule) -> Iterator[FieldProblem]:
+    channel = Channel.objects.filter(app=rule.campaign.app_id, gateway="sms").first()
+    if channel is None:
+        yield FieldProblem(
+            "", "channel_missing", "the app has no SMS provider yet: store its credentials under Channels"
+        )
+    elif channel.state == "paused":
+        yield FieldProblem("", "channel_paused", f"SMS is paused: {channel.paused_reason}")
+
+
+class BoosterPart:
+    """The rule as a part of its campaign (campaigns.parts)."""
+
+    name = "boost_rule"
+
+    def problems(self, *, campaign: Campaign, now: datetime) -> list[FieldProblem]:
+        rule = BoostRule.objects.filter(campaign=campaign).select_related("campaign__app").first()
+        found = rule_problems(rule) if rule else []
+        return [FieldProblem(f"/boost_rule{one.pointer}", one.code, one.message, one.came) for one in found]
+
+    def copy(self, *, source: Campaign, target: Campaign) -> None:
+        for rule in BoostRule.objects.filter(campaign=source):
+            rule.pk, rule.campaign, rule.chosen_at = None, target, None
+            rule.save(force_insert=True)
+
+    def report(self, *, campaign: Campaign) -> dict[str, Any]:
+        return booster_report(campaign).as_json()
