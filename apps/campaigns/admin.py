@@ -1,19 +1,45 @@
 """The staff's door to campaigns: the list, and the pages that admin_builder and admin_live draw."""
 
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.accounts.admin_scope import AppScopedAdmin
+from apps.campaigns import admin_builder as builder
+from apps.campaigns import admin_live as live
 from apps.campaigns import admin_numbers as numbers
+from apps.campaigns import admin_review as review
 from apps.campaigns.admin_words import state_of
 from apps.campaigns.models import Campaign
+from apps.campaigns.services import lifecycle
+
+# name in the address -> page, permission ("view" pages answer GET, the others POST only)
+PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
+    "save": (builder.save, "change"),
+    "languages": (builder.languages, "change"),
+    "audience": (builder.audience, "view"),
+    "review": (review.review, "view"),
+    "launch": (review.launch, "launch"),
+    "live": (live.live, "view"),
+    "report": (live.report_part, "view"),
+    "export": (live.export, "view"),
+    "pause": (live.act(lifecycle.pause, _("Paused. Nothing new goes out from now on.")), "launch"),
+    "resume": (live.act(lifecycle.resume, _("On its way again.")), "launch"),
+    "cancel": (live.act(lifecycle.cancel, _("Cancelled. Whoever had not been sent it will not get it.")), "launch"),
+    "unschedule": (live.act(lifecycle.unschedule, _("Back in the drawer: it is a draft again.")), "launch"),
+    "launch-ahead": (live.act(live.launch_ahead, _("Launched.")), "launch"),
+    "duplicate": (live.act(lifecycle.duplicate, _("This is the copy. The original stays as it is.")), "add"),
+}
 
 
 class CampaignList(ChangeList):
@@ -37,14 +63,67 @@ class CampaignAdmin(AppScopedAdmin):
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
-        return super().get_queryset(request).select_related("app", "dispatch").prefetch_related("include_segments")
+        rows = super().get_queryset(request).select_related("app", "dispatch", "created_by")
+        return rows.prefetch_related("include_segments", "exclude_segments", "variants")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """What was ever sent stays in the books: only a draft can be thrown away."""
         return super().has_delete_permission(request, obj) and (obj is None or obj.state == "draft")
 
+    def has_launch_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        is_launcher = request.user.has_perm("campaigns.launch_campaign")  # type: ignore[union-attr]
+        return is_launcher and self.has_view_permission(request, obj)
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CampaignList
+
+    def get_urls(self) -> list[Any]:
+        return [*self._pages(), *super().get_urls()]
+
+    def _pages(self) -> Iterator[Any]:
+        """<id>/<name>/ for every page of one campaign, as campaigns_campaign_<name>."""
+        for name, (view, permission) in PAGES.items():
+            door = self.admin_site.admin_view(self._door(view, permission))
+            yield path(f"<int:campaign_id>/{name}/", door, name=f"campaigns_campaign_{name}")
+
+    def _door(self, view: Callable[..., HttpResponseBase], permission: str) -> Callable[..., HttpResponseBase]:
+        """Asks for the permission, finds the campaign among the person's own apps, opens the page."""
+
+        def door(request: HttpRequest, campaign_id: int) -> HttpResponseBase:
+            campaign = self.get_object(request, str(campaign_id))
+            if campaign is None:
+                raise Http404
+            if not self._may(permission, request, campaign):
+                raise PermissionDenied
+            if permission != "view" and request.method != "POST":
+                return HttpResponseNotAllowed(["POST"])
+            return view(self, request, campaign)
+
+        return door
+
+    def _may(self, permission: str, request: HttpRequest, campaign: Campaign) -> bool:
+        allowed = {
+            "view": self.has_view_permission,
+            "change": self.has_change_permission,
+            "launch": self.has_launch_permission,
+        }
+        return self.has_add_permission(request) if permission == "add" else allowed[permission](request, campaign)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return builder.new_page(self, request)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """A draft opens in the builder, anything else on its way or with its report."""
+        campaign = self.get_object(request, object_id)
+        if campaign is None:
+            raise Http404
+        if not self.has_view_permission(request, campaign):
+            raise PermissionDenied
+        return (builder.page if campaign.state == "draft" else live.page)(self, request, campaign)
 
     @display(description=_("campaign"), ordering="name")
     def title(self, campaign: Campaign) -> str:

@@ -1,6 +1,6 @@
 """What every page of the house writes the same way: numbers, shares, times with their zone, small charts, icons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,8 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext, ngettext
 
 register = template.Library()
+# Fewer columns than this leave room to the right instead of growing into blocks.
+FEWEST_COLUMNS = 12
 
 
 @register.filter
@@ -24,11 +26,19 @@ def number(value: float | None) -> str:
 
 
 @register.filter
+def round_number(value: float) -> str:
+    """A mark on an axis: a whole number."""
+    return number(round(value))
+
+
+@register.filter
 def share(part: float | None, whole: float | None) -> str:
     """part / whole as a percentage with one decimal under 10 %; a dash where there is no whole."""
     if not whole or part is None:
         return "–"
     percent = 100 * part / whole
+    if 0 < percent < 0.05:
+        return f"< {number_format(0.1, 1)} %"
     return f"{number_format(percent, 1 if 0 < percent < 10 else 0)} %"
 
 
@@ -77,6 +87,17 @@ def span(seconds: float | None) -> str:
     return ngettext("%d day", "%d days", round(whole / 86400)) % round(whole / 86400)
 
 
+@register.filter
+def span_of_minutes(minutes: float | None) -> str:
+    return span(None if minutes is None else minutes * 60)
+
+
+@register.filter
+def get(values: Mapping[str, Any] | None, key: str) -> Any:
+    """values[key], None where there is none (a template cannot look up by variable)."""
+    return (values or {}).get(key)
+
+
 @register.simple_tag
 def zoned(at: datetime | None, zone: str) -> SafeString | str:
     """A moment on the clock of `zone`, with the zone beside it and UTC in its tooltip."""
@@ -115,7 +136,7 @@ def columns(places: Sequence[Column], series: str, caption: str, labels: int = 8
     Units: a view box of 100 x 40.
     """
     top = max((max(place.values, default=0) for place in places), default=0) or 1
-    width = 100 / max(len(places), 1)
+    width = 100 / max(len(places), FEWEST_COLUMNS)
     every = max(1, -(-len(places) // labels))
     return {
         "caption": caption,
@@ -123,6 +144,7 @@ def columns(places: Sequence[Column], series: str, caption: str, labels: int = 8
         "places": places,
         "top": top,
         "marks": [(0, top), (50, top / 2)],
+        "blanks": range(FEWEST_COLUMNS - len(places)),
         "bars": [
             {
                 "place": place,

@@ -1,0 +1,62 @@
+"""The numbers of an audience on screen: matched, reachable, will receive, and everybody left out by name."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.utils import OperationalError
+from django.utils.translation import gettext as _
+
+from apps.campaigns.models import Campaign
+from apps.campaigns.services.handover import plan_arguments
+from apps.campaigns.services.simulate import simulate_campaign
+from apps.deliveries.admin_words import UNREACHABLE, exclusion_label
+from apps.deliveries.services.plan import Waterfall, simulate_dispatch
+from apps.segments.services.refresh import SegmentBroken
+
+Counting = Callable[[Campaign, datetime], Waterfall]
+
+
+def at_once(campaign: Campaign, now: datetime) -> Waterfall:
+    """The real planner over the segments as they were last computed: quick enough for every change of the form."""
+    return simulate_dispatch(**plan_arguments(campaign, now))
+
+
+def exactly(campaign: Campaign, now: datetime) -> Waterfall:
+    """The same after computing the segments again, as a launch does."""
+    return simulate_campaign(campaign, now)
+
+
+def counted(campaign: Campaign, counting: Counting, now: datetime) -> dict[str, Any]:
+    """What a template shows: the waterfall, or `uncounted`, why there is none. Empty while nobody is chosen."""
+    if not campaign.include_segments.all():
+        return {}
+    try:
+        return shown(counting(campaign, now))
+    except SegmentBroken as broken:
+        return {"uncounted": str(broken)}
+    except OperationalError:
+        return {"uncounted": _("Counting takes too long just now. Try again in a minute.")}
+
+
+def shown(waterfall: Waterfall) -> dict[str, Any]:
+    """The waterfall with the reachable people between, and every exclusion by name, largest first."""
+    excluded = sorted(waterfall.excluded.items(), key=lambda entry: -entry[1][0])
+    beyond_reach = sum(people for reason, (people, _devices) in excluded if reason in UNREACHABLE)
+    return {
+        "waterfall": waterfall,
+        "reachable": waterfall.planned_people - beyond_reach,
+        "excluded": [
+            {"word": exclusion_label(reason), "people": people, "devices": devices}
+            for reason, (people, devices) in excluded
+        ],
+    }
+
+
+def forecast(campaign: Campaign, waterfall: Waterfall, now: datetime) -> dict[str, Any]:
+    """When the last push leaves, where a pace says so; quiet hours may hold people longer."""
+    if not campaign.throttle_per_second:
+        return {}
+    begins = campaign.scheduled_at if campaign.timing == "at" and campaign.scheduled_at else now
+    seconds = waterfall.sending_devices / campaign.throttle_per_second
+    return {"lasts_seconds": seconds, "ends": begins + timedelta(seconds=seconds)}

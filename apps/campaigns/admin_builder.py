@@ -1,0 +1,174 @@
+"""The builder's pages: five steps on one page, saved while they are typed; nothing is sent but from Review."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.admin import ModelAdmin
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.accounts.queries import apps_of
+from apps.campaigns.admin_audience import at_once, counted
+from apps.campaigns.admin_draft import Draft, language_name, open_draft, store
+from apps.campaigns.admin_forms import NewCampaignForm
+from apps.campaigns.admin_preview import sample_people, screen
+from apps.campaigns.admin_problems import standing
+from apps.campaigns.admin_review import sent_number
+from apps.campaigns.admin_steps import extra_steps
+from apps.campaigns.models import Campaign
+from apps.campaigns.services.drafts import create_draft
+from apps.campaigns.services.readiness import known_names
+from apps.core.problems import Conflict
+from apps.core.templatetags.house import number
+from apps.customers.models import Customer
+
+type Admin = ModelAdmin[Campaign]
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One step: its name in the address, what it is called, its picture."""
+
+    slug: str
+    title: Any
+    icon: str
+
+
+def tabs() -> list[Tab]:
+    return [
+        Tab("audience", _("Audience"), "groups"),
+        Tab("message", _("Message"), "edit_note"),
+        Tab("delivery", _("Delivery"), "schedule_send"),
+        *(Tab(step.slug, step.title, step.icon) for step in extra_steps()),
+        Tab("review", _("Review"), "fact_check"),
+    ]
+
+
+def new_page(model_admin: Admin, request: HttpRequest) -> HttpResponse:
+    """Name it; then its draft exists and the builder opens."""
+    apps = apps_of(request.user).filter(is_active=True)
+    form = NewCampaignForm(apps, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        author: Any = request.user
+        campaign = create_draft(app=form.cleaned_data["app"], name=form.cleaned_data["name"], author=author)
+        return redirect("admin:campaigns_campaign_change", campaign.pk)
+    return _page(model_admin, request, "campaigns/builder/new.html", {"form": form, "title": _("New campaign")})
+
+
+def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """The whole builder."""
+    draft = open_draft(campaign)
+    context = {
+        "title": campaign.name,
+        "original": campaign,
+        "tabs": tabs(),
+        "version": campaign.version,
+        "may_edit": model_admin.has_change_permission(request, campaign),
+        "people": sample_people(campaign),
+        **_message(draft),
+        **standing(draft, campaign, timezone.now(), is_reviewed=False),
+        "screen": screen(campaign, language=campaign.app.default_language, external_id=""),
+    }
+    return _page(model_admin, request, "campaigns/builder/page.html", context)
+
+
+def save(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """Autosave: stores what is valid, answers with what follows from it. A newer draft is never overwritten."""
+    draft = open_draft(campaign, request.POST)
+    try:
+        saved = store(draft, version=sent_number(request, "version"), now=timezone.now())
+    except Conflict as refusal:
+        return _refused(model_admin, request, campaign, refusal)
+    if "HX-Request" not in request.headers:
+        return redirect("admin:campaigns_campaign_change", campaign.pk)
+    fresh = _reload(model_admin, request, campaign)
+    response = TemplateResponse(
+        request, "campaigns/builder/saved.html", _after_save(request, draft, fresh, saved.version)
+    )
+    events: dict[str, Any] = {"audience-changed": {}} if saved.recounts else {}
+    if request.POST.get("step") == "review":
+        events["review-wanted"] = {}
+    response["HX-Trigger"] = json.dumps(events)
+    return response
+
+
+def languages(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """Add or remove a language; answers with the whole message step."""
+    draft = open_draft(campaign, request.POST)
+    add, remove = request.POST.get("add", ""), request.POST.get("remove", "")
+    if add and add not in _languages_on_offer(campaign):
+        add = ""
+    if remove == campaign.app.default_language:
+        remove = ""
+    try:
+        saved = store(draft, version=sent_number(request, "version"), now=timezone.now(), add=add, remove=remove)
+    except Conflict as refusal:
+        return _refused(model_admin, request, campaign, refusal)
+    fresh = _reload(model_admin, request, campaign)
+    context = {**_after_save(request, open_draft(fresh), fresh, saved.version), **_message(open_draft(fresh))}
+    context["shown_language"] = add or fresh.app.default_language
+    return TemplateResponse(request, "campaigns/builder/message_swap.html", context)
+
+
+def audience(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """Matched, reachable, will receive: the real planner over the segments as they were last computed."""
+    context = {"campaign": campaign, **counted(campaign, at_once, timezone.now())}
+    return TemplateResponse(request, "campaigns/builder/audience_count.html", context)
+
+
+def _after_save(request: HttpRequest, draft: Draft, campaign: Campaign, version: int) -> dict[str, Any]:
+    language = request.POST.get("preview_language", campaign.app.default_language)
+    person = request.POST.get("preview_customer", "").strip()
+    now = timezone.now()
+    return {
+        "campaign": campaign,
+        "draft": draft,
+        "version": version,
+        "saved_at": now,
+        "tabs": tabs(),
+        "screen": screen(campaign, language=language, external_id=person),
+        **standing(draft, campaign, now, is_reviewed=request.POST.get("reviewed") == "1"),
+    }
+
+
+def _message(draft: Draft) -> dict[str, Any]:
+    campaign = draft.campaign
+    written = [form.language for form in draft.texts]
+    offer = {code: name for code, name in _languages_on_offer(campaign).items() if code not in written}
+    return {
+        "campaign": campaign,
+        "shown_language": campaign.app.default_language,
+        "languages": [{"code": code, "name": language_name(code)} for code in written],
+        "offer": offer,
+        "variables": sorted(known_names(campaign)),
+    }
+
+
+def _languages_on_offer(campaign: Campaign) -> dict[str, str]:
+    """Languages that people of the app speak, most spoken first: {code: "French · 1,240 people"}."""
+    people = Customer.objects.filter(app=campaign.app_id, erased_at=None).exclude(language="")
+    rows = people.values_list("language").annotate(people=Count("pk")).order_by("-people")[:40]
+    return {code: f"{language_name(code)} · {number(count)}" for code, count in rows}
+
+
+def _refused(model_admin: Admin, request: HttpRequest, campaign: Campaign, refusal: Conflict) -> HttpResponse:
+    """Nothing was stored: say who was faster, leave what is typed where it is."""
+    fresh = _reload(model_admin, request, campaign)
+    context = {"campaign": fresh, "is_frozen": refusal.code == "not_a_draft"}
+    return TemplateResponse(request, "campaigns/builder/stale.html", context, status=409)
+
+
+def _reload(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> Campaign:
+    return model_admin.get_queryset(request).get(pk=campaign.pk)
+
+
+def _page(model_admin: Admin, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
+    return TemplateResponse(
+        request, template, {**model_admin.admin_site.each_context(request), "opts": model_admin.opts, **context}
+    )

@@ -1,0 +1,63 @@
+"""Drafts: begin one, and save what an editor changed without ever overwriting another editor."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from apps.accounts.models import App, User
+from apps.campaigns.models import Campaign, Variant
+from apps.campaigns.services.lifecycle import StaleVersion
+from apps.core.problems import Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class DraftChanges:
+    """What an editor changed. None = untouched; `fields` are Campaign's own columns, `texts` the first variant's."""
+
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    include_ids: Sequence[int] | None = None
+    exclude_ids: Sequence[int] | None = None
+    texts: Mapping[str, Mapping[str, Any]] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.fields) or any(part is not None for part in (self.include_ids, self.exclude_ids, self.texts))
+
+
+def create_draft(*, app: App, name: str, author: User) -> Campaign:
+    """A new empty draft with one variant that speaks the app's default language."""
+    with transaction.atomic():
+        campaign = Campaign.objects.create(app=app, name=name, created_by=author)
+        Variant.objects.create(campaign=campaign, texts={app.default_language: {}})
+    return campaign
+
+
+def save_draft(*, campaign: Campaign, version: int, changes: DraftChanges, now: datetime) -> int:
+    """Store `changes` if the row still has `version`; returns the version now in force.
+
+    Touches the campaign, its segments and its first variant, in one transaction. Raises StaleVersion where somebody
+    saved it meanwhile, Conflict (`not_a_draft`) where it is frozen.
+    """
+    with transaction.atomic():
+        _claim(campaign, version, changes.fields, now)
+        if changes.include_ids is not None:
+            campaign.include_segments.set(changes.include_ids)
+        if changes.exclude_ids is not None:
+            campaign.exclude_segments.set(changes.exclude_ids)
+        if changes.texts is not None:
+            Variant.objects.update_or_create(campaign=campaign, position=0, defaults={"texts": changes.texts})
+    return version + 1
+
+
+def _claim(campaign: Campaign, version: int, fields: Mapping[str, Any], now: datetime) -> None:
+    """The compare-and-set: `fields` and version + 1, only on a draft of that version."""
+    rows = Campaign.objects.filter(pk=campaign.pk)
+    if rows.filter(state="draft", version=version).update(version=F("version") + 1, updated_at=now, **fields):
+        return
+    state, current = rows.values_list("state", "version").get()
+    if state == "draft":
+        raise StaleVersion(wanted=version, current=current)
+    raise Conflict("not_a_draft", f"the campaign is {state}: only a draft can be edited")

@@ -1,0 +1,218 @@
+"""The builder: a draft saved while it is typed, problems in their places, and one button that sends."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.accounts.models import App
+from apps.campaigns.models import Campaign
+from tests.factories import (
+    make_app,
+    make_campaign,
+    make_channel,
+    make_customer,
+    make_device,
+    make_segment,
+    make_user,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def app() -> App:
+    return make_app(time_zone="Europe/Warsaw", confirm_above=1)
+
+
+@pytest.fixture
+def marketer(client: Client, app: App) -> Client:
+    client.force_login(make_user(app, role="marketer"))
+    return client
+
+
+@pytest.fixture
+def campaign(app: App) -> Campaign:
+    return make_campaign(app, name="Spring")
+
+
+@pytest.fixture
+def ready(app: App, campaign: Campaign) -> Campaign:
+    """A campaign to two people with a phone and one without."""
+    make_channel(app)
+    people = [make_customer(app) for _ in range(3)]
+    for person in people[:2]:
+        make_device(person)
+    campaign.include_segments.add(make_segment(app, people))
+    return campaign
+
+
+def page_of(campaign: Campaign, name: str) -> str:
+    return f"/admin/campaigns/campaign/{campaign.pk}/{name}/"
+
+
+def typed(campaign: Campaign, **changes: Any) -> dict[str, Any]:
+    """What the form sends when nothing was touched, with `changes`."""
+    return {
+        "version": campaign.version,
+        "name": campaign.name,
+        "platforms": ["ios", "android", "web"],
+        "devices": "all",
+        "timing": "now",
+        "pace": "full",
+        "expire_value": "24",
+        "expire_unit": "hours",
+        "respects_quiet_hours": "on",
+        "respects_cap": "on",
+        "text-en-title": "Hello",
+        "text-en-body": "Come and see.",
+        **changes,
+    }
+
+
+def save(client: Client, campaign: Campaign, **changes: Any) -> Any:
+    return client.post(page_of(campaign, "save"), typed(campaign, **changes), headers={"HX-Request": "true"})
+
+
+def stored(campaign: Campaign) -> Campaign:
+    return Campaign.objects.get(pk=campaign.pk)
+
+
+def test_a_name_is_enough_to_begin(marketer: Client, app: App) -> None:
+    answer = marketer.post("/admin/campaigns/campaign/add/", {"name": "Autumn", "app": app.pk}, follow=True)
+    assert Campaign.objects.get().name == "Autumn"
+    assert 'id="builder"' in answer.content.decode()
+
+
+def test_nothing_touched_stores_nothing(marketer: Client, campaign: Campaign) -> None:
+    assert save(marketer, campaign).status_code == 200
+    assert stored(campaign).version == 1
+
+
+def test_what_is_typed_is_stored(marketer: Client, campaign: Campaign, app: App) -> None:
+    segment = make_segment(app)
+    save(marketer, campaign, **{"name": "Summer", "include": [segment.pk], "text-en-title": "Sun"})
+    saved = stored(campaign)
+    assert (saved.name, saved.version, list(saved.include_segments.all())) == ("Summer", 2, [segment])
+    assert saved.variants.get().texts["en"] == {"title": "Sun", "body": "Come and see."}
+
+
+def test_the_slower_editor_is_told_and_overwrites_nothing(marketer: Client, campaign: Campaign) -> None:
+    save(marketer, campaign, name="First")
+    answer = save(marketer, campaign, name="Second")
+    assert answer.status_code == 409
+    assert "Somebody else is editing" in answer.content.decode()
+    assert stored(campaign).name == "First"
+
+
+def test_one_wrong_field_does_not_hold_up_the_others(marketer: Client, campaign: Campaign) -> None:
+    answer = save(marketer, campaign, name="Kept", pace="steady", throttle_per_second="fast")
+    assert (stored(campaign).name, stored(campaign).throttle_per_second) == ("Kept", None)
+    assert "Enter a number" in answer.content.decode()
+
+
+def test_a_time_is_read_on_the_apps_clock(marketer: Client, campaign: Campaign) -> None:
+    answer = save(marketer, campaign, timing="at", scheduled_at="2027-01-15T09:30")
+    assert stored(campaign).scheduled_at == datetime(2027, 1, 15, 8, 30, tzinfo=UTC)
+    assert "08:30 UTC" in answer.content.decode()
+
+
+def test_an_hour_that_a_clock_change_skips_is_refused(marketer: Client, campaign: Campaign) -> None:
+    answer = save(marketer, campaign, timing="at", scheduled_at="2027-03-28T02:30")
+    assert stored(campaign).scheduled_at is None
+    assert "interpreted" in answer.content.decode()
+
+
+def test_buttons_close_up_and_keep_their_ids(marketer: Client, campaign: Campaign) -> None:
+    both = {"text-en-button0_id": "b1", "text-en-button0_label": "", "text-en-button2_id": "b3"}
+    save(marketer, campaign, **both, **{"text-en-button2_label": "Buy", "text-en-button2_link": "https://a.example"})
+    buttons = stored(campaign).variants.get().texts["en"]["buttons"]
+    assert buttons == [{"id": "b3", "label": "Buy", "link": "https://a.example"}]
+
+
+def test_fields_this_page_does_not_know_survive(marketer: Client, app: App) -> None:
+    campaign = make_campaign(app, texts={"en": {"title": "Hello", "body": "Come and see.", "sound": "bell"}})
+    save(marketer, campaign, **{"text-en-title": "Hi"})
+    assert stored(campaign).variants.get().texts["en"]["sound"] == "bell"
+
+
+def test_a_language_can_be_added_and_removed(marketer: Client, campaign: Campaign, app: App) -> None:
+    make_customer(app, language="fr")
+    languages = page_of(campaign, "languages")
+    assert "text-fr-title" in marketer.post(languages, typed(campaign, add="fr")).content.decode()
+    assert set(stored(campaign).variants.get().texts) == {"en", "fr"}
+    marketer.post(languages, typed(stored(campaign), remove="fr"))
+    assert set(stored(campaign).variants.get().texts) == {"en"}
+
+
+def test_the_preview_reads_as_the_person_does(marketer: Client, campaign: Campaign, app: App) -> None:
+    make_customer(app, external_id="c-ada", first_name="Ada")
+    text = 'Hi {{ first_name | default: "you" }}'
+    known = save(marketer, campaign, **{"text-en-title": text, "preview_customer": "c-ada"})
+    assert "Hi Ada" in known.content.decode()
+    assert "Hi you" in save(marketer, stored(campaign), **{"text-en-title": text}).content.decode()
+
+
+def test_a_problem_stands_beside_its_field(marketer: Client, campaign: Campaign) -> None:
+    page = save(marketer, campaign, **{"text-en-body": "Hello {{ nickname }}"}).content.decode()
+    slot = page.split('id="problems-text-en-body"')[1].split("</div>")[0]
+    assert "nickname" in slot
+
+
+def test_what_is_not_written_yet_waits_for_the_first_review(marketer: Client, campaign: Campaign) -> None:
+    blank = {"text-en-title": ""}
+    assert "Nothing is written here yet" not in save(marketer, campaign, **blank).content.decode()
+    reviewed = save(marketer, stored(campaign), **blank, reviewed="1")
+    assert "Nothing is written here yet" in reviewed.content.decode()
+
+
+def test_the_counter_names_who_is_left_out(marketer: Client, ready: Campaign) -> None:
+    page = marketer.get(page_of(ready, "audience")).content.decode()
+    numbers = [part.split("</dd>")[0] for part in page.split("<dd>")[1:]]
+    assert numbers == ["3", "2", "2"]
+    assert "No device to reach" in page
+
+
+def test_review_lists_what_is_missing_with_its_step(marketer: Client, campaign: Campaign) -> None:
+    page = marketer.get(page_of(campaign, "review")).content.decode()
+    assert 'data-jump="audience"' in page
+    assert "Launch to" not in page
+
+
+def test_launching_needs_the_number_typed(marketer: Client, ready: Campaign) -> None:
+    sent = {"version": 1, "shown": 2, "typed": "3"}
+    assert "Type the number" in marketer.post(page_of(ready, "launch"), sent).content.decode()
+    assert stored(ready).state == "draft"
+
+
+def test_the_right_number_launches(marketer: Client, ready: Campaign) -> None:
+    answer = marketer.post(page_of(ready, "launch"), {"version": 1, "shown": 2, "typed": "2"})
+    assert answer.headers["HX-Redirect"] == page_of(ready, "change")
+    assert stored(ready).state == "launched"
+    assert stored(ready).dispatch.planned_people == 3  # type: ignore[union-attr]
+
+
+def test_what_was_changed_since_review_is_not_launched(marketer: Client, ready: Campaign) -> None:
+    save(marketer, ready, name="Changed", include=[segment.pk for segment in ready.include_segments.all()])
+    answer = marketer.post(page_of(ready, "launch"), {"version": 1, "shown": 2, "typed": "2"})
+    assert "Somebody changed the campaign" in answer.content.decode()
+    assert stored(ready).state == "draft"
+
+
+def test_who_may_not_change_may_look(client: Client, app: App, campaign: Campaign) -> None:
+    client.force_login(make_user(app, role="analyst"))
+    assert client.get(page_of(campaign, "change")).status_code == 200
+    assert save(client, campaign, name="No").status_code == 403
+
+
+def test_campaigns_of_other_apps_do_not_exist(marketer: Client) -> None:
+    other = make_campaign(make_app())
+    answers = [marketer.get(page_of(other, name)).status_code for name in ("change", "audience", "review")]
+    assert answers == [404, 404, 404]
+    assert save(marketer, other, name="Mine").status_code == 404
+
+
+def test_a_get_changes_nothing(marketer: Client, campaign: Campaign) -> None:
+    assert marketer.get(page_of(campaign, "save")).status_code == 405
+    assert marketer.get(page_of(campaign, "launch")).status_code == 405
