@@ -15,6 +15,8 @@
 | 429 | TooManyRequests (this device) | RETRY throttled, 5 minutes |
 | 500 | InternalServerError | RETRY server, 15 minutes |
 | 503 | ServiceUnavailable, Shutdown | RETRY server |
+| 504 | any | RETRY unknown_outcome |
+| other 5xx | any | RETRY server |
 | 3xx | any | CONFIG_BAD (the address is not Apple's) |
 
 Source: developer.apple.com, "Handling notification responses from APNs".
@@ -42,7 +44,7 @@ from apps.gateways.mass import spare_tokens
 from apps.gateways.splice import Template, splice_text
 from apps.gateways.wire import Answer, Post, Wire, WireLimits
 
-LIMITS = WireLimits(connections=4, streams=250)
+LIMITS = WireLimits(connections=4, streams=1000)
 LONGEST_TTL_SECONDS = 30 * 86_400
 _COLLAPSE_LIMIT = 64
 _HOSTS = {"production": "api.push.apple.com", "sandbox": "api.sandbox.push.apple.com"}
@@ -63,6 +65,7 @@ _HTTP_VERDICTS: Mapping[int, Verdict | RetryReason] = {
     403: Verdict.CONFIG_BAD,
     410: Verdict.TOKEN_DEAD,
     429: RetryReason.THROTTLED,
+    504: RetryReason.UNKNOWN_OUTCOME,
 }
 _WAITS = {"TooManyProviderTokenUpdates": 1200.0, "TooManyRequests": 300.0, "InternalServerError": 900.0}
 

@@ -174,7 +174,7 @@ class Endpoints:
     """Where the vendors are. Defaults are the real ones; the sandbox replaces them all.
 
     fcm_base_url: what stands before /v1/projects. ca_file: PEM to trust; "" = Mozilla's authorities (certifi).
-    webpush_allowed_hosts: host suffixes to which subscriptions may point; "" entries are ignored.
+    webpush_allowed_hosts: host suffixes beside the vendors' own to which subscriptions may point, also by plain HTTP.
     """
 
     fcm_base_url: str = "https://fcm.googleapis.com"

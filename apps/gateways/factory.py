@@ -9,6 +9,7 @@ from apps.gateways.contract import (
     FcmCredentials,
     Gateway,
     TextGateway,
+    VapidCredentials,
 )
 
 GatewayKind = Literal["fcm", "apns", "webpush", "sms"]
@@ -30,6 +31,10 @@ def make_gateway(kind: GatewayKind, credentials: Credentials, endpoints: Endpoin
             from apps.gateways.apns import ApnsGateway
 
             return ApnsGateway(_of(ApnsCredentials, credentials), endpoints)
+        case "webpush":
+            from apps.gateways.webpush import WebPushGateway
+
+            return WebPushGateway(_of(VapidCredentials, credentials), endpoints)
         case _:
             raise ValueError(f"no gateway is called {kind!r}")
 

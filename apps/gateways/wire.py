@@ -30,14 +30,15 @@ _IDLE_SECONDS = 6 * 3600
 
 @dataclass(frozen=True, slots=True)
 class WireLimits:
-    """connections: per host. streams: per connection, if the server allows as many. body_bytes: of an answer.
+    """connections: per host. streams: per connection, if the server allows as many. in_flight: over all connections.
 
-    resends: how often a request is sent again that the server has certainly not seen. trust_refusals: False = never
-    be certain.
+    body_bytes: of an answer. resends: how often a request is sent again that the server has certainly not seen.
+    trust_refusals: False = never be certain of that.
     """
 
     connections: int = 10
     streams: int = 100
+    in_flight: int = 1000
     connect_seconds: float = 5.0
     deadline_seconds: float = 10.0
     body_bytes: int = 64 * 1024
@@ -159,6 +160,7 @@ class Wire:
 
     def __init__(self, *, ca_file: str = "", limits: WireLimits | None = None) -> None:
         self.limits = limits or WireLimits()
+        self._room = min(self.limits.in_flight, self.limits.connections * self.limits.streams)
         self._ca_file = ca_file or certifi.where()
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Ticket] = deque()
@@ -209,7 +211,7 @@ class Wire:
 
     def _feed(self) -> None:
         """Hand waiting posts to libcurl while it has room; drop those whose deadline passed in the queue."""
-        room = self.limits.connections * self.limits.streams - len(self._busy)
+        room = self._room - len(self._busy)
         while self._waiting and (room > 0 or self._waiting[0].give_up_at <= self._loop.time()):
             ticket = self._waiting.popleft()
             if ticket.give_up_at <= self._loop.time():
