@@ -1,14 +1,16 @@
-"""The devices of the demo world: about 65,000 on three gateways, a few of them dead or stale."""
+"""The channels and devices of the demo world: about 65,000 on three gateways, a few of them dead or stale."""
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
 from apps.accounts.models import App
+from apps.devices.models import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,33 @@ def load_devices(
                 if count % 5_000 == 0:
                     advance(5_000)
     return count
+
+
+def connect_channels(*, app: App, credentials: Mapping[str, Mapping[str, Any]], now: datetime) -> None:
+    """One open channel per gateway of `credentials` ({gateway: fields of its credentials dataclass})."""
+    for gateway, fields in credentials.items():
+        Channel.objects.update_or_create(
+            app=app, gateway=gateway, defaults={"credentials": dict(fields), "state": "active", "verified_at": now}
+        )
+
+
+def move_browsers(*, app: App, base_url: str) -> int:
+    """Point the virtual browsers at the sandbox's present address, where it moved; returns how many moved."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE_BROWSERS, {"app_id": app.pk, "base_url": base_url})
+        return int(cursor.rowcount)
+
+
+_MOVE_BROWSERS = """
+with moved as (
+    select id, %(base_url)s || substring(address from '/wp/.*$') as address
+    from devices_device
+    where app_id = %(app_id)s and gateway = 'webpush' and not starts_with(address, %(base_url)s || '/')
+)
+update devices_device as device
+set address = moved.address, address_hash = sha256(convert_to(moved.address, 'UTF8'))
+from moved where moved.id = device.id
+"""
 
 
 class _Maker:

@@ -32,6 +32,9 @@ BENCHMARKS = {
     "accept": "apps.api.bench.accept",
 }
 
+# Far from those of `up` and of the tests.
+_VALKEY_DATABASE = 14
+
 Benchmark = Callable[[dict[str, Any], Callable[[str], None]], Measured]
 
 
@@ -85,7 +88,12 @@ def _run_inside_own_database(arguments: list[str], say: Callable[[str], Any]) ->
     held = embedded.hold(env.DATA_DIR, say, postgres=not url, valkey=not settings.BROKER_URL)
     try:
         with _own_database(url or held.home.database_url()) as own_url:
-            environment = {**os.environ, "DATABASE_URL": own_url}
+            environment = {**os.environ, "DATABASE_URL": own_url, "HELIOGRAPH_DATA_DIR": str(env.DATA_DIR / "bench")}
+            if not settings.BROKER_URL:
+                environment |= {
+                    "CELERY_BROKER_URL": held.home.broker_url(_VALKEY_DATABASE),
+                    "CACHE_URL": held.home.cache_url(_VALKEY_DATABASE + 1),
+                }
             command = [sys.executable, sys.argv[0], *arguments, "--inside"]
             return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - ourselves
     finally:
