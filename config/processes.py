@@ -104,6 +104,11 @@ class Child:
         self._end_group()
         self._process.wait()
 
+    def stop(self, within_seconds: float = 10.0) -> None:
+        """Ask it to end, wait, and end it the harsh way if it does not. Does nothing where it has ended already."""
+        self.ask_to_stop()
+        self.wait_until_stopped(time.monotonic() + within_seconds)
+
     def kill(self) -> None:
         """End it now; `tend` starts it again."""
         if self.is_alive:

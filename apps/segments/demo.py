@@ -53,6 +53,6 @@ def load_segments(*, app: App, now: datetime, advance: Callable[[int], None]) ->
     testers = Segment.objects.create(
         app=app, name=TESTERS, description="People who offered to try new things.", kind="static", state="fresh"
     )
-    ids = Customer.objects.filter(app=app).order_by("id").values_list("external_id", flat=True)[:TESTER_COUNT]
-    add_to_list(segment=testers, external_ids=list(ids), now=now)
+    people = Customer.objects.filter(app=app).exclude(external_id=None).order_by("id")[:TESTER_COUNT]
+    add_to_list(segment=testers, external_ids=[str(person.external_id) for person in people], now=now)
     advance(1)
