@@ -25,7 +25,9 @@ class CampaignReport:
     def as_json(self) -> dict[str, Any]:
         """The report's public shape; the state is the dispatch's once there is one."""
         if self.dispatch is None:
-            counts = {name: {} for name in ("outcomes", "excluded", "receipts", "by_platform", "by_variant", "by_hour")}
+            counts: dict[str, dict[str, int]] = {
+                name: {} for name in ("outcomes", "excluded", "receipts", "by_platform", "by_variant", "by_hour")
+            }
             planned = {"people": 0, "devices": 0}
             return {"state": self.campaign.state, "dispatch_id": None, "planned": planned, **counts, **self.parts}
         return {**self.dispatch.as_json(), **self.parts}

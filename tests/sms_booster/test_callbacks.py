@@ -9,7 +9,7 @@ import pytest
 from apps.accounts.models import App
 from apps.customers.models import Consent, Customer
 from apps.sms_booster.models import SmsMessage, SmsReply
-from apps.sms_booster.services.callbacks import BadSignature, UnknownProvider, store_reply, store_report
+from apps.sms_booster.services.callbacks import BadSignature, UnknownProvider, take_callback
 from apps.sms_booster.services.choose import choose_due
 from tests.factories import NOW, make_app
 from tests.factories.boosters import make_boost, make_unopened
@@ -17,7 +17,7 @@ from tests.sms_booster.test_choose import LATER
 
 pytestmark = pytest.mark.django_db
 ACCOUNT, TOKEN = f"AC{'0' * 32}", "1" * 32
-URL = "https://push.example.com/v2.1/callbacks/sms/twilio?sms=7"
+URL = "https://push.example.com/v2.1/callbacks/sms/twilio?sms=0"
 
 
 def sign(form: dict[str, str], token: str = TOKEN, url: str = URL) -> str:
@@ -27,14 +27,21 @@ def sign(form: dict[str, str], token: str = TOKEN, url: str = URL) -> str:
 
 def report(status: str, **changes: Any) -> str:
     form = {"AccountSid": ACCOUNT, "MessageSid": "SM1", "MessageStatus": status, **changes.pop("form", {})}
-    given = {"provider": "twilio", "form": form, "url": URL, "signature": sign(form), "sms_id": None, "now": LATER}
-    return store_report(**{**given, **changes})
+    given = {"provider": "twilio", "form": form, "url": URL, "signature": sign(form), "now": LATER}
+    return take_callback(**{**given, **changes})
+
+
+def report_at(message: SmsMessage, **changes: str) -> str:
+    """A report to the address that we gave for this message."""
+    url = URL.replace("sms=0", f"sms={message.pk}")
+    form = {"AccountSid": ACCOUNT, "MessageSid": "SM1", "MessageStatus": "delivered", **changes}
+    return take_callback(provider="twilio", form=form, url=url, signature=sign(form, url=url), now=LATER)
 
 
 def reply(body: str, **changes: str) -> str:
     form = {"AccountSid": ACCOUNT, "MessageSid": "SM9", "From": Customer.objects.earliest("id").phone, "Body": body}
     form |= changes
-    return store_reply(provider="twilio", form=form, url=URL, signature=sign(form), now=LATER)
+    return take_callback(provider="twilio", form=form, url=URL, signature=sign(form), now=LATER)
 
 
 @pytest.fixture
@@ -82,12 +89,12 @@ def test_why_it_did_not_arrive_is_kept(message: SmsMessage) -> None:
 
 def test_a_message_whose_answer_never_came_is_found_by_our_own_number(message: SmsMessage) -> None:
     SmsMessage.objects.update(state="unknown", provider_id="", code="crashed")
-    assert report("delivered", sms_id=message.pk) == "delivered"
+    assert report_at(message) == "delivered"
     assert SmsMessage.objects.get().provider_id == "SM1"
 
 
 def test_our_number_never_speaks_for_another_message(message: SmsMessage) -> None:
-    assert report("failed", sms_id=message.pk, form={"MessageSid": "SM2"}) == ""
+    assert report_at(message, MessageSid="SM2") == ""
     assert SmsMessage.objects.get().state == "accepted"
 
 

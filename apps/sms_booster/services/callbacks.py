@@ -4,8 +4,10 @@ Nothing is believed without the provider's signature, made with the auth token o
 """
 
 import logging
+import re
 from collections.abc import Mapping
 from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
 
 from apps.customers.models import Customer
 from apps.customers.services.consent import record_consent
@@ -26,18 +28,24 @@ class BadSignature(Exception):
     """Unsigned, wrongly signed, or about an account that is not ours (403); nothing was changed."""
 
 
-def store_report(
-    *, provider: str, form: Mapping[str, str], url: str, signature: str, sms_id: int | None, now: datetime
-) -> str:
+def take_callback(*, provider: str, form: Mapping[str, str], url: str, signature: str, now: datetime) -> str:
+    """A form from the provider: a delivery report or an answer; returns what `store_report` or `store_reply` do.
+
+    url: exactly as the provider called it, query included, for it is signed. Raises UnknownProvider, BadSignature.
+    """
+    store = store_report if "MessageStatus" in form else store_reply
+    return store(provider=provider, form=form, url=url, signature=signature, now=now)
+
+
+def store_report(*, provider: str, form: Mapping[str, str], url: str, signature: str, now: datetime) -> str:
     """Take a delivery report; returns the message's state, or "" where it is about nothing we know.
 
-    url: exactly as the provider called it. sms_id: our own number of the message, from the signed URL's `sms`; it finds
-    the message whose answer never came (`unknown`). Late, doubled and out-of-order reports change nothing.
-    Raises UnknownProvider, BadSignature.
+    The address we gave the provider carries our own number of the message, which finds one whose answer never came.
+    Late, doubled and out-of-order reports change nothing. Raises UnknownProvider, BadSignature.
     """
     channels = _proven_channels(provider, form, url, signature)
     report = read_report(form)
-    row = _message_of(channels, report.message_sid, sms_id)
+    row = _message_of(channels, report.message_sid, _own_number(url))
     if row is None or not report.word:
         _log.info("SMS report about nothing we know: sid %s, status %s", report.message_sid, form.get("MessageStatus"))
         return ""
@@ -99,6 +107,11 @@ def _proven_channels(provider: str, form: Mapping[str, str], url: str, signature
     if not found:
         raise BadSignature("the signature does not belong to one of our accounts")
     return found
+
+
+def _own_number(url: str) -> int | None:
+    number = parse_qs(urlsplit(url).query).get("sms", [""])[0]
+    return int(number) if re.fullmatch(r"[0-9]{1,18}", number) else None
 
 
 def _message_of(channels: list[Channel], message_sid: str, sms_id: int | None) -> SmsMessage | None:
