@@ -18,6 +18,7 @@ from apps.sandbox.fates import PREFIXES
 from apps.sandbox.inbox import Arrival, Filter, contents
 from apps.sandbox.messages import read_message
 from apps.sandbox.scripts import GATEWAYS, BadScript, token_of
+from apps.sandbox.strict_json import parse_json
 from apps.sandbox.subscriptions import from_base64url
 from apps.sandbox.wire.client import is_loopback
 from apps.sandbox.wire.exchange import Answer, Request, json_answer
@@ -171,7 +172,7 @@ def _query(request: Request) -> dict[str, str]:
 
 def _body(request: Request) -> dict[str, Any]:
     try:
-        document = json.loads(request.body)
+        document = parse_json(request.body)
     except ValueError:
         raise BadQuestion("the body is not JSON") from None
     if not isinstance(document, dict):
@@ -220,7 +221,7 @@ def _inbox_chunks(head: str, found: list[Arrival], fields: tuple[str, ...]) -> I
     for start in range(0, len(found), _CHUNK):
         rows = _documents(found[start : start + _CHUNK], fields)
         text += ("," if start else "") + ",".join(json.dumps(row, ensure_ascii=False) for row in rows)
-        yield text.encode("utf-8", "surrogatepass")
+        yield text.encode()
         text = ""
     yield (text + "]}").encode()
 

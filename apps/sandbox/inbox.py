@@ -212,4 +212,4 @@ def contents(arrivals: list[Arrival]) -> Iterator[tuple[Arrival, dict[str, str],
 
 
 def _digest(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())

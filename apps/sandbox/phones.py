@@ -3,7 +3,6 @@
 The page needs nothing from outside: its files are served from here under a strict content security policy.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from apps.sandbox.inbox import Arrival, contents
 from apps.sandbox.messages import read_message
 from apps.sandbox.receipts import Receipts
 from apps.sandbox.scripts import token_of
+from apps.sandbox.strict_json import parse_json
 from apps.sandbox.wire.exchange import Answer, Request, json_answer
 from apps.sandbox.world import World
 
@@ -102,7 +102,7 @@ class Phones:
     def _tap(self, request: Request) -> Answer:
         """Somebody opened, dismissed or clicked (`action`) a notification, or replied (`action`) to a text."""
         try:
-            wish = json.loads(request.body)
+            wish = parse_json(request.body)
             token, number, type = str(wish["token"]), int(wish["number"]), str(wish["type"])
         except (ValueError, KeyError, TypeError):
             return json_answer({"error": "a tap is {token, number, type, action?}"}, 400)

@@ -115,7 +115,6 @@ def _parse(document: object, script_id: int, now: float) -> Script:
     seconds = _number(document, "seconds")
     lifetime = _number(document, "for_seconds") if behaviour in _HELD else seconds
     body = document.get("body", "")
-    retry_after = document.get("retry_after")
     return Script(
         id=script_id,
         gateway=gateway,
@@ -123,11 +122,11 @@ def _parse(document: object, script_id: int, now: float) -> Script:
         token=_matched_token(document.get("match")),
         times=_count(document, "times"),
         seconds=seconds,
-        retry_after="" if retry_after is None else str(retry_after),
+        retry_after=_header_value("" if document.get("retry_after") is None else document["retry_after"]),
         lives_until=None if lifetime is None else now + lifetime,
         status=_count(document, "status"),
         body=body.encode() if isinstance(body, str) else json.dumps(body).encode(),
-        headers={str(name).lower(): str(value) for name, value in dict(document.get("headers") or {}).items()},
+        headers=_headers(document.get("headers")),
         timestamp=_count(document, "timestamp"),
     )
 
@@ -167,6 +166,20 @@ def token_of(text: str) -> str:
     """The token a test means: push endpoints are named by their subscription id."""
     if text.startswith(("http://", "https://")) and "/wp/" in text:
         return text.rpartition("/wp/")[2]
+    return text
+
+
+def _headers(given: object) -> dict[str, str]:
+    if given is not None and not isinstance(given, Mapping):
+        raise BadScript(f"headers is an object, not {given!r}")
+    return {_header_value(name).lower(): _header_value(value) for name, value in (given or {}).items()}
+
+
+def _header_value(value: object) -> str:
+    """As text, word for word, but one line."""
+    text = str(value)
+    if not text.isprintable():
+        raise BadScript(f"a header value is one line of printable text, not {text!r}")
     return text
 
 

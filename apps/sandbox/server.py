@@ -92,6 +92,8 @@ def _guarded(respond: Respond, request: Request) -> Answer:
     """A fault of ours is a 500 with its trace in the log, not a dead connection."""
     try:
         return respond(request)
+    except RecursionError:
+        return json_answer({"error": "nested too deeply"}, 400)
     except Exception:
         log.error("sandbox: fault at %s %s\n%s", request.method, request.path, traceback.format_exc())
         return json_answer({"error": "a fault of the sandbox itself; see its log"}, 500)
@@ -104,30 +106,37 @@ async def run(options: SandboxOptions, ready: Callable[[World], None]) -> None:
     world = new_world(credentials)
     sandbox = Sandbox(world, options)
     gc.set_threshold(50_000, 20, 50)  # the inbox is large and never cyclic: look at it seldom
-    certificate, key = (str(credentials.folder / name) for name in ("server.pem", "server.key"))
-    plain = partial(Door, sandbox.respond)
-    apple = partial(Door, sandbox.respond_as_apns, True, apns.FIRST_STREAM_LIMIT)
-    loop = asyncio.get_running_loop()
-    servers = [
-        await loop.create_server(plain, sock=sockets[0], backlog=1024),
-        await loop.create_server(apple, sock=sockets[1], backlog=1024, ssl=server_tls(certificate, key, ["h2"])),
-        await loop.create_server(
-            plain, sock=sockets[2], backlog=1024, ssl=server_tls(certificate, key, ["h2", "http/1.1"])
-        ),
-    ]
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    servers = await _listen(sandbox, sockets, credentials.folder)
     if options.sends_receipts:
         world.inbox.watch = sandbox.receipts.note
     sending = asyncio.ensure_future(sandbox.receipts.send_noted())
     ready(world)
-    await stop.wait()
+    await _told_to_stop()
     sending.cancel()
     for server in servers:
         server.close()
         server.close_clients()
     sandbox.client.close()
+
+
+async def _listen(sandbox: Sandbox, sockets: list[socket.socket], folder: Path) -> list[asyncio.Server]:
+    """Open the plain, the APNs and the TLS port."""
+    plain = partial(Door, sandbox.respond)
+    apple = partial(Door, sandbox.respond_as_apns, True, apns.FIRST_STREAM_LIMIT)
+    any_tls, h2_tls = (server_tls(folder, protocols) for protocols in (["h2", "http/1.1"], ["h2"]))
+    listen = partial(asyncio.get_running_loop().create_server, backlog=1024)
+    return [
+        await listen(plain, sock=sockets[0]),
+        await listen(apple, sock=sockets[1], ssl=h2_tls),
+        await listen(plain, sock=sockets[2], ssl=any_tls),
+    ]
+
+
+async def _told_to_stop() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
 
 
 def _bound(port: int) -> socket.socket:

@@ -61,6 +61,8 @@ def test_a_script_lives_for_its_seconds(sandbox: RunningSandbox) -> None:
         {"gateway": "fcm", "behaviour": "ok", "times": -1},
         {"gateway": "fcm", "behaviour": "slow", "seconds": "2"},
         {"gateway": "fcm", "behaviour": "slow", "surprise": 1},
+        {"gateway": "fcm", "behaviour": "throttle", "retry_after": "1\r\nx: y"},
+        {"gateway": "fcm", "behaviour": "answer", "headers": ["x"]},
     ],
 )
 def test_a_bad_script_is_refused_with_a_reason(sandbox: RunningSandbox, script: object) -> None:

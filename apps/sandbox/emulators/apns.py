@@ -14,6 +14,7 @@ from apps.sandbox.credentials import AppCredentials
 from apps.sandbox.emulators.apns_token import ProviderTokens, TokenRefused
 from apps.sandbox.emulators.behaviours import perform
 from apps.sandbox.fates import Behaviour
+from apps.sandbox.strict_json import parse_json
 from apps.sandbox.wire.exchange import Answer, Effect, Request
 from apps.sandbox.world import Instruction, World
 
@@ -212,7 +213,7 @@ def _payload(request: Request) -> dict[str, Any]:
     if len(request.body) > limit:
         raise _Refused(413, "PayloadTooLarge")
     try:
-        payload = json.loads(request.body)
+        payload = parse_json(request.body)
     except ValueError:
         raise _Refused(400, "PayloadEmpty") from None
     if not isinstance(payload, dict) or not payload:

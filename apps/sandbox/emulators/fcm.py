@@ -14,6 +14,7 @@ from apps.sandbox.emulators.fcm_rules import violations_of
 from apps.sandbox.emulators.google_schema import send_request_check
 from apps.sandbox.emulators.oauth import OauthEmulator
 from apps.sandbox.fates import Behaviour
+from apps.sandbox.strict_json import parse_json
 from apps.sandbox.wire.exchange import Answer, HeaderList, Request, json_answer
 from apps.sandbox.world import World
 
@@ -51,7 +52,7 @@ class FcmEmulator:
         if isinstance(app, Answer):
             return app
         try:
-            document = json.loads(request.body)
+            document = parse_json(request.body)
         except ValueError:
             return bad_request([("", "Invalid JSON payload received. Unexpected token.")])
         violations: list[tuple[str, str]] = []
@@ -118,7 +119,7 @@ class FcmEmulator:
             notification_id=_notification_id(message),
             collapse_key=collapse_key,
             most_keys=0 if tag else _COLLAPSE_KEYS,
-            payload=json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"),
+            payload=json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode(),
             headers=request.plain_headers(),
             now=self._world.clock(),
         )

@@ -95,9 +95,9 @@ def _sizes(message: dict[str, Any], body_length: int) -> Iterator[_Violation]:
 
 def _size(value: Any) -> int:
     if isinstance(value, dict):
-        return sum(len(key.encode("utf-8", "surrogatepass")) + _size(inner) for key, inner in value.items())
+        return sum(len(key.encode()) + _size(inner) for key, inner in value.items())
     if isinstance(value, list):
         return sum(_size(inner) for inner in value)
     if value is None:
         return 0
-    return len(value.encode("utf-8", "surrogatepass")) if isinstance(value, str) else len(str(value))
+    return len(value.encode()) if isinstance(value, str) else len(str(value))

@@ -12,6 +12,7 @@ from apps.sandbox.emulators.aes128gcm import CannotDecrypt, decrypt
 from apps.sandbox.emulators.behaviours import perform
 from apps.sandbox.emulators.vapid import Sender, VapidCheck, VapidRefused
 from apps.sandbox.fates import Behaviour
+from apps.sandbox.strict_json import parse_json
 from apps.sandbox.subscriptions import BrowserKeys
 from apps.sandbox.wire.exchange import Answer, Request, json_answer
 from apps.sandbox.world import World
@@ -134,7 +135,7 @@ def _check_request(request: Request, subscription_id: str) -> None:
 def _readable(plaintext: bytes) -> tuple[bytes, str]:
     """(payload as JSON, notification id); text that is not JSON becomes a JSON string."""
     try:
-        document = json.loads(plaintext) if plaintext else None
+        document = parse_json(plaintext) if plaintext else None
     except ValueError:
         return json.dumps(plaintext.decode("utf-8", "replace")).encode(), ""
     nid = document.get("nid") if isinstance(document, dict) else None

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from pathlib import Path
 from typing import cast
 
 from apps.sandbox.wire.exchange import Respond
@@ -52,10 +53,10 @@ class Door(asyncio.Protocol):
             connection.data_received(self._seen)
 
 
-def server_tls(certificate_file: str, key_file: str, protocols: list[str]) -> ssl.SSLContext:
-    """A server context of TLS 1.2 or newer that offers `protocols` by ALPN."""
+def server_tls(folder: Path, protocols: list[str]) -> ssl.SSLContext:
+    """A server context of TLS 1.2 or newer that offers `protocols` by ALPN, with the certificate of the folder."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(certificate_file, key_file)
+    context.load_cert_chain(folder / "server.pem", folder / "server.key")
     context.set_alpn_protocols(protocols)
     return context

@@ -37,7 +37,7 @@ class Peer:
 
 @dataclass(slots=True)
 class Request:
-    """One request, whole. Header names are lower case; `headers` keeps the order and repeats of `header_list`' last."""
+    """One request, whole. Header names are lower case; where one is repeated, `headers` has the last value."""
 
     method: str
     target: str
