@@ -5,10 +5,11 @@ import re
 import socket
 import time
 import urllib.error
+from pathlib import Path
 
 import pytest
 
-from tests.fixtures_sandbox import RunningSandbox
+from tests.fixtures_sandbox import RunningSandbox, start_sandbox, stop_sandbox
 from tests.sandbox.fcm_client import FcmClient
 from tests.sandbox.h2_client import H2Client
 
@@ -109,3 +110,11 @@ def test_a_body_larger_than_the_clients_window_arrives_whole(sandbox: RunningSan
     wire.close()
     assert len(seen.body) > 180_000
     assert json.loads(seen.body)["count"] == 60
+
+
+def test_sigterm_ends_it_in_mid_talk(tmp_path: Path) -> None:
+    sandbox = start_sandbox(tmp_path)
+    wire = H2Client(sandbox.port + 2, sandbox.ca_file)
+    with socket.create_connection(("127.0.0.1", sandbox.port)):
+        assert stop_sandbox(sandbox) == 0
+    wire.close()
