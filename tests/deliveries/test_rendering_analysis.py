@@ -27,7 +27,7 @@ def codes(body, **options):
         ("title", 5, "type"),
         ("body", ["x"], "type"),
         ("body", "a\x00b", "nul_not_allowed"),
-        ("body", "a\ud800b", "lone_surrogate"),
+        ("body", "a\ud800b", "encoding"),
         ("body", "Hi {{ first_name", "template_syntax"),
         ("body", "{{ {{ city }} }}", "template_syntax"),
         ("body", "{% if city %}x", "template_syntax"),

@@ -32,7 +32,7 @@ def character_problems(text: str, pointer: str) -> Iterator[FieldProblem]:
         yield FieldProblem(pointer, "nul_not_allowed", "must not contain the character NUL (\\u0000)", came(text))
     if _LONE_SURROGATE.search(text):
         message = "contains half of a surrogate pair, which is no character"
-        yield FieldProblem(pointer, "lone_surrogate", message)
+        yield FieldProblem(pointer, "encoding", message)
 
 
 def link_problems(source: str, pointer: str, schemes: Collection[str]) -> Iterator[FieldProblem]:

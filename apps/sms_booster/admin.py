@@ -1,0 +1,93 @@
+"""The staff's door: the log of SMS, and what people answered. Nothing is changed here."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from apps.accounts.admin_scope import AppScopedAdmin
+from apps.core.masking import masked_phone
+from apps.sms_booster.models import SmsMessage, SmsReply
+
+_STATE_COLOURS = {
+    "planned": "info",
+    "sending": "info",
+    "accepted": "info",
+    "delivered": "success",
+    "failed": "danger",
+    "undelivered": "danger",
+    "unknown": "warning",
+    "over_budget": "warning",
+}
+
+
+class _ReadOnlyAdmin(AppScopedAdmin):
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(SmsMessage)
+class SmsMessageAdmin(_ReadOnlyAdmin):
+    """Every SMS of every booster, newest first."""
+
+    app_lookup = "app_id"
+    list_display: ClassVar = ["to", "campaign", "shown_state", "code", "parts", "planned_at", "settled_at"]
+    list_filter: ClassVar = ["state"]
+    search_fields: ClassVar = ["=phone", "=provider_id", "=customer__external_id"]
+    search_help_text = _("A whole phone number (+48…), customer id or the provider's message id.")
+    ordering: ClassVar = ["-id"]
+    list_per_page = 50
+    show_full_result_count = False
+    fields: ClassVar = [
+        "campaign",
+        "customer",
+        "to",
+        "body",
+        "parts",
+        "state",
+        "code",
+        "provider_id",
+        "planned_at",
+        "due_at",
+        "sending_at",
+        "settled_at",
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SmsMessage]:
+        return super().get_queryset(request).select_related("rule__campaign", "customer")
+
+    @display(description=_("to"))
+    def to(self, message: SmsMessage) -> str:
+        return masked_phone(message.phone)
+
+    @display(description=_("campaign"))
+    def campaign(self, message: SmsMessage) -> str:
+        return message.rule.campaign.name
+
+    @display(description=_("state"), ordering="state", label=_STATE_COLOURS)
+    def shown_state(self, message: SmsMessage) -> tuple[str, str]:
+        return message.state, message.get_state_display()
+
+
+@admin.register(SmsReply)
+class SmsReplyAdmin(_ReadOnlyAdmin):
+    """Answers, the ones that nobody understood yet easily filtered."""
+
+    list_display: ClassVar = ["sender", "body", "meaning", "received_at"]
+    list_filter: ClassVar = ["app", "meaning"]
+    search_fields: ClassVar = ["=phone", "body"]
+    fields: ClassVar = ["sender", "body", "meaning", "received_at"]
+    list_per_page = 50
+
+    @display(description=_("from"))
+    def sender(self, reply: SmsReply) -> str:
+        return masked_phone(reply.phone)
