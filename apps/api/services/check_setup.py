@@ -71,7 +71,7 @@ def _finding(name: str, look: Callable[[], str]) -> Finding:
         return Finding(name, False, str(refusal))
     # The last three: credentials that were stored in another shape than the gateway's.
     except (DatabaseError, KombuError, RedisError, OSError, ValueError, KeyError, TypeError) as error:
-        return Finding(name, False, f"{type(error).__name__}: {error}".strip().splitlines()[-1])
+        return Finding(name, False, f"{type(error).__name__}: {error}".strip().splitlines()[0])
 
 
 def _database() -> str:
