@@ -9,6 +9,7 @@ from apps.gateways.contract import (
     FcmCredentials,
     Gateway,
     TextGateway,
+    TwilioCredentials,
     VapidCredentials,
 )
 
@@ -35,6 +36,10 @@ def make_gateway(kind: GatewayKind, credentials: Credentials, endpoints: Endpoin
             from apps.gateways.webpush import WebPushGateway
 
             return WebPushGateway(_of(VapidCredentials, credentials), endpoints)
+        case "sms":
+            from apps.gateways.twilio import TwilioGateway
+
+            return TwilioGateway(_of(TwilioCredentials, credentials), endpoints)
         case _:
             raise ValueError(f"no gateway is called {kind!r}")
 
