@@ -2,7 +2,18 @@
 
 from django.urls import path, register_converter
 
-from apps.api.views import customers, devices, documents, events, metrics, push, receipts, segments
+from apps.api.views import (
+    campaigns,
+    customers,
+    devices,
+    dispatches,
+    documents,
+    events,
+    metrics,
+    push,
+    receipts,
+    segments,
+)
 
 LARGEST_ID = 2**63 - 1
 
@@ -41,15 +52,26 @@ register_converter(Name, "name")
 
 urlpatterns = [
     path("v2.1/push", push.PushView.as_view()),
+    path("v2.1/push/<id:push_id>", push.OnePushView.as_view()),
     path("v2.1/devices", devices.DevicesView.as_view()),
     path("v2.1/devices/<id:device_id>", devices.OneDeviceView.as_view()),
     path("v2.1/customers", customers.CustomersView.as_view()),
+    path("v2.1/customers/<name:external_id>/export", customers.ExportCustomerView.as_view()),
     path("v2.1/customers/<name:external_id>", customers.OneCustomerView.as_view()),
     path("v2.1/events", events.EventsView.as_view()),
     path("v2.1/receipts", receipts.ReceiptsView.as_view()),
     path("v2.1/segments", segments.SegmentsView.as_view()),
     path("v2.1/segments/<id:segment_id>", segments.OneSegmentView.as_view()),
     path("v2.1/segments/<id:segment_id>/refresh", segments.RefreshSegmentView.as_view()),
+    path("v2.1/campaigns", campaigns.CampaignsView.as_view()),
+    path("v2.1/campaigns/<id:campaign_id>", campaigns.OneCampaignView.as_view()),
+    path("v2.1/campaigns/<id:campaign_id>/report", campaigns.CampaignReportView.as_view()),
+    path("v2.1/campaigns/<id:campaign_id>/simulate", campaigns.SimulateCampaignView.as_view()),
+    path("v2.1/campaigns/<id:campaign_id>/pause", campaigns.PauseCampaignView.as_view()),
+    path("v2.1/campaigns/<id:campaign_id>/resume", campaigns.ResumeCampaignView.as_view()),
+    path("v2.1/campaigns/<id:campaign_id>/cancel", campaigns.CancelCampaignView.as_view()),
+    path("v2.1/dispatches/<id:dispatch_id>", dispatches.DispatchView.as_view()),
+    path("v2.1/dispatches/<id:dispatch_id>/deliveries.csv", dispatches.DeliveriesView.as_view()),
     path("v2.1/schema", documents.schema),
     path("v2.1/docs", documents.docs),
     path("v2.1/docs/errors", documents.errors),

@@ -265,32 +265,57 @@ def delivery_story(*, app_ids: Sequence[int], delivery_id: str) -> Story | None:
 
 def push_state(dispatch: Dispatch) -> dict[str, Any]:
     """The API's view of a transactional push: every device with its status and receipts."""
-    key = {"dispatch_id": dispatch.pk, "planned_on": dispatch.planned_on}
-    ledger = {row.device_id: row for row in Delivery.objects.filter(**key)}
-    receipts: dict[int, list[dict[str, Any]]] = {}
+    return push_states([dispatch])[0]
+
+
+def push_states(dispatches: Sequence[Dispatch]) -> list[dict[str, Any]]:
+    """The same of many, in their order. Cost: four queries in all."""
+    key = {"dispatch_id__in": [one.pk for one in dispatches], "planned_on__in": {one.planned_on for one in dispatches}}
+    ledger = {(row.dispatch_id, row.device_id): row for row in Delivery.objects.filter(**key)}
+    receipts: dict[tuple[int, int], list[dict[str, Any]]] = {}
     for one in Receipt.objects.filter(**key).order_by("at", "type"):
-        receipts.setdefault(one.device_id, []).append({"type": RECEIPT_WORDS[one.type], "at": one.at.isoformat()})
-    batches = Batch.objects.filter(dispatch=dispatch).only("device_ids", "opened")
-    planned = sorted({device for batch in batches for device in batch.device_ids} | ledger.keys())
-    addresses = dict(Device.objects.filter(id__in=planned).values_list("id", "address"))
+        said = {"type": RECEIPT_WORDS[one.type], "at": one.at.isoformat()}
+        receipts.setdefault((one.dispatch_id, one.device_id), []).append(said)
+    planned: dict[int, set[int]] = {one.pk: set() for one in dispatches}
+    begun = set()
+    for batch in Batch.objects.filter(dispatch__in=dispatches).only("dispatch_id", "device_ids", "opened"):
+        planned[batch.dispatch_id].update(batch.device_ids)
+        if batch.opened:
+            begun.add(batch.dispatch_id)
+    for dispatch_id, device_id in ledger:
+        planned[dispatch_id].add(device_id)
+    addresses = dict(Device.objects.filter(id__in=set().union(*planned.values())).values_list("id", "address"))
+    return [
+        {
+            "id": str(dispatch.pk),
+            "state": _push_word(dispatch, dispatch.pk in begun),
+            "external_id": dispatch.external_id or None,
+            "created_at": dispatch.created_at.isoformat(),
+            "deliveries": [
+                _push_delivery(
+                    dispatch,
+                    device_id,
+                    addresses.get(device_id),
+                    ledger.get((dispatch.pk, device_id)),
+                    receipts.get((dispatch.pk, device_id), []),
+                )
+                for device_id in sorted(planned[dispatch.pk])
+            ],
+        }
+        for dispatch in dispatches
+    ]
+
+
+def _push_delivery(
+    dispatch: Dispatch, device_id: int, address: str | None, row: Delivery | None, receipts: list[dict[str, Any]]
+) -> dict[str, Any]:
     return {
-        "id": str(dispatch.pk),
-        "state": _push_word(dispatch, any(batch.opened for batch in batches)),
-        "external_id": dispatch.external_id or None,
-        "created_at": dispatch.created_at.isoformat(),
-        "deliveries": [
-            {
-                "delivery_id": make_delivery_id(
-                    planned_on=dispatch.planned_on, dispatch_id=dispatch.pk, device_id=device_id
-                ),
-                "device_token": addresses.get(device_id),
-                "status": OUTCOME_WORDS[ledger[device_id].outcome] if device_id in ledger else "queued",
-                "code": ledger[device_id].code or None if device_id in ledger else None,
-                "at": ledger[device_id].recorded_at.isoformat() if device_id in ledger else None,
-                "receipts": receipts.get(device_id, []),
-            }
-            for device_id in planned
-        ],
+        "delivery_id": make_delivery_id(planned_on=dispatch.planned_on, dispatch_id=dispatch.pk, device_id=device_id),
+        "device_token": address,
+        "status": OUTCOME_WORDS[row.outcome] if row else "queued",
+        "code": row.code or None if row else None,
+        "at": row.recorded_at.isoformat() if row else None,
+        "receipts": receipts,
     }
 
 

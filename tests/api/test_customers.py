@@ -2,8 +2,9 @@
 
 import pytest
 
+from apps.accounts.models import AuditEntry
 from apps.customers.models import Customer
-from tests.factories import make_customer
+from tests.factories import make_customer, make_device
 from tests.factories.api import codes_of
 
 pytestmark = pytest.mark.django_db
@@ -90,3 +91,20 @@ def test_an_erased_customer_is_not_there(api, app):
 
 def test_a_path_with_nul_is_a_404(api):
     assert api.get(f"{CUSTOMERS}/a%00b").status_code == 404
+
+
+def test_erasing_leaves_nothing_to_read(api, app):
+    make_device(make_customer(app, external_id="c1", email="ada@example.com"), address="tok-1")
+    assert api.delete(f"{CUSTOMERS}/c1").status_code == 204
+    assert api.get(f"{CUSTOMERS}/c1").status_code == api.delete(f"{CUSTOMERS}/c1").status_code == 404
+    assert not Customer.objects.filter(email="ada@example.com").exists()
+    push = api.post("/v2.1/push", {"device_tokens": ["tok-1"], "title": "t", "body": "b"}).json()
+    assert push["data"][0]["status"] in ("unknown_token", "dead_token")
+
+
+def test_an_export_has_everything_and_is_audited(api, app):
+    make_device(make_customer(app, external_id="c1", email="ada@example.com"))
+    told = api.get(f"{CUSTOMERS}/c1/export").json()
+    assert told["profile"]["email"] == "ada@example.com"
+    assert len(told["devices"]) == 1
+    assert AuditEntry.objects.get(action="customer.exported").actor.startswith("key:")

@@ -49,13 +49,13 @@ def find_recipients(*, app: App, request: PushRequest) -> list[Recipient]:
 
 
 def _by_token(app: App, tokens: Sequence[str]) -> list[Recipient]:
-    hashes = {token: _address_hash(token) for token in tokens}
+    hashes = {token: address_hash_of(token) for token in tokens}
     parameters = {"app_id": app.pk, "hashes": list(hashes.values())}
     found = {bytes(row[0]): row[1:] for row in rows("api", "recipients_by_address", parameters)}
     return _each_once(tokens, lambda token: _token(token, found.get(hashes[token])), hashes.__getitem__)
 
 
-def _address_hash(token: str) -> bytes:
+def address_hash_of(token: str) -> bytes:
     """APNs tokens are the same in either case of letters, and stored in lower case."""
     return hash_address(token.lower() if _APNS_TOKEN.fullmatch(token) else token)
 

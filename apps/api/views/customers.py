@@ -17,6 +17,8 @@ from apps.api.refusals import refuse_fields
 from apps.api.shapes import Anything, Either, Record
 from apps.core.problems import FieldProblem
 from apps.customers.models import Customer
+from apps.customers.services.disclosure import export_customer
+from apps.customers.services.erasure import erase
 from apps.customers.services.profiles import MOST_AT_ONCE, CustomerDraft, Upserted, upsert_customers
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -123,10 +125,42 @@ class OneCustomerView(ApiView):
     text_in_path: ClassVar = ("external_id",)
     calls: ClassVar = {
         "GET": Call("readCustomer", "customers:read", "One customer.", {200: Answer("The customer", _CUSTOMER)}),
+        "DELETE": Call(
+            "eraseCustomer",
+            "erase",
+            "Forget all that is known of a person, for good.\n\nTheir devices are emptied too; counts in reports stay."
+            " The id cannot come back.",
+            {204: Answer("Erased")},
+        ),
     }
 
     def get(self, request: Request, external_id: str) -> HttpResponse:
         return json_response(_shown(customer_of(self.caller.app, external_id)))
+
+    def delete(self, request: Request, external_id: str) -> HttpResponse:
+        customer = customer_of(self.caller.app, external_id)
+        erase(customer=customer, actor=self.caller.actor, now=timezone.now())
+        return HttpResponse(status=204)
+
+
+class ExportCustomerView(ApiView):
+    """/v2.1/customers/{external_id}/export"""
+
+    text_in_path: ClassVar = ("external_id",)
+    calls: ClassVar = {
+        "GET": Call(
+            "exportCustomer",
+            "customers:read",
+            "All that is kept about one person. The audit log notes that it was asked.",
+            {200: Answer("Everything", {"type": "object"})},
+        )
+    }
+
+    def get(self, request: Request, external_id: str) -> HttpResponse:
+        customer = customer_of(self.caller.app, external_id)
+        name = str(customer.external_id)
+        told = export_customer(app=customer.app, external_id=name, actor=self.caller.actor, now=timezone.now())
+        return json_response(told)
 
 
 def customer_of(app: App, external_id: str) -> Customer:

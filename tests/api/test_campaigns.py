@@ -1,0 +1,87 @@
+"""`/v2.1/campaigns` and `/v2.1/dispatches`."""
+
+import csv
+import io
+
+import pytest
+from django.utils import timezone
+
+from apps.accounts.models import AuditEntry
+from apps.campaigns.services.lifecycle import launch_now
+from apps.deliveries.models import Delivery
+from tests.factories import make_campaign, make_ready_campaign
+from tests.factories.api import codes_of
+
+pytestmark = pytest.mark.django_db
+CAMPAIGNS = "/v2.1/campaigns"
+
+
+@pytest.fixture
+def launched(app):
+    """A campaign to five people, launched; nobody sends it in these tests."""
+    campaign = make_ready_campaign(app)
+    return launch_now(campaign=campaign, version=campaign.version, actor="test", now=timezone.now())
+
+
+def test_campaigns_are_listed_newest_first(api, app):
+    made = [make_campaign(app).pk for _ in range(3)]
+    first = api.get(f"{CAMPAIGNS}?limit=2").json()
+    second = api.get(f"{CAMPAIGNS}?limit=2&cursor={first['next_cursor']}").json()
+    assert [one["id"] for one in first["data"] + second["data"]] == made[::-1]
+    assert api.get(f"{CAMPAIGNS}?state=launched").json()["data"] == []
+    assert set(first["data"][0]) == {"id", "name", "state", "dispatch_id", "scheduled_at"}
+
+
+def test_a_dry_run_says_what_the_launch_then_does(api, app):
+    campaign = make_ready_campaign(app)
+    dry = api.get(f"{CAMPAIGNS}/{campaign.pk}/simulate").json()
+    launch_now(campaign=campaign, version=campaign.version, actor="test", now=timezone.now())
+    report = api.get(f"{CAMPAIGNS}/{campaign.pk}/report").json()
+    assert dry["planned"] == report["planned"]
+    assert dry["excluded"] == report["excluded"]
+    assert dry["planned"]["devices"] > 0
+
+
+def test_a_draft_has_an_empty_report(api, app):
+    report = api.get(f"{CAMPAIGNS}/{make_campaign(app).pk}/report").json()
+    assert (report["state"], report["dispatch_id"], report["planned"]) == ("draft", None, {"people": 0, "devices": 0})
+
+
+def test_a_campaign_is_paused_resumed_and_cancelled(api, launched):
+    path = f"{CAMPAIGNS}/{launched.pk}"
+    assert api.post(f"{path}/pause").status_code == 200
+    assert api.get(f"{path}/report").json()["state"] == "paused"
+    assert api.post(f"{path}/resume").status_code == 200
+    assert api.post(f"{path}/cancel").json()["state"] == "cancelled"
+    assert AuditEntry.objects.filter(action="campaign.cancelled", actor__startswith="key:hg_live_").exists()
+
+
+@pytest.mark.parametrize("step", ["pause", "resume"])
+def test_80_a_step_out_of_order_is_409_with_what_is_allowed(api, app, step):
+    answer = api.post(f"{CAMPAIGNS}/{make_campaign(app).pk}/{step}")
+    assert (answer.status_code, codes_of(answer)) == (409, {"invalid_transition"})
+    assert "draft" in answer.json()["detail"]
+    assert "allowed" in answer.json()["detail"]
+
+
+def test_80_what_is_cancelled_stays_so(api, launched):
+    path = f"{CAMPAIGNS}/{launched.pk}"
+    api.post(f"{path}/cancel")
+    assert {api.post(f"{path}/{step}").status_code for step in ("pause", "resume", "cancel")} == {409}
+
+
+def test_a_dispatch_has_the_same_report(api, launched):
+    by_campaign = api.get(f"{CAMPAIGNS}/{launched.pk}/report").json()
+    by_dispatch = api.get(f"/v2.1/dispatches/{launched.dispatch_id}").json()
+    assert by_dispatch.items() <= by_campaign.items()
+
+
+def test_the_csv_has_a_line_for_each_planned_device(api, launched):
+    api.post(f"{CAMPAIGNS}/{launched.pk}/cancel")
+    answer = api.get(f"/v2.1/dispatches/{launched.dispatch_id}/deliveries.csv?bom=true")
+    text = b"".join(answer.streaming_content)
+    lines = list(csv.DictReader(io.StringIO(text.decode("utf-8-sig"))))
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    assert text.startswith(b"\xef\xbb\xbf")
+    assert len(lines) == Delivery.objects.filter(dispatch_id=launched.dispatch_id).count() > 0
+    assert list(lines[0])[:3] == ["delivery_id", "dispatch_id", "campaign_id"]
