@@ -42,7 +42,7 @@ def save_draft(*, campaign: Campaign, version: int, changes: DraftChanges, now: 
     saved it meanwhile, Conflict (`not_a_draft`) where it is frozen.
     """
     with transaction.atomic():
-        _claim(campaign, version, changes.fields, now)
+        claim_version(campaign=campaign, version=version, fields=changes.fields, now=now)
         if changes.include_ids is not None:
             campaign.include_segments.set(changes.include_ids)
         if changes.exclude_ids is not None:
@@ -52,8 +52,11 @@ def save_draft(*, campaign: Campaign, version: int, changes: DraftChanges, now: 
     return version + 1
 
 
-def _claim(campaign: Campaign, version: int, fields: Mapping[str, Any], now: datetime) -> None:
-    """The compare-and-set: `fields` and version + 1, only on a draft of that version."""
+def claim_version(*, campaign: Campaign, version: int, fields: Mapping[str, Any], now: datetime) -> None:
+    """The compare-and-set: `fields` and version + 1, only on a draft of that version.
+
+    Raises StaleVersion, Conflict (`not_a_draft`). Nobody else can save or schedule until the caller commits.
+    """
     rows = Campaign.objects.filter(pk=campaign.pk)
     if rows.filter(state="draft", version=version).update(version=F("version") + 1, updated_at=now, **fields):
         return

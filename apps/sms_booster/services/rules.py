@@ -7,14 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 
 from apps.accounts.models import User
 from apps.accounts.services.audit import write_audit
 from apps.campaigns.models import Campaign
-from apps.campaigns.services.lifecycle import StaleVersion
+from apps.campaigns.services.drafts import claim_version
 from apps.campaigns.services.readiness import known_names
-from apps.core.problems import Conflict, FieldProblem
+from apps.core.problems import FieldProblem
 from apps.deliveries.rendering import compile_body
 from apps.deliveries.rendering.template_problems import template_problems
 from apps.deliveries.rendering.visible import is_blank
@@ -46,12 +45,7 @@ def save_rule(*, campaign: Campaign, version: int, draft: RuleDraft, now: dateti
     Raises StaleVersion where somebody saved the campaign meanwhile, Conflict (`not_a_draft`) where it is frozen.
     """
     with transaction.atomic():
-        rows = Campaign.objects.filter(pk=campaign.pk)
-        if not rows.filter(state="draft", version=version).update(version=F("version") + 1, updated_at=now):
-            state, current = rows.values_list("state", "version").get()
-            if state == "draft":
-                raise StaleVersion(wanted=version, current=current)
-            raise Conflict("not_a_draft", f"the campaign is {state}: only a draft can be edited")
+        claim_version(campaign=campaign, version=version, fields={}, now=now)
         BoostRule.objects.update_or_create(campaign=campaign, defaults=asdict(draft))
     return version + 1
 
