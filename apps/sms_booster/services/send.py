@@ -31,10 +31,9 @@ TICK_SECONDS = 4.0
 _CRASHED_AFTER = timedelta(minutes=2)
 _TOO_LATE_AFTER = timedelta(hours=24)
 _THROTTLED_SECONDS = 30.0
+_SERVER_SECONDS = 900.0
 _PROBE_AFTER = timedelta(minutes=1)
-# Twilio: the recipient has answered STOP to this sender before.
-_OPTED_OUT = "21610"
-_SURELY_NOT_TAKEN = (RetryReason.THROTTLED, RetryReason.NETWORK)
+_OPTED_OUT = "21610"  # Twilio's word: the recipient has answered STOP to this sender before
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +166,11 @@ def _record(message: SmsMessage, result: SendResult, now: datetime) -> None:
         SMS_STATES.move(_rows([message]), "accepted", provider_id=result.vendor_message_id, settled_at=now)
     elif verdict == Verdict.CONFIG_BAD:
         _plan_again(message, code, now + _PROBE_AFTER)
-    elif verdict == Verdict.RETRY and result.retry_reason in _SURELY_NOT_TAKEN:
-        _plan_again(message, code, now + timedelta(seconds=result.retry_after_seconds or _THROTTLED_SECONDS))
-    elif verdict == Verdict.RETRY:
+    elif verdict == Verdict.RETRY and result.retry_reason == RetryReason.UNKNOWN_OUTCOME:
         _settle([message.pk], "unknown", code, now)
+    elif verdict == Verdict.RETRY:
+        usual = _SERVER_SECONDS if result.retry_reason == RetryReason.SERVER else _THROTTLED_SECONDS
+        _plan_again(message, code, now + timedelta(seconds=result.retry_after_seconds or usual))
     else:
         _settle([message.pk], "failed", code, now)
         if code == _OPTED_OUT:
