@@ -11,11 +11,15 @@ from django.utils.translation import gettext_lazy as _
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One entry: the change list of a model. icon: a name among the Material Symbols."""
+    """One entry: the change list of a model, or the page `view` for those who may view the model.
+
+    icon: a name among the Material Symbols.
+    """
 
     model: str
     title: Any
     icon: str
+    view: str = ""
 
 
 # A page whose model has no admin is left out.
@@ -25,7 +29,7 @@ GROUPS: list[tuple[Any, list[Page]]] = [
         [
             Page("campaigns.campaign", _("Campaigns"), "campaign"),
             Page("segments.segment", _("Segments"), "groups"),
-            Page("deliveries.delivery", _("Delivery log"), "receipt_long"),
+            Page("deliveries.delivery", _("Delivery log"), "receipt_long", view="delivery_log"),
             Page("sms_booster.smsmessage", _("SMS"), "sms"),
         ],
     ),
@@ -62,6 +66,9 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def is_shown(request: HttpRequest, page: Page) -> bool:
+    if page.view:
+        app, model_name = page.model.split(".")
+        return request.user.has_perm(f"{app}.view_{model_name}")  # type: ignore[union-attr]
     for model, model_admin in admin.site._registry.items():
         if model._meta.label_lower == page.model:
             return model_admin.has_view_permission(request)
@@ -69,5 +76,5 @@ def is_shown(request: HttpRequest, page: Page) -> bool:
 
 
 def as_item(page: Page) -> dict[str, Any]:
-    address = reverse(f"admin:{page.model.replace('.', '_')}_changelist")
-    return {"title": page.title, "icon": page.icon, "link": address}
+    name = page.view or f"{page.model.replace('.', '_')}_changelist"
+    return {"title": page.title, "icon": page.icon, "link": reverse(f"admin:{name}")}

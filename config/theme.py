@@ -64,6 +64,10 @@ UNFOLD: dict[str, Any] = {
     "BORDER_RADIUS": "9px",
     "COLORS": COLOURS,
     "STYLES": [asset("theme/theme.css"), asset("charts/charts.css")],
+    "SITE_VIEWS": [
+        ("deliveries/log/", "delivery_log", "apps.deliveries.admin_log.LogView"),
+        ("deliveries/log/<str:delivery_id>/", "delivery_story", "apps.deliveries.admin_log.StoryView"),
+    ],
     "DASHBOARD_CALLBACK": "apps.campaigns.admin_dashboard.dashboard",
     "LOGIN": {"image": asset("theme/login.svg")},
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "config.sidebar.navigation"},

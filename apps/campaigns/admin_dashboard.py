@@ -6,13 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.accounts.admin_pages import page_of
 from apps.accounts.models import App
 from apps.accounts.queries import apps_of
 from apps.campaigns import admin_numbers as numbers
@@ -96,44 +94,35 @@ def first_steps(request: HttpRequest, app_ids: Sequence[int]) -> list[Step]:
             _("Connect a channel"),
             _("Apple, Google or the browser: paste the credentials once."),
             push.exists(),
-            page_of(request, Channel),
+            page_of(request, "devices.channel"),
             _("Connect"),
         ),
         Step(
             _("Register a first device"),
             _("Your app does it at every start; see the guide for developers."),
             Device.objects.filter(app_id__in=app_ids).exists(),
-            page_of(request, Device),
+            page_of(request, "devices.device"),
             _("Devices"),
         ),
         Step(
             _("Make a segment"),
             _("Who should hear from you? A rule or a list."),
             Segment.objects.filter(app_id__in=app_ids).exists(),
-            page_of(request, Segment),
+            page_of(request, "segments.segment"),
             _("Segments"),
         ),
         Step(
             _("Launch a first campaign"),
             _("Five short steps, a preview beside you, nothing sent before you say so."),
             launched.exists(),
-            page_of(request, Campaign, "add"),
+            page_of(request, "campaigns.campaign", "add"),
             _("New campaign"),
         ),
         Step(
             _("Read its report"),
             _("Who got it, who opened it, and why somebody did not."),
             launched.filter(state="finished").exists(),
-            page_of(request, Campaign),
+            page_of(request, "campaigns.campaign"),
             _("Campaigns"),
         ),
     ]
-
-
-def page_of(request: HttpRequest, model: type[Model], page: str = "changelist") -> str:
-    """The address of a model's list or form; "" where this person may not open it."""
-    model_admin = admin.site._registry.get(model)
-    if model_admin is None:
-        return ""
-    is_allowed = model_admin.has_add_permission if page == "add" else model_admin.has_view_permission
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}") if is_allowed(request) else ""

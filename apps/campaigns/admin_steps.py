@@ -29,11 +29,11 @@ class ExtraStep(Protocol):
         """Its form, filled from the rows or bound to what was sent. Field names begin with the slug and a dash."""
         ...
 
-    def is_changed(self, form: forms.Form) -> bool:
+    def is_changed(self, form: Any) -> bool:
         """Whether something valid differs from the rows."""
         ...
 
-    def save(self, form: forms.Form, *, campaign: Campaign, version: int, now: datetime) -> int:
+    def save(self, form: Any, *, campaign: Campaign, version: int, now: datetime) -> int:
         """Store what is valid if the draft still has `version`; returns the version now in force, as save_draft."""
         ...
 

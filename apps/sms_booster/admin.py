@@ -1,4 +1,4 @@
-"""The staff's door: the log of SMS, and what people answered. Nothing is changed here."""
+"""The staff's door: the booster's step in the builder, the log of SMS, and what people answered."""
 
 from typing import Any, ClassVar
 
@@ -9,8 +9,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.accounts.admin_scope import AppScopedAdmin
+from apps.campaigns.admin_steps import register_step
 from apps.core.masking import masked_phone
+from apps.sms_booster.admin_step import BoosterStep
 from apps.sms_booster.models import SmsMessage, SmsReply
+
+register_step(BoosterStep())
 
 _STATE_COLOURS = {
     "planned": "info",

@@ -8,6 +8,7 @@ from django.test import Client
 
 from apps.accounts.models import App
 from apps.campaigns.models import Campaign
+from apps.sms_booster.models import BoostRule
 from tests.factories import (
     make_app,
     make_campaign,
@@ -67,6 +68,10 @@ def typed(campaign: Campaign, **changes: Any) -> dict[str, Any]:
         "respects_cap": "on",
         "text-en-title": "Hello",
         "text-en-body": "Come and see.",
+        "booster-wait_minutes": "120",
+        "booster-wait_unit": "minutes",
+        "booster-max_messages": "1000",
+        "booster-price_per_part": "0",
         **changes,
     }
 
@@ -172,6 +177,14 @@ def test_the_counter_names_who_is_left_out(marketer: Client, ready: Campaign) ->
     numbers = [part.split("</dd>")[0] for part in page.split("<dd>")[1:]]
     assert numbers == ["3", "2", "2"]
     assert "No device to reach" in page
+
+
+def test_the_booster_is_saved_with_the_draft(marketer: Client, campaign: Campaign) -> None:
+    changes = {"booster-is_enabled": "on", "booster-text": "Zażółć", "booster-wait_minutes": "3"}
+    page = save(marketer, campaign, **changes, **{"booster-wait_unit": "hours"}).content.decode()
+    rule = BoostRule.objects.get()
+    assert (rule.is_enabled, rule.wait_minutes, stored(campaign).version) == (True, 180, 2)
+    assert "1 SMS part" in page
 
 
 def test_review_lists_what_is_missing_with_its_step(marketer: Client, campaign: Campaign) -> None:
