@@ -8,9 +8,11 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from django.utils.translation import gettext as _
+
+from apps.core.problems import FieldProblem
 
 ENDPOINT_LIMIT = 2048
 VENDOR_HOSTS = (
@@ -24,50 +26,44 @@ _ENDPOINT = re.compile(r"(https?)://([A-Za-z0-9.-]+)(?::([0-9]{1,5}))?(/[!-~]*)?
 _IP_ADDRESS = re.compile(r"[0-9.]+|0[xX].*")
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionProblem:
-    """field: endpoint, p256dh or auth."""
-
-    field: str
-    code: str
-    message: str
-
-
 def validate_subscription(
     endpoint: str, p256dh: str, auth: str, *, allowed_hosts: Sequence[str] = ()
-) -> list[SubscriptionProblem]:
+) -> list[FieldProblem]:
     """Everything that is wrong with a subscription. Codes: endpoint_not_allowed, p256dh_invalid, auth_must_be_16_bytes.
 
     allowed_hosts: beside the vendors', as in Endpoints.webpush_allowed_hosts.
     """
     problems = []
     if reason := endpoint_fault(endpoint, allowed_hosts):
-        problems.append(SubscriptionProblem("endpoint", "endpoint_not_allowed", reason))
-    if not is_public_point(decode_key(p256dh)):
-        message = "must be a point of P-256: 65 bytes in base64url, the first of them 4"
-        problems.append(SubscriptionProblem("p256dh", "p256dh_invalid", message))
-    if (length := len(decode_key(auth))) != 16:
-        problems.append(SubscriptionProblem("auth", "auth_must_be_16_bytes", f"must be 16 bytes, {length} came"))
+        problems.append(FieldProblem("/subscription/endpoint", "endpoint_not_allowed", reason))
+    point, secret = decode_key(p256dh), decode_key(auth)
+    if not is_public_point(point):
+        message = _("must be 65 bytes in base64url, a point on the curve P-256; %(length)d bytes came")
+        message %= {"length": len(point)}
+        problems.append(FieldProblem("/subscription/keys/p256dh", "p256dh_invalid", message))
+    if len(secret) != 16:
+        message = _("must be 16 bytes in base64url; %(length)d came") % {"length": len(secret)}
+        problems.append(FieldProblem("/subscription/keys/auth", "auth_must_be_16_bytes", message))
     return problems
 
 
 def endpoint_fault(endpoint: str, allowed_hosts: Sequence[str] = ()) -> str:
     """Why nothing may be posted there; "" = it may. Only hosts of `allowed_hosts` may be plain HTTP or have a port."""
     if len(endpoint) > ENDPOINT_LIMIT:
-        return f"has {len(endpoint)} characters, at most {ENDPOINT_LIMIT} are taken"
+        return _("is longer than %(limit)d characters") % {"limit": ENDPOINT_LIMIT}
     match = _ENDPOINT.fullmatch(endpoint)
     if match is None or "#" in endpoint:
-        return "is not a plain https address (without user, password or fragment)"
-    scheme, host, port, _ = match.groups()
+        return _("must be an https address without user, password or fragment")
+    scheme, host, port = match.group(1, 2, 3)
     host = host.lower()
     if _is_listed(host, allowed_hosts):
         return ""
     if scheme != "https":
-        return "must begin with https://"
+        return _("must begin with https://")
     if _IP_ADDRESS.fullmatch(host):
-        return "must name a host, not an IP address"
+        return _("must name a host, not an IP address")
     if not _is_listed(host, VENDOR_HOSTS) or (port or "443") != "443":
-        return "does not point to a known push service"
+        return _("does not point to a known push service")
     return ""
 
 

@@ -64,7 +64,9 @@ def test_the_vendors_push_services_are_allowed(endpoint: str) -> None:
 def test_anything_else_is_not(endpoint: str) -> None:
     assert endpoint_fault(endpoint)
     found = validate_subscription(endpoint, P256DH, AUTH)
-    assert [(problem.field, problem.code) for problem in found] == [("endpoint", "endpoint_not_allowed")]
+    assert [(problem.pointer, problem.code) for problem in found] == [
+        ("/subscription/endpoint", "endpoint_not_allowed")
+    ]
 
 
 def test_a_listed_host_may_be_plain_http_on_any_port() -> None:
