@@ -120,7 +120,7 @@ class Batch(models.Model):
         constraints: ClassVar = [BATCH_STATES.constraint("batch")]
         indexes: ClassVar = [
             models.Index(
-                fields=["lane", "app_id", "gateway", "release_at"],
+                fields=["lane", "app_id", "gateway", "release_at", "id"],
                 name="batch_due",
                 condition=models.Q(state="waiting"),
             ),

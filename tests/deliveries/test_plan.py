@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
-from hashlib import md5
 from time import monotonic, sleep
 
 import pytest
@@ -107,9 +106,9 @@ def test_holdout_and_variants_follow_the_documented_draw(app: App) -> None:
     dispatch = make_dispatch(app, policy=Policy(holdout_percent=25, shares=(40, 60), salt="pepper"))
     expected_holdout, expected_variant = set(), {}
     for device in devices:
-        digest = md5(f"pepper:{device.customer_id}".encode()).hexdigest()
-        expected_variant[device.id] = 0 if int(digest[8:16], 16) * 100 / 2**32 < 40 else 1
-        if int(digest[:8], 16) * 100 / 2**32 < 25:
+        draw = drawn(f"pepper:{device.customer_id}")
+        expected_variant[device.id] = 0 if (draw & 0xFFFFFFFF) * 100 / 2**32 < 40 else 1
+        if (draw >> 32 & 0xFFFFFFFF) * 100 / 2**32 < 25:
             expected_holdout.add(device.id)
     assert set(Delivery.objects.values_list("device_id", flat=True)) == expected_holdout
     for batch in Batch.objects.filter(dispatch=dispatch):
@@ -298,6 +297,12 @@ def test_a_dispatch_that_kills_every_planner_fails(app: App) -> None:
         planning_attempt=5,
     )
     assert plan_dispatch(**plan).reason == "planning_crashed"
+
+
+def drawn(text: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("select hashtextextended(%s, 0)", [text])
+        return int(cursor.fetchone()[0])
 
 
 def terminate_backend_running(statement: str) -> None:

@@ -28,6 +28,8 @@ BATCH_SIZE = 1000
 THROTTLED_BATCH_SECONDS = 10
 MOST_PLANNING_ATTEMPTS = 5
 AUDIENCE_MILLISECONDS = 30_000
+# Hash tables of a million people stay in memory (measured: a third of the time, half of the noise).
+WORK_MEM = "128MB"
 # A push counts against the cap from when it was accepted, which may be days after its dispatch was planned.
 CAP_LOOKS_BACK = timedelta(days=7)
 
@@ -203,6 +205,8 @@ def _freeze(plan: _Plan) -> Waterfall:
     """Fill the workbench: who, on which devices, when, or why not."""
     policy = plan.policy
     _lock_caps(plan)
+    with connection.cursor() as cursor:
+        cursor.execute(f"set local work_mem = '{WORK_MEM}'")
     execute("deliveries", "plan_tables", {})
     _freeze_audience(plan.audience)
     if plan.kind == "campaign" and policy.cap_count is not None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from apps.core.sql import execute, rows
+from apps.deliveries.services.ledger import LedgerRow, append_outcomes
 from apps.deliveries.services.open import Place, Settled, Slice
 from apps.deliveries.services.verdicts import Final, TryAgain, decide
 from apps.deliveries.services.wire import Sent
@@ -23,17 +24,17 @@ FIRST_PROBE_AFTER = timedelta(seconds=30)
 class _Findings:
     """All that the slices of one transaction came to."""
 
-    settled: list[tuple[Slice, Settled]] = field(default_factory=list)
+    outcomes: list[LedgerRow] = field(default_factory=list)
     retries: list[tuple[Slice, Place, TryAgain]] = field(default_factory=list)
     deaths: list[Death] = field(default_factory=list)
     closed_channels: dict[int, str] = field(default_factory=dict)
     working_channels: set[int] = field(default_factory=set)
 
 
-def record_slices(*, sent: Sequence[Sent], now: datetime, chance: Random) -> set[int]:
+def record_slices(*, sent: Sequence[Sent], now: datetime, chance: Random, may_repeat: bool = False) -> set[int]:
     """Write these slices down; returns the ids of the batches that were still ours. Call inside a transaction.
 
-    Touches ledger, Retry, LedgerPage, batches, devices, channels. Cost: 12 us a device.
+    may_repeat: see append_outcomes. Touches ledger, Retry, LedgerPage, batches, devices, channels.
     """
     if not sent:
         return set()
@@ -42,7 +43,7 @@ def record_slices(*, sent: Sequence[Sent], now: datetime, chance: Random) -> set
     for one in sent:
         if one.slice.held.batch_id in ours:
             _judge(one, found, now, chance)
-    _write_ledger(found, now)
+    append_outcomes(outcomes=found.outcomes, now=now, may_repeat=may_repeat)
     _write_retries(found)
     retire_devices(deaths=found.deaths, now=now)
     for channel_id in found.working_channels:
@@ -80,12 +81,12 @@ def _judge(sent: Sent, found: _Findings, now: datetime, chance: Random) -> None:
             chance=chance,
         )
         if isinstance(decision, Final):
-            row = slice_.outcome_of(place, decision.outcome, decision.code, result.vendor_message_id)
-            found.settled.append((slice_, row))
+            settled = slice_.outcome_of(place, decision.outcome, decision.code, result.vendor_message_id)
+            found.outcomes.append(_row(slice_, settled))
         else:
             found.retries.append((slice_, place, decision))
         _learn(slice_, place, result, found, now)
-    found.settled += [(slice_, settled) for settled in slice_.settled]
+    found.outcomes += [_row(slice_, settled) for settled in slice_.settled]
 
 
 def _learn(slice_: Slice, place: Place, result: SendResult, found: _Findings, now: datetime) -> None:
@@ -100,25 +101,23 @@ def _learn(slice_: Slice, place: Place, result: SendResult, found: _Findings, no
         found.working_channels.add(channel_id)
 
 
-def _write_ledger(found: _Findings, now: datetime) -> None:
-    if not found.settled:
-        return
-    values: dict[str, list[object]] = {
-        "planned_on": [one.text.planned_on for one, _ in found.settled],
-        "dispatch_ids": [one.held.dispatch_id for one, _ in found.settled],
-        "customer_ids": [settled.place.customer_id for _, settled in found.settled],
-        "device_ids": [settled.place.device_id for _, settled in found.settled],
-        "app_ids": [one.held.app_id for one, _ in found.settled],
-        "outcomes": [settled.outcome for _, settled in found.settled],
-        "gateways": [one.held.gateway for one, _ in found.settled],
-        "platforms": [settled.place.platform for _, settled in found.settled],
-        "variants": [settled.place.variant for _, settled in found.settled],
-        "attempts": [one.held.tries + 1 for one, _ in found.settled],
-        "languages": [settled.place.language for _, settled in found.settled],
-        "codes": [settled.code for _, settled in found.settled],
-        "vendor_message_ids": [settled.vendor_message_id for _, settled in found.settled],
-    }
-    execute("deliveries", "record_deliveries", {**values, "now": now})
+def _row(slice_: Slice, settled: Settled) -> LedgerRow:
+    held, place = slice_.held, settled.place
+    return LedgerRow(
+        slice_.text.planned_on,
+        held.dispatch_id,
+        place.customer_id,
+        place.device_id,
+        held.app_id,
+        settled.outcome,
+        held.gateway,
+        place.platform,
+        place.variant,
+        held.tries + 1,
+        place.language,
+        settled.code,
+        settled.vendor_message_id,
+    )
 
 
 def _write_retries(found: _Findings) -> None:

@@ -14,7 +14,7 @@ from threading import Lock
 from time import monotonic, sleep
 
 from django.db import connection, transaction
-from django.db.utils import InterfaceError, OperationalError
+from django.db.utils import IntegrityError, InterfaceError, OperationalError
 
 from apps.deliveries.services.claim import Held, claim_batches, give_back
 from apps.deliveries.services.contents import DispatchText, texts_of
@@ -95,6 +95,7 @@ class _Shift:
         self._answers: list[Sent] = []
         self._texts: dict[int, DispatchText] = {}
         self._rests_until: dict[int, float] = {}
+        self._may_repeat = False
         self._look_at = 0.0
         self._devices = 0
 
@@ -105,6 +106,13 @@ class _Shift:
             is_over = is_over or self._is_stopping() or monotonic() - begun > slot_seconds
             try:
                 was_busy = self._cycle(takes_more=not is_over)
+            except IntegrityError:
+                # Something stands in the ledger already. It cannot be ours, but it may not stop the lane either.
+                if self._may_repeat:
+                    raise
+                _log.exception("an outcome is in the ledger already; it stays, what is new is added")
+                self._may_repeat = True
+                continue
             except (OperationalError, InterfaceError) as error:
                 if is_over and self._is_stopping():
                     raise
@@ -127,13 +135,13 @@ class _Shift:
         written = self._answers
         opened: list[Slice] = []
         with transaction.atomic():
-            ours = record_slices(sent=written, now=now, chance=self._chance)
+            ours = record_slices(sent=written, now=now, chance=self._chance, may_repeat=self._may_repeat)
             lost = {one.slice.held.batch_id for one in written} - ours
             claimed = self._claim(now) if takes_more else {}
             held = {batch_id: one for batch_id, one in (self._held | claimed).items() if batch_id not in lost}
             if takes_more:
                 held, opened = self._open(held, now)
-        self._answers = []
+        self._answers, self._may_repeat = [], False
         self._held = {batch_id: one for batch_id, one in held.items() if one.recorded < one.size}
         self._devices += sum(one.slice.last - one.slice.first for one in written if one.slice.held.batch_id in ours)
         for slice_ in opened:

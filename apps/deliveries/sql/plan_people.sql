@@ -1,7 +1,8 @@
 -- Decides per person: reason (0 = may be sent) and variant.
 -- Parameters: app_id, salt, holdout_percent, bounds (cumulated shares), undecided (number of shares).
--- The draws are the first and second eight hex digits of md5(salt:customer id), as a share of 2^32 in percent: stable for
--- ever, and anybody can recompute them. Rows: the audience (1M: 2 s).
+-- Two draws of 32 bits from hashtextextended("<salt>:<customer id>", 0), as a share of 2^32 in percent: the high half
+-- for the hold-out, the low half for the variant. The same person always draws the same. Rows: the audience.
+-- What was tried and lost: md5 (1.6 us a person more); whole customer rows through the join (200 MB of hash table).
 insert into plan_person (customer_id, reason, variant, time_zone)
 select drawn.id,
        case
@@ -14,18 +15,16 @@ select drawn.id,
        case when drawn.slot < %(undecided)s::int then drawn.slot else -1 end,
        drawn.time_zone
 from (
-    select customer.id, customer.erased_at, customer.push_consent, customer.time_zone,
-           ('x' || substr(customer.digest, 1, 8))::bit(32)::bigint * 100.0::float8 / 4294967296 as holdout_draw,
-           width_bucket(
-               ('x' || substr(customer.digest, 9, 8))::bit(32)::bigint * 100.0::float8 / 4294967296,
-               %(bounds)s::float8[]
-           ) as slot
+    select hashed.id, hashed.erased_at, hashed.push_consent, hashed.time_zone,
+           ((hashed.hash >> 32) & 4294967295) * 100.0::float8 / 4294967296 as holdout_draw,
+           width_bucket((hashed.hash & 4294967295) * 100.0::float8 / 4294967296, %(bounds)s::float8[]) as slot
     from (
-        select person.*, md5(%(salt)s::text || ':' || person.id) as digest
+        select person.id, person.erased_at, person.push_consent, person.time_zone,
+               hashtextextended(%(salt)s::text || ':' || person.id, 0) as hash
         from plan_audience audience
         join customers_customer person on person.id = audience.customer_id
         where person.app_id = %(app_id)s
         offset 0
-    ) customer
+    ) hashed
 ) drawn
 left join plan_spent spent on spent.customer_id = drawn.id

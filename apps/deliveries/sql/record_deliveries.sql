@@ -1,7 +1,7 @@
--- Appends terminal outcomes to the ledger, and one page a dispatch to its feed.
--- Parameters: parallel arrays, one entry a device; now.
--- A row that is there already stays as it is (the first outcome is the outcome) and is not counted again.
--- Cost: 8 us a row. Relies on: the ledger's key.
+-- Appends terminal outcomes to the ledger, a few at a time or where a COPY met rows that are there already: those stay as
+-- they are (the first outcome is the outcome) and are not counted again.
+-- Parameters: parallel arrays, one entry a device; now. Rows: dispatch_id, planned_on, outcome, variant, platform, count.
+-- Cost: 7 us and 370 bytes of WAL a row, against 3.5 us and 275 bytes by COPY.
 with appended as (
     insert into deliveries_delivery (
         planned_on, dispatch_id, customer_id, device_id, app_id, outcome, gateway, platform, variant, attempt, language,
@@ -17,14 +17,6 @@ with appended as (
     on conflict do nothing
     returning planned_on, dispatch_id, outcome, variant, platform
 )
-insert into deliveries_ledgerpage (dispatch_id, planned_on, counts, written_at, folded)
-select counted.dispatch_id, counted.planned_on,
-       jsonb_agg(jsonb_build_array(counted.outcome, counted.variant, counted.platform, counted.devices)),
-       %(now)s::timestamptz, false
-from (
-    select appended.dispatch_id, appended.planned_on, appended.outcome, appended.variant, appended.platform,
-           count(*) as devices
-    from appended
-    group by 1, 2, 3, 4, 5
-) counted
-group by counted.dispatch_id, counted.planned_on
+select appended.dispatch_id, appended.planned_on, appended.outcome, appended.variant, appended.platform, count(*)
+from appended
+group by 1, 2, 3, 4, 5
