@@ -5,6 +5,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
+from amqp.exceptions import ChannelError
 from celery import current_app
 from django.db import transaction
 
@@ -26,7 +27,10 @@ class Broker:
         return found
 
     def _count(self, lane: str) -> int:
-        return int(self._channel.queue_declare(lane, passive=True).message_count)
+        try:
+            return int(self._channel.queue_declare(lane, passive=True).message_count)
+        except ChannelError:  # Valkey keeps no empty queues
+            return 0
 
 
 @pytest.fixture
@@ -35,7 +39,6 @@ def broker() -> Iterator[Broker]:
         channel = connection.channel()
         sleep(0.1)  # what earlier tests wished for is out
         for lane in ("urgent", "bulk"):
-            channel.queue_declare(lane)
             channel.queue_purge(lane)
         yield Broker(channel)
 
