@@ -17,7 +17,7 @@ from apps.gateways.wire import WireLimits
 from tests.gateways.vendor import Reply, Seen
 
 _KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-QUICK = WireLimits(connections=2, deadline_seconds=1.0)
+QUICK = WireLimits(connections=2, deadline_seconds=3.0)
 
 
 @dataclass(slots=True)

@@ -45,7 +45,7 @@ CREDENTIALS = ApnsCredentials(pem(KEY), "KEYID12345", "TEAMID1234", "com.example
 
 
 def gateway_at(
-    server: Vendor, authority: Authority, *, now: Callable[[], float] = time.time, deadline_seconds: float = 1.0
+    server: Vendor, authority: Authority, *, now: Callable[[], float] = time.time, deadline_seconds: float = 3.0
 ) -> ApnsGateway:
     endpoints = Endpoints(apns_host="127.0.0.1", apns_port=server.port, ca_file=authority.ca_file)
     return ApnsGateway(CREDENTIALS, endpoints, limits=WireLimits(deadline_seconds=deadline_seconds), now=now)

@@ -20,7 +20,7 @@ from tests.gateways.conftest import push, run, send_all
 Kind = Literal["fcm", "apns", "webpush"]
 KINDS: tuple[Kind, ...] = ("fcm", "apns", "webpush")
 V, R = Verdict, RetryReason
-QUICK = WireLimits(connections=3, deadline_seconds=1.0)
+PATIENT, QUICK = WireLimits(connections=3), WireLimits(connections=3, deadline_seconds=3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,16 @@ class Bench:
     sandbox: RunningSandbox
     login_of: str = "shop"
 
-    def gateway(self) -> Gateway:
+    def gateway(self, limits: WireLimits = PATIENT) -> Gateway:
         app, endpoints = self.sandbox.credentials.app(self.login_of), self.sandbox.endpoints
         match self.kind:
             case "fcm":
                 account = {**app.fcm.service_account, "project_id": "heliograph-shop"}
-                return FcmGateway(FcmCredentials(account), endpoints, limits=QUICK)
+                return FcmGateway(FcmCredentials(account), endpoints, limits=limits)
             case "apns":
-                return ApnsGateway(replace(app.apns, topic="app.heliograph.shop"), endpoints, limits=QUICK)
+                return ApnsGateway(replace(app.apns, topic="app.heliograph.shop"), endpoints, limits=limits)
             case "webpush":
-                return WebPushGateway(app.vapid, endpoints, limits=QUICK)
+                return WebPushGateway(app.vapid, endpoints, limits=limits)
 
     def message(self, content: PushContent | None = None, nid: str = "") -> PushMessage:
         nid = nid or uuid.uuid4().hex
@@ -106,7 +106,7 @@ def test_what_a_device_may_meet(
 ) -> None:
     good, bad = bench.message(), bench.message()
     bench.sandbox.script(bench.kind, behaviour, bench.name_of(bad))
-    first, second = send_all(bench.gateway(), [good], [replace(bad, content=good.content)])
+    first, second = send_all(bench.gateway(QUICK), [good], [replace(bad, content=good.content)])
     assert first[0].verdict is V.ACCEPTED
     assert (second[0].verdict, second[0].retry_reason) == (verdict, reason)
     assert bench.sandbox.inbox(token=bench.name_of(bad))["count"] == int(arrives)
@@ -177,7 +177,7 @@ def test_sms_arrive_and_their_fates_are_told(sandbox: RunningSandbox) -> None:
 @pytest.mark.parametrize("behaviour", ["never", "drop_after_accept", "reset", "goaway"])
 def test_an_sms_without_an_answer_has_an_unknown_outcome(sandbox: RunningSandbox, behaviour: str) -> None:
     sandbox.script("sms", behaviour)
-    limits = WireLimits(connections=2, deadline_seconds=1.0, trust_refusals=False)
+    limits = WireLimits(connections=2, deadline_seconds=3.0, trust_refusals=False)
     gateway = TwilioGateway(sandbox.credentials.app().sms, sandbox.endpoints, limits=limits)
 
     async def work() -> RetryReason | None:

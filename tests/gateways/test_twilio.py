@@ -20,7 +20,7 @@ StartVendor = Callable[..., Vendor]
 V, R = Verdict, RetryReason
 SID = "AC" + "0" * 32
 TEXT = TextMessage("ref-1", "+48601234567", "Zażółć & more=1", "https://x.test/cb?a=1")
-LIMITS = WireLimits(connections=2, deadline_seconds=1.0, trust_refusals=False)
+LIMITS = WireLimits(connections=2, deadline_seconds=3.0, trust_refusals=False)
 
 
 def send(

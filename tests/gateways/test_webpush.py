@@ -31,7 +31,7 @@ from tests.gateways.vendor import Act, Reply, Seen, Vendor
 StartVendor = Callable[..., Vendor]
 V, R = Verdict, RetryReason
 KEY = ec.generate_private_key(ec.SECP256R1())
-LIMITS = WireLimits(connections=4, deadline_seconds=1.0)
+LIMITS = WireLimits(connections=4, deadline_seconds=3.0)
 
 
 def gateway_at(authority: Authority, *, hosts: tuple[str, ...] = ("127.0.0.1",)) -> WebPushGateway:

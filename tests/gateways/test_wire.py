@@ -205,7 +205,7 @@ def test_proxies_of_the_environment_are_ignored(vendor: StartVendor, monkeypatch
 
 def test_posts_beyond_the_limit_wait_and_then_expire(vendor: StartVendor, authority: Authority) -> None:
     server = vendor(lambda seen: Reply(act=Act.NEVER))
-    limits = WireLimits(connections=1, streams=2, deadline_seconds=0.3)
+    limits = WireLimits(connections=1, streams=2, deadline_seconds=1.0)
     found = Counter(
         answer.fault.vendor_code
         for answer in post_all(posts(server, 6), ca_file=authority.ca_file, limits=limits)
@@ -219,7 +219,7 @@ def test_a_silent_vendor_gets_new_connections(vendor: StartVendor, authority: Au
     server = vendor(lambda seen: Reply() if seen.connection else Reply(act=Act.NEVER))
 
     async def work() -> int:
-        wire = Wire(ca_file=authority.ca_file, limits=WireLimits(connections=1, deadline_seconds=0.2))
+        wire = Wire(ca_file=authority.ca_file, limits=WireLimits(connections=1, deadline_seconds=0.5))
         try:
             for _ in range(20):
                 answer = (await wire.post(posts(server, 1)))[0]
