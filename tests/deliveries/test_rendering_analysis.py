@@ -151,6 +151,15 @@ def test_a_problem_says_where_and_what_was_meant():
     assert "Did you mean first_name?" in problem.message
 
 
+@pytest.mark.parametrize(
+    "change", [{"body": "ą" * 3000}, {"body": "x" * 3999}, {"data": {str(n): "x" * 900 for n in range(5)}}]
+)
+def test_what_no_gateway_would_take_is_told_with_its_size(change):
+    problems = analyse({**GOOD, **change}, KNOWN)
+    assert {problem.code for problem in problems} == {"payload_too_large"}
+    assert all(int(problem.came.split()[0]) > 3993 for problem in problems)
+
+
 def test_any_variable_will_do_where_the_caller_brings_the_facts():
     assert analyse({**GOOD, "body": "{{ code }}"}, None) == []
 
@@ -171,6 +180,7 @@ def test_a_bad_ttl_gets_its_code(value, code):
         ({"image_url": "https://a.test/image"}, {"image_type_unknown"}),
         ({"image_url": "https://a.test/image.webp"}, {"image_type_webp"}),
         ({"title": '{{ a | default: "short" }}'}, set()),
+        ({"data": {"k": "x" * 1900, "l": "x" * 900}}, {"payload_near_limit"}),
     ],
 )
 def test_advice_about_the_display(change, expected):

@@ -7,6 +7,7 @@ from typing import Any
 from apps.core.problems import FieldProblem
 from apps.core.suggestions import did_you_mean
 from apps.deliveries.rendering import field_rules as rules
+from apps.deliveries.rendering.payload import payload_problems
 from apps.deliveries.rendering.template_problems import template_problems
 from apps.deliveries.rendering.visible import is_blank
 
@@ -78,7 +79,7 @@ def analyse(
     ("/title", "/buttons/0/label"); positions inside a text stand in the message.
     """
     judge = _Judge(known_names, link_schemes)
-    return [
+    found = [
         *_unknown_fields(body, _FIELDS, ""),
         *_wording(body, judge),
         *_given(body, "image_url", judge.image),
@@ -87,6 +88,7 @@ def analyse(
         *_buttons(body.get("buttons"), judge),
         *_settings(body),
     ]
+    return found or list(payload_problems(body))
 
 
 def _unknown_fields(body: Mapping[str, Any], known: Collection[str], pointer: str) -> Iterator[FieldProblem]:

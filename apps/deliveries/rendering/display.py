@@ -9,6 +9,7 @@ from typing import Any
 from apps.core.problems import FieldProblem
 from apps.deliveries.rendering.body import RenderFailed, compile_body
 from apps.deliveries.rendering.field_rules import image_suffix
+from apps.deliveries.rendering.payload import payload_warnings
 from apps.deliveries.rendering.visible import BIDI_CONTROLS, ZERO_WIDTH
 
 IOS_TITLE, ANDROID_TITLE, SHOWN_BODY = 35, 46, 171
@@ -27,6 +28,7 @@ def display_warnings(body: Mapping[str, Any]) -> list[FieldProblem]:
         *_hidden(content.title, "/title"),
         *_hidden(content.body, "/body"),
         *_image(str(body.get("image_url") or "")),
+        *payload_warnings(body),
     ]
 
 
