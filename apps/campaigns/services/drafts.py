@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import App, User
 from apps.campaigns.models import Campaign, Variant
@@ -63,4 +64,4 @@ def claim_version(*, campaign: Campaign, version: int, fields: Mapping[str, Any]
     state, current = rows.values_list("state", "version").get()
     if state == "draft":
         raise StaleVersion(wanted=version, current=current)
-    raise Conflict("not_a_draft", f"the campaign is {state}: only a draft can be edited")
+    raise Conflict("not_a_draft", _("the campaign is %(state)s: only a draft can be edited") % {"state": state})

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.accounts.services.audit import write_audit
@@ -27,7 +28,11 @@ class StaleVersion(Conflict):
 
     def __init__(self, *, wanted: int, current: int) -> None:
         self.wanted, self.current = wanted, current
-        super().__init__("stale_version", f"version {wanted} was shown, the campaign is at {current} now: look again")
+        super().__init__(
+            "stale_version",
+            _("version %(wanted)s was shown, the campaign is at %(current)s now: look again")
+            % {"wanted": wanted, "current": current},
+        )
 
 
 class LaunchFailed(Conflict):
@@ -67,7 +72,7 @@ def launch_now(*, campaign: Campaign, version: int, actor: Actor, now: datetime)
             fresh.timing = "now"
             _schedule(fresh, version, actor, now)
         if not launching.take_lease(campaign_id=campaign.pk, now=now):
-            raise Conflict("launching", "it is being launched at this moment")
+            raise Conflict("launching", _("it is being launched at this moment"))
     launching.launch_leased(campaign_id=campaign.pk, now=now)
     launched = Campaign.objects.select_related("app", "dispatch").get(pk=campaign.pk)
     if launched.state == "draft":

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from django.utils.translation import gettext as _
+
 from apps.campaigns.models import Campaign
 from apps.core.problems import FieldProblem
 from apps.core.sql import Compiled, rows
@@ -34,7 +36,7 @@ def channel_problems(campaign: Campaign) -> list[FieldProblem]:
     rows = Channel.objects.filter(app=campaign.app_id).exclude(gateway="sms")
     channels = {channel.gateway: channel for channel in rows}
     if not channels:
-        message = "the app has no push gateway yet: store its credentials under Channels"
+        message = _("the app has no push gateway yet: store its credentials under Channels")
         return [FieldProblem("/platforms", "channel_missing", message)]
     found = (_platform_problem(campaign, platform, channels) for platform in campaign.platforms)
     return list(dict.fromkeys(filter(None, found)))
@@ -46,11 +48,15 @@ def _platform_problem(campaign: Campaign, platform: str, channels: Mapping[str, 
     if any(channel.state == "active" for channel in able):
         return None
     if able:
-        message = f"{able[0].get_gateway_display()} is paused: {able[0].paused_reason}"
+        message = _("%(gateway)s is paused: %(reason)s") % {
+            "gateway": able[0].get_gateway_display(),
+            "reason": able[0].paused_reason,
+        }
         return FieldProblem("/platforms", "channel_paused", message)
     if not Device.objects.filter(app=campaign.app_id, platform=platform).exists():
         return None
-    message = (
-        f"{dict(PLATFORMS)[platform]} devices are reached through {dict(GATEWAYS)[usual]}: it has no credentials yet"
-    )
+    message = _("%(platform)s devices are reached through %(usual)s: it has no credentials yet") % {
+        "platform": dict(PLATFORMS)[platform],
+        "usual": dict(GATEWAYS)[usual],
+    }
     return FieldProblem("/platforms", "channel_missing", message)

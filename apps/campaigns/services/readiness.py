@@ -7,6 +7,8 @@ import math
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext as _
+
 from apps.campaigns.models import Campaign, Variant
 from apps.campaigns.parts import parts
 from apps.campaigns.services.reach import channel_problems, is_empty_audience
@@ -50,25 +52,34 @@ def world_problems(campaign: Campaign) -> list[FieldProblem]:
     """What can go wrong between the launch button and the launch: app, audience, segments."""
     found: list[FieldProblem] = []
     if not campaign.app.is_active:
-        found.append(FieldProblem("", "app_inactive", f"the app {campaign.app.name} is switched off"))
+        found.append(
+            FieldProblem(
+                "",
+                "app_inactive",
+                _("the app %(app)s is switched off") % {"app": campaign.app.name},
+            )
+        )
     included = list(campaign.include_segments.all())
     if not included:
-        found.append(FieldProblem("/include_segments", "audience_missing", "choose at least one segment"))
+        found.append(FieldProblem("/include_segments", "audience_missing", _("choose at least one segment")))
     for segment in included:
         found += _segment_problems(segment, campaign, "/include_segments")
     for segment in campaign.exclude_segments.all():
         found += _segment_problems(segment, campaign, "/exclude_segments")
     if included and not found and is_empty_audience(campaign):
-        message = "nobody is in the chosen segments, or the exclusions take everybody out"
+        message = _("nobody is in the chosen segments, or the exclusions take everybody out")
         found.append(FieldProblem("/include_segments", "empty_audience", message))
     return found
 
 
 def _segment_problems(segment: Segment, campaign: Campaign, pointer: str) -> Iterator[FieldProblem]:
     if segment.app_id != campaign.app_id:
-        yield FieldProblem(pointer, "unknown_segment", "there is no such segment in this app", str(segment.pk))
+        yield FieldProblem(pointer, "unknown_segment", _("there is no such segment in this app"), str(segment.pk))
     elif segment.state == "broken":
-        message = f"“{segment.name}” cannot be computed: {segment.broken_reason}"
+        message = _("“%(segment)s” cannot be computed: %(reason)s") % {
+            "segment": segment.name,
+            "reason": segment.broken_reason,
+        }
         yield FieldProblem(pointer, "segment_broken", message)
 
 
@@ -92,37 +103,42 @@ def _timing_problems(campaign: Campaign, now: datetime) -> Iterator[FieldProblem
         yield from _schedule_problems(campaign.scheduled_at, now)
     pace = campaign.throttle_per_second
     if pace is not None and not (math.isfinite(pace) and 0 < pace <= FASTEST_PER_SECOND):
-        message = f"must be above 0 and at most {FASTEST_PER_SECOND} a second, or empty"
+        message = _("must be above 0 and at most %(most)s a second, or empty") % {"most": FASTEST_PER_SECOND}
         yield FieldProblem("/throttle_per_second", "range", message, str(pace))
     most_minutes = MOST_TTL_SECONDS // 60
     if not 1 <= campaign.expire_after_minutes <= most_minutes:
-        message = f"must be from 1 to {most_minutes} minutes (28 days)"
+        message = _("must be from 1 to %(most)s minutes (28 days)") % {"most": most_minutes}
         yield FieldProblem("/expire_after_minutes", "range", message, str(campaign.expire_after_minutes))
     if not campaign.platforms:
-        yield FieldProblem("/platforms", "required", "choose at least one platform")
+        yield FieldProblem("/platforms", "required", _("choose at least one platform"))
 
 
 def _schedule_problems(at: datetime | None, now: datetime) -> Iterator[FieldProblem]:
     if at is None:
-        yield FieldProblem("/scheduled_at", "required", "set the time of the launch")
+        yield FieldProblem("/scheduled_at", "required", _("set the time of the launch"))
     elif at < now:
-        message = f"is in the past; the server's time is {now:%Y-%m-%d %H:%M:%S} UTC"
+        message = _("is in the past; the server's time is %(now)s UTC") % {"now": format(now, "%Y-%m-%d %H:%M:%S")}
         yield FieldProblem("/scheduled_at", "schedule_in_past", message, at.isoformat())
     elif at > now + FARTHEST:
-        yield FieldProblem("/scheduled_at", "schedule_too_far", "is more than a year ahead", at.isoformat())
+        yield FieldProblem("/scheduled_at", "schedule_too_far", _("is more than a year ahead"), at.isoformat())
 
 
 def _variant_problems(campaign: Campaign) -> Iterator[FieldProblem]:
     variants = list(campaign.variants.all())
     if not variants:
-        yield FieldProblem("/variants", "required", "write a message")
+        yield FieldProblem("/variants", "required", _("write a message"))
         return
     if len(variants) > MOST_VARIANTS:
-        yield FieldProblem("/variants", "too_many", f"at most {MOST_VARIANTS} variants", f"{len(variants)} variants")
+        yield FieldProblem(
+            "/variants",
+            "too_many",
+            _("at most %(most)s variants") % {"most": MOST_VARIANTS},
+            f"{len(variants)} variants",
+        )
     shares = [variant.share for variant in variants]
     if sum(shares) != 100 or min(shares) < 1:
         came = " + ".join(map(str, shares))
-        yield FieldProblem("/variants", "shares_sum", "shares must be at least 1 and sum up to 100", came)
+        yield FieldProblem("/variants", "shares_sum", _("shares must be at least 1 and sum up to 100"), came)
     names = known_names(campaign)
     for variant in variants:
         yield from _text_problems(variant, campaign, names)
@@ -131,7 +147,7 @@ def _variant_problems(campaign: Campaign) -> Iterator[FieldProblem]:
 def _text_problems(variant: Variant, campaign: Campaign, names: Collection[str]) -> Iterator[FieldProblem]:
     default = campaign.app.default_language
     if default not in variant.texts:
-        message = f"the message must exist in the app's default language ({default})"
+        message = _("the message must exist in the app's default language (%(language)s)") % {"language": default}
         yield FieldProblem(_text_pointer(variant, default), "default_language_missing", message)
     for language, body in sorted(variant.texts.items()):
         pointer = _text_pointer(variant, language)

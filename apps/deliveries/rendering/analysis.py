@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from apps.core.problems import FieldProblem
 from apps.core.suggestions import did_you_mean
 from apps.deliveries.rendering import field_rules as rules
@@ -49,12 +51,15 @@ class _Judge:
     def text(self, value: Any, pointer: str, most: int) -> Iterator[FieldProblem]:
         """The rules of every templated text."""
         if not isinstance(value, str):
-            yield FieldProblem(pointer, "type", "must be a text", rules.came(value))
+            yield FieldProblem(pointer, "type", _("must be a text"), rules.came(value))
             return
         yield from rules.character_problems(value, pointer)
         if len(value) > most:
             yield FieldProblem(
-                pointer, "too_long", f"must be at most {most} characters long", f"{len(value)} characters"
+                pointer,
+                "too_long",
+                _("must be at most %(most)s characters long") % {"most": most},
+                f"{len(value)} characters",
             )
             return
         yield from template_problems(value, pointer, self.known_names)
@@ -94,7 +99,7 @@ def analyse(
 def _unknown_fields(body: Mapping[str, Any], known: Collection[str], pointer: str) -> Iterator[FieldProblem]:
     for name in body:
         if name not in known:
-            message = f"is not a field.{did_you_mean(str(name), known)}"
+            message = _("is not a field.%(hint)s") % {"hint": did_you_mean(str(name), known)}
             yield FieldProblem(f"{pointer}/{_escaped(str(name))}", "unknown_field", message)
 
 
@@ -103,12 +108,12 @@ def _wording(body: Mapping[str, Any], judge: _Judge) -> Iterator[FieldProblem]:
         value = body.get(field)
         if value is None or (isinstance(value, str) and is_blank(value)):
             if body.get("silent") is not True:
-                yield FieldProblem(f"/{field}", "required", "must hold at least one visible character")
+                yield FieldProblem(f"/{field}", "required", _("must hold at least one visible character"))
             continue
         yield from judge.text(value, f"/{field}", MOST_CHARACTERS[field])
     title = body.get("title")
     if isinstance(title, str) and ("\n" in title or "\r" in title):
-        yield FieldProblem("/title", "newline_not_allowed", "must be one line")
+        yield FieldProblem("/title", "newline_not_allowed", _("must be one line"))
 
 
 def _given(
@@ -122,10 +127,15 @@ def _data(value: Any, judge: _Judge) -> Iterator[FieldProblem]:
     if value is None:
         return
     if not isinstance(value, Mapping):
-        yield FieldProblem("/data", "type", "must be an object of texts", rules.came(value))
+        yield FieldProblem("/data", "type", _("must be an object of texts"), rules.came(value))
         return
     if len(value) > MOST_DATA_KEYS:
-        yield FieldProblem("/data", "too_many", f"must have at most {MOST_DATA_KEYS} keys", f"{len(value)} keys")
+        yield FieldProblem(
+            "/data",
+            "too_many",
+            _("must have at most %(most)s keys") % {"most": MOST_DATA_KEYS},
+            f"{len(value)} keys",
+        )
         return
     for key, content in value.items():
         pointer = f"/data/{_escaped(str(key))}"
@@ -136,20 +146,20 @@ def _data(value: Any, judge: _Judge) -> Iterator[FieldProblem]:
 def _data_key(key: str, pointer: str) -> Iterator[FieldProblem]:
     yield from rules.character_problems(key, pointer)
     if key in _RESERVED_DATA_KEYS or key.startswith(("google", "gcm")):
-        message = "is reserved by the gateways: from, message_type, google*, gcm*, aps, nid"
+        message = _("is reserved by the gateways: from, message_type, google*, gcm*, aps, nid")
         yield FieldProblem(pointer, "reserved_key", message, rules.came(key))
     if not 1 <= len(key) <= 100:
-        yield FieldProblem(pointer, "key_length", "a key has 1 to 100 characters", f"{len(key)} characters")
+        yield FieldProblem(pointer, "key_length", _("a key has 1 to 100 characters"), f"{len(key)} characters")
 
 
 def _buttons(value: Any, judge: _Judge) -> Iterator[FieldProblem]:
     if value is None:
         return
     if not isinstance(value, list):
-        yield FieldProblem("/buttons", "type", "must be a list of buttons", rules.came(value))
+        yield FieldProblem("/buttons", "type", _("must be a list of buttons"), rules.came(value))
         return
     if len(value) > MOST_BUTTONS:
-        message = f"must be at most {MOST_BUTTONS} (Web Push shows 2)"
+        message = _("must be at most %(most)s (Web Push shows 2)") % {"most": MOST_BUTTONS}
         yield FieldProblem("/buttons", "too_many", message, f"{len(value)} buttons")
         return
     seen: set[str] = set()
@@ -159,21 +169,21 @@ def _buttons(value: Any, judge: _Judge) -> Iterator[FieldProblem]:
 
 def _button(button: Any, pointer: str, seen: set[str], judge: _Judge) -> Iterator[FieldProblem]:
     if not isinstance(button, Mapping):
-        yield FieldProblem(pointer, "type", "must be an object with id and label", rules.came(button))
+        yield FieldProblem(pointer, "type", _("must be an object with id and label"), rules.came(button))
         return
     yield from _unknown_fields(button, ("id", "label", "link"), pointer)
     key, label = button.get("id"), button.get("label")
     if key in (None, ""):
-        yield FieldProblem(f"{pointer}/id", "required", "must be given: your app is told which button was tapped")
+        yield FieldProblem(f"{pointer}/id", "required", _("must be given: your app is told which button was tapped"))
     elif not isinstance(key, str):
-        yield FieldProblem(f"{pointer}/id", "type", "must be a text", rules.came(key))
+        yield FieldProblem(f"{pointer}/id", "type", _("must be a text"), rules.came(key))
     elif key in seen:
-        yield FieldProblem(f"{pointer}/id", "duplicate", "each button needs an id of its own", rules.came(key))
+        yield FieldProblem(f"{pointer}/id", "duplicate", _("each button needs an id of its own"), rules.came(key))
     else:
         seen.add(key)
         yield from rules.header_problems(key, f"{pointer}/id")
     if label is None or (isinstance(label, str) and is_blank(label)):
-        yield FieldProblem(f"{pointer}/label", "required", "must hold at least one visible character")
+        yield FieldProblem(f"{pointer}/label", "required", _("must hold at least one visible character"))
     else:
         yield from judge.text(label, f"{pointer}/label", MOST_CHARACTERS["label"])
     if button.get("link") not in (None, ""):
@@ -184,13 +194,13 @@ def _settings(body: Mapping[str, Any]) -> Iterator[FieldProblem]:
     if body.get("badge") not in (None, ""):
         yield from rules.badge_problems(body["badge"], "/badge")
     if not isinstance(body.get("silent") or False, bool):
-        yield FieldProblem("/silent", "type", "must be true or false", rules.came(body["silent"]))
+        yield FieldProblem("/silent", "type", _("must be true or false"), rules.came(body["silent"]))
     for field, rule in _WORD_RULES.items():
         value = body.get(field)
         if value in (None, ""):
             continue
         if not isinstance(value, str):
-            yield FieldProblem(f"/{field}", "type", "must be a text", rules.came(value))
+            yield FieldProblem(f"/{field}", "type", _("must be a text"), rules.came(value))
         else:
             yield from rule(value, f"/{field}")
 

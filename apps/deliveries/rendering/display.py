@@ -6,6 +6,8 @@ Source of the lengths: what iOS and Android show of a collapsed notification (pr
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from apps.core.problems import FieldProblem
 from apps.deliveries.rendering.body import RenderFailed, compile_body
 from apps.deliveries.rendering.field_rules import image_suffix
@@ -34,20 +36,20 @@ def display_warnings(body: Mapping[str, Any]) -> list[FieldProblem]:
 
 def _longer(text: str, pointer: str, code: str, most: int, where: str) -> Iterator[FieldProblem]:
     if len(text) > most:
-        message = f"{where} shows about {most} characters of it"
+        message = _("%(where)s shows about %(most)s characters of it") % {"where": where, "most": most}
         yield FieldProblem(pointer, code, message, f"{len(text)} characters")
 
 
 def _hidden(text: str, pointer: str) -> Iterator[FieldProblem]:
     if BIDI_CONTROLS.search(text):
-        yield FieldProblem(pointer, "bidi_control", "contains characters that turn the reading direction")
+        yield FieldProblem(pointer, "bidi_control", _("contains characters that turn the reading direction"))
     if ZERO_WIDTH.search(text):
-        yield FieldProblem(pointer, "zero_width", "contains characters that nobody can see")
+        yield FieldProblem(pointer, "zero_width", _("contains characters that nobody can see"))
 
 
 def _image(source: str) -> Iterator[FieldProblem]:
     if source and not image_suffix(source):
-        message = "has no suffix from which its type could be told; JPG, PNG and GIF are shown everywhere"
+        message = _("has no suffix from which its type could be told; JPG, PNG and GIF are shown everywhere")
         yield FieldProblem("/image_url", "image_type_unknown", message)
     if image_suffix(source) == "webp":
-        yield FieldProblem("/image_url", "image_type_webp", "older iPhones do not show WebP")
+        yield FieldProblem("/image_url", "image_type_webp", _("older iPhones do not show WebP"))

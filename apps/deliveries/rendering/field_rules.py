@@ -7,6 +7,8 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from apps.core.problems import FieldProblem
 
 MOST_LINK_CHARACTERS = 2048
@@ -29,9 +31,9 @@ _HEADER_SAFE = re.compile(r"[\x21-\x7e]{1,64}")
 def character_problems(text: str, pointer: str) -> Iterator[FieldProblem]:
     """Characters that no database or gateway can carry."""
     if "\x00" in text:
-        yield FieldProblem(pointer, "nul_not_allowed", "must not contain the character NUL (\\u0000)", came(text))
+        yield FieldProblem(pointer, "nul_not_allowed", _("must not contain the character NUL (\\u0000)"), came(text))
     if _LONE_SURROGATE.search(text):
-        message = "contains half of a surrogate pair, which is no character"
+        message = _("contains half of a surrogate pair, which is no character")
         yield FieldProblem(pointer, "encoding", message)
 
 
@@ -41,29 +43,29 @@ def link_problems(source: str, pointer: str, schemes: Collection[str]) -> Iterat
     found = _SCHEME.match(source)
     if not found or found[1].lower() not in allowed:
         shown = ", ".join(f"{scheme}:" for scheme in dict.fromkeys(allowed))
-        message = f"must be a full link and begin with one of {shown}"
+        message = _("must be a full link and begin with one of %(schemes)s") % {"schemes": shown}
         yield FieldProblem(pointer, "link_scheme", message, came(source))
         return
     literal = _TEMPLATE.sub("x", source)
     if _SPACE.search(literal):
-        yield FieldProblem(pointer, "link_invalid", "must not contain spaces or control characters", came(source))
+        yield FieldProblem(pointer, "link_invalid", _("must not contain spaces or control characters"), came(source))
     if found[1].lower() == "https" and not re.match(r"https://[^/?#@\s]+([/?#]|$)", literal, re.IGNORECASE):
-        message = "must name a host after https:// and no user name before it"
+        message = _("must name a host after https:// and no user name before it")
         yield FieldProblem(pointer, "link_invalid", message, came(source))
     if len(source) > MOST_LINK_CHARACTERS:
-        message = f"must be at most {MOST_LINK_CHARACTERS} characters long"
+        message = _("must be at most %(most)s characters long") % {"most": MOST_LINK_CHARACTERS}
         yield FieldProblem(pointer, "too_long", message, f"{len(source)} characters")
 
 
 def image_problems(source: str, pointer: str) -> Iterator[FieldProblem]:
     """An image's address; judged by its look alone, nothing is fetched."""
     if not source.lower().startswith("https://"):
-        yield FieldProblem(pointer, "image_scheme", "must begin with https://", came(source))
+        yield FieldProblem(pointer, "image_scheme", _("must begin with https://"), came(source))
         return
     yield from link_problems(source, pointer, ())
     suffix = image_suffix(source)
     if suffix and suffix not in IMAGE_SUFFIXES:
-        message = f"must be an image of type {', '.join(IMAGE_SUFFIXES)}"
+        message = _("must be an image of type %(types)s") % {"types": ", ".join(IMAGE_SUFFIXES)}
         yield FieldProblem(pointer, "image_type", message, f".{suffix}")
 
 
@@ -76,45 +78,57 @@ def image_suffix(source: str) -> str:
 
 def ttl_problems(value: Any, pointer: str) -> Iterator[FieldProblem]:
     """A time to live in whole seconds, at most what the gateways keep (28 days, FCM's limit)."""
-    yield from integer_problems(value, pointer, 0, MOST_TTL_SECONDS, "whole seconds")
+    yield from integer_problems(value, pointer, 0, MOST_TTL_SECONDS, _("whole seconds"))
 
 
 def badge_problems(value: Any, pointer: str) -> Iterator[FieldProblem]:
-    yield from integer_problems(value, pointer, 0, MOST_BADGE, "a whole number")
+    yield from integer_problems(value, pointer, 0, MOST_BADGE, _("a whole number"))
 
 
 def integer_problems(value: Any, pointer: str, least: int, most: int, what: str) -> Iterator[FieldProblem]:
     """`type` for anything but an int (a bool and 1.5 included), `range` outside [least, most]."""
     if isinstance(value, bool) or not isinstance(value, int):
-        yield FieldProblem(pointer, "type", f"must be {what}", came(value))
+        yield FieldProblem(pointer, "type", _("must be %(what)s") % {"what": what}, came(value))
     elif not least <= value <= most:
-        yield FieldProblem(pointer, "range", f"must be {what} from {least} to {most}", came(value))
+        yield FieldProblem(
+            pointer,
+            "range",
+            _("must be %(what)s from %(least)s to %(most)s") % {"what": what, "least": least, "most": most},
+            came(value),
+        )
 
 
 def sound_problems(value: str, pointer: str) -> Iterator[FieldProblem]:
     if not _SOUND.fullmatch(value):
-        message = "must be the name of a sound file in the app: letters, digits, _ . - and at most 64 characters"
+        message = _("must be the name of a sound file in the app: letters, digits, _ . - and at most 64 characters")
         yield FieldProblem(pointer, "format", message, came(value))
 
 
 def header_problems(value: str, pointer: str) -> Iterator[FieldProblem]:
     """Values that travel in an HTTP header: collapse key, Android channel."""
     if not _HEADER_SAFE.fullmatch(value):
-        message = "must be 1 to 64 visible ASCII characters without spaces"
+        message = _("must be 1 to 64 visible ASCII characters without spaces")
         yield FieldProblem(pointer, "format", message, came(value))
 
 
 def urgency_problems(value: str, pointer: str) -> Iterator[FieldProblem]:
     if value not in URGENCIES:
-        yield FieldProblem(pointer, "choice", f"must be one of {', '.join(URGENCIES)}", came(value))
+        yield FieldProblem(
+            pointer, "choice", _("must be one of %(words)s") % {"words": ", ".join(URGENCIES)}, came(value)
+        )
 
 
 def interruption_problems(value: str, pointer: str) -> Iterator[FieldProblem]:
     if value == "critical":
-        message = "critical alerts need an entitlement from Apple, which this app has not declared"
+        message = _("critical alerts need an entitlement from Apple, which this app has not declared")
         yield FieldProblem(pointer, "critical_not_allowed", message, came(value))
     elif value not in INTERRUPTION_LEVELS:
-        yield FieldProblem(pointer, "choice", f"must be one of {', '.join(INTERRUPTION_LEVELS)}", came(value))
+        yield FieldProblem(
+            pointer,
+            "choice",
+            _("must be one of %(words)s") % {"words": ", ".join(INTERRUPTION_LEVELS)},
+            came(value),
+        )
 
 
 def came(value: Any) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from apps.core.problems import FieldProblem
 from apps.deliveries.rendering.body import RenderFailed, compile_body
 from apps.gateways.contract import PushContent
@@ -44,7 +46,10 @@ def payload_problems(body: Mapping[str, Any]) -> Iterator[FieldProblem]:
     """Gateways that would refuse a body with its fallbacks filled in; a longer name may still be too much for one."""
     for size in _sizes(body):
         if size.size > size.limit:
-            message = f"{size.gateway} takes at most {size.limit} bytes: shorten the texts or the data"
+            message = _("%(gateway)s takes at most %(limit)s bytes: shorten the texts or the data") % {
+                "gateway": size.gateway,
+                "limit": size.limit,
+            }
             yield FieldProblem("", "payload_too_large", message, f"{size.size} bytes")
 
 
@@ -52,7 +57,11 @@ def payload_warnings(body: Mapping[str, Any]) -> Iterator[FieldProblem]:
     """Gateways whose limit is near, so that a longer name could pass it, or some phones may show nothing."""
     for size in _sizes(body):
         if size.warning < size.size <= size.limit:
-            message = f"{size.gateway} takes {size.limit} bytes at most, and above {size.warning} some devices lose it"
+            message = _("%(gateway)s takes %(limit)s bytes at most, and above %(warning)s some devices lose it") % {
+                "gateway": size.gateway,
+                "limit": size.limit,
+                "warning": size.warning,
+            }
             yield FieldProblem("", "payload_near_limit", message, f"{size.size} bytes")
 
 

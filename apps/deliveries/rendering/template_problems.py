@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator
 
+from django.utils.translation import gettext as _
 from liquid import BoundTemplate
 from liquid.exceptions import LiquidError
 from liquid.static_analysis import Variable
@@ -40,16 +41,22 @@ def _syntax_problem(error: LiquidError, source: str, pointer: str) -> FieldProbl
     if unknown:
         return _tag_problem(unknown[1], source, start, pointer)
     if _DUNDER.search(source):
-        message = "only plain names of traits may stand in {{ }}"
+        message = _("only plain names of traits may stand in {{ }}")
         return _problem(pointer, "expression_not_allowed", message, source, start)
     return _problem(pointer, "template_syntax", f"{error.message}", source, start)
 
 
 def _tag_problem(tag: str, source: str, start: int, pointer: str) -> FieldProblem:
     if tag in _REACHING_OUT:
-        message = f"the tag {tag!r} is not available: a text uses nothing but itself and the person's traits"
+        message = _("the tag %(tag)s is not available: a text uses nothing but itself and the person's traits") % {
+            "tag": repr(tag)
+        }
         return _problem(pointer, "expression_not_allowed", message, source, start)
-    message = f"unknown tag {tag!r}; known are {', '.join(TAG_NAMES)}.{did_you_mean(tag, TAG_NAMES)}"
+    message = _("unknown tag %(tag)s; known are %(known)s.%(hint)s") % {
+        "tag": repr(tag),
+        "known": ", ".join(TAG_NAMES),
+        "hint": did_you_mean(tag, TAG_NAMES),
+    }
     return _problem(pointer, "unknown_tag", message, source, start)
 
 
@@ -60,7 +67,10 @@ def _expression_problems(template: BoundTemplate, source: str, pointer: str) -> 
             yield _problem(pointer, "expression_not_allowed", reason, source, expression.token.start_index)
         for used in filters_of(expression):
             if used.name not in FILTER_NAMES:
-                message = f"unknown filter {used.name!r}; known are {', '.join(FILTER_NAMES)}."
+                message = _("unknown filter %(filter)s; known are %(known)s.") % {
+                    "filter": repr(used.name),
+                    "known": ", ".join(FILTER_NAMES),
+                }
                 message += did_you_mean(used.name, FILTER_NAMES)
                 yield _problem(pointer, "unknown_filter", message, source, used.token.start_index)
 
@@ -78,9 +88,15 @@ def _variable_problem(
     name: str, place: Variable, source: str, pointer: str, known_names: Collection[str]
 ) -> FieldProblem:
     if len(place.segments) > 1:
-        message = f"{place} is not available: {name!r} is no trait of your customers"
+        message = _("%(place)s is not available: %(name)s is no trait of your customers") % {
+            "place": place,
+            "name": repr(name),
+        }
         return _problem(pointer, "expression_not_allowed", message, source, place.span.index)
-    message = f"no customer has a trait {name!r}.{did_you_mean(name, known_names)}"
+    message = _("no customer has a trait %(name)s.%(hint)s") % {
+        "name": repr(name),
+        "hint": did_you_mean(name, known_names),
+    }
     return _problem(pointer, "unknown_variable", message, source, place.span.index)
 
 
@@ -89,4 +105,9 @@ def _problem(pointer: str, code: str, message: str, source: str, start: int) -> 
         start = len(source)
     line = source.count("\n", 0, start) + 1
     column = start - source.rfind("\n", 0, start)
-    return FieldProblem(pointer, code, f"line {line}, column {column}: {message}", source[start : start + 40])
+    return FieldProblem(
+        pointer,
+        code,
+        _("line %(line)s, column %(column)s: %(message)s") % {"line": line, "column": column, "message": message},
+        source[start : start + 40],
+    )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.accounts.services.audit import write_audit
@@ -69,20 +70,23 @@ def rule_problems(rule: BoostRule) -> list[FieldProblem]:
 
 def _number_problems(rule: BoostRule) -> Iterator[FieldProblem]:
     if not SHORTEST_WAIT_MINUTES <= rule.wait_minutes <= LONGEST_WAIT_MINUTES:
-        message = f"must be from {SHORTEST_WAIT_MINUTES} minutes to {LONGEST_WAIT_MINUTES} (7 days)"
+        message = _("must be from %(least)s minutes to %(most)s (7 days)") % {
+            "least": SHORTEST_WAIT_MINUTES,
+            "most": LONGEST_WAIT_MINUTES,
+        }
         yield FieldProblem("/wait_minutes", "range", message, str(rule.wait_minutes))
     if rule.max_messages < 1:
-        yield FieldProblem("/max_messages", "range", "must allow at least one SMS", str(rule.max_messages))
+        yield FieldProblem("/max_messages", "range", _("must allow at least one SMS"), str(rule.max_messages))
     if rule.price_per_part < 0:
-        yield FieldProblem("/price_per_part", "range", "must not be negative", str(rule.price_per_part))
+        yield FieldProblem("/price_per_part", "range", _("must not be negative"), str(rule.price_per_part))
 
 
 def _text_problems(rule: BoostRule) -> Iterator[FieldProblem]:
     if is_blank(rule.text):
-        yield FieldProblem("/text", "required", "write the SMS")
+        yield FieldProblem("/text", "required", _("write the SMS"))
         return
     if len(rule.text) > MOST_TEXT_CHARACTERS:
-        message = f"must be at most {MOST_TEXT_CHARACTERS} characters long"
+        message = _("must be at most %(most)s characters long") % {"most": MOST_TEXT_CHARACTERS}
         yield FieldProblem("/text", "too_long", message, f"{len(rule.text)} characters")
         return
     found = template_problems(rule.text, "/text", known_names(rule.campaign))
@@ -95,17 +99,22 @@ def _part_problems(text: str) -> Iterator[FieldProblem]:
     """Judged with the text's fallbacks filled in; a person with a longer name may still need one part more."""
     parts = measure(compile_body({"body": text, "silent": True}).render({}).body).parts
     if parts > MOST_PARTS:
-        yield FieldProblem("/text", "too_many_parts", f"an SMS may have at most {MOST_PARTS} parts", f"{parts} parts")
+        yield FieldProblem(
+            "/text",
+            "too_many_parts",
+            _("an SMS may have at most %(most)s parts") % {"most": MOST_PARTS},
+            f"{parts} parts",
+        )
 
 
 def _channel_problems(rule: BoostRule) -> Iterator[FieldProblem]:
     channel = Channel.objects.filter(app=rule.campaign.app_id, gateway="sms").first()
     if channel is None:
         yield FieldProblem(
-            "", "channel_missing", "the app has no SMS provider yet: store its credentials under Channels"
+            "", "channel_missing", _("the app has no SMS provider yet: store its credentials under Channels")
         )
     elif channel.state == "paused":
-        yield FieldProblem("", "channel_paused", f"SMS is paused: {channel.paused_reason}")
+        yield FieldProblem("", "channel_paused", _("SMS is paused: %(reason)s") % {"reason": channel.paused_reason})
 
 
 class BoosterPart:
