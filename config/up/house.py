@@ -88,8 +88,10 @@ class House:
 
     def start(self) -> None:
         self._start_servers()
-        self._start_sandbox()
+        sandbox = self._start_sandbox()
         self._steps.command(self._options, "migrate", "--verbosity", "0", doing="Migrations", done="Migrations applied")
+        if sandbox:
+            self._wait_for(sandbox)
         if self._options.demo:
             arguments = ["demo_data", "--sandbox-port", str(self._options.sandbox_port or 9400)]
             self._steps.shown_command(self._options, *arguments, done="Demo world")
@@ -139,13 +141,13 @@ class House:
         for note in self._held.notes:
             self._console.print(note)
 
-    def _start_sandbox(self) -> None:
+    def _start_sandbox(self) -> Child | None:
         (self._options.data_dir / "sandbox.json").unlink(missing_ok=True)
-        if self._options.sandbox_port is None:
-            return
+        return None if self._options.sandbox_port is None else self._run(programs.sandbox(self._options))
+
+    def _wait_for(self, sandbox: Child) -> None:
         with self._steps.step("Sandbox", f"Sandbox on port {self._options.sandbox_port}"):
-            child = self._run(programs.sandbox(self._options))
-            self._wait(lambda: ports.all_answer(self._options.sandbox_ports), lambda: _last_words(child))
+            self._wait(lambda: ports.all_answer(self._options.sandbox_ports), lambda: _last_words(sandbox))
 
     def _run(self, program: Program) -> Child:
         child = Child(program)

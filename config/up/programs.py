@@ -38,13 +38,9 @@ class Options:
 
 
 def environment(options: Options) -> dict[str, str]:
-    """What every program of this house sees."""
-    return {
-        "PUBLIC_URL": f"http://{LOOPBACK}:{options.port}",
-        **os.environ,
-        "HELIOGRAPH_DATA_DIR": str(options.data_dir),
-        "PYTHONUNBUFFERED": "1",
-    }
+    """What every program of this house sees. Compiled modules may be kept: ten programs start at once."""
+    ours = {"HELIOGRAPH_DATA_DIR": str(options.data_dir), "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
+    return {"PUBLIC_URL": f"http://{LOOPBACK}:{options.port}", **os.environ, **ours}
 
 
 def sandbox(options: Options) -> Program:
@@ -84,7 +80,8 @@ def _with_pulse(options: Options, name: str, command: list[str]) -> Program:
     path = pulse_file(options, name)
     path.parent.mkdir(exist_ok=True)
     started = ["-m", "celery", "--app", "config", "--quiet", *command, "--loglevel", "WARNING"]
-    return _program(options, name, started, {pulse.VARIABLE: str(path)})
+    # The checks would load every screen and address of the web server into each worker; `migrate` has made them.
+    return _program(options, name, started, {pulse.VARIABLE: str(path), "CELERY_SKIP_CHECKS": "1"})
 
 
 def _program(options: Options, name: str, command: list[str], more: Mapping[str, str] | None = None) -> Program:
