@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.handover import plan_arguments
+from apps.campaigns.services.readiness import NotReady
 from apps.campaigns.services.simulate import simulate_campaign
 from apps.deliveries.admin_words import UNREACHABLE, exclusion_label
 from apps.deliveries.services.plan import Waterfall, simulate_dispatch
@@ -35,6 +36,8 @@ def counted(campaign: Campaign, counting: Counting, now: datetime) -> dict[str, 
         return shown(counting(campaign, now))
     except SegmentBroken as broken:
         return {"uncounted": str(broken)}
+    except NotReady as refused:
+        return {"uncounted": "; ".join(problem.message for problem in refused.problems)}
     except OperationalError:
         return {"uncounted": _("Counting takes too long just now. Try again in a minute.")}
 
