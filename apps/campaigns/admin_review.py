@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 
 from apps.campaigns.admin_audience import at_once, counted, exactly, forecast
 from apps.campaigns.admin_draft import language_name, open_draft, texts_of
-from apps.campaigns.admin_problems import standing
+from apps.campaigns.admin_problems import place, standing
 from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.models import Campaign
+from apps.campaigns.services.gaps import gap_warnings
 from apps.campaigns.services.lifecycle import LaunchFailed, StaleVersion, launch_now, schedule
 from apps.campaigns.services.readiness import NotReady
 from apps.core.problems import Conflict
@@ -41,6 +42,7 @@ def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice:
     if "waterfall" in context:
         context.update(forecast(campaign, context["waterfall"], now))
         context["people"] = context["waterfall"].sending_people
+        context["advice"] += [place(gap, context["draft"], is_advice=True) for gap in gap_warnings(campaign)]
     return TemplateResponse(request, "campaigns/builder/review.html", context)
 
 

@@ -193,6 +193,16 @@ def test_review_lists_what_is_missing_with_its_step(marketer: Client, campaign: 
     assert "Launch to" not in page
 
 
+def test_review_counts_who_would_see_a_gap(marketer: Client, ready: Campaign) -> None:
+    ready.variants.update(texts={"en": {"title": "Hi", "body": "Dear {{ last_name }}"}})
+    assert "3 of 3 people have no “last_name”" in marketer.get(page_of(ready, "review")).content.decode()
+
+
+def test_a_broken_segment_is_said_where_its_people_would_be_counted(marketer: Client, ready: Campaign) -> None:
+    ready.include_segments.update(state="broken", broken_reason="no trait city")
+    assert "no trait city" in marketer.get(page_of(ready, "review")).content.decode()
+
+
 def test_launching_needs_the_number_typed(marketer: Client, ready: Campaign) -> None:
     sent = {"version": 1, "shown": 2, "typed": "3"}
     assert "Type the number" in marketer.post(page_of(ready, "launch"), sent).content.decode()
