@@ -28,7 +28,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from aioapns.common import PRIORITY_HIGH, PRIORITY_NORMAL, PushType
 
-from apps.gateways.apns_payload import PAYLOAD_LIMIT, build_template
+from apps.gateways.apns_payload import HOLES, PAYLOAD_LIMIT, build_template
 from apps.gateways.apns_token import ProviderTokens
 from apps.gateways.contract import (
     ApnsCredentials,
@@ -41,7 +41,8 @@ from apps.gateways.contract import (
 )
 from apps.gateways.identifiers import apns_id, collapse_name
 from apps.gateways.mass import spare_tokens
-from apps.gateways.splice import Template, splice_text
+from apps.gateways.shape import Shapes
+from apps.gateways.splice import splice_text
 from apps.gateways.wire import Answer, Post, Wire, WireLimits
 
 LIMITS = WireLimits(connections=4, streams=1000)
@@ -82,6 +83,7 @@ class ApnsGateway:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._tokens = ProviderTokens(credentials, now=now)
+        self._shapes = Shapes(build_template, HOLES)
         self._topic, self._endpoints, self._limits, self._now = credentials.topic, endpoints, limits, now
 
     async def open(self) -> None:
@@ -94,7 +96,7 @@ class ApnsGateway:
         """As the Gateway protocol says."""
         authorization = self._tokens.get_header()
         results: list[SendResult] = [_BAD_ADDRESS] * len(messages)
-        bodies = _encode(messages, results)
+        bodies = self._encode(messages, results)
         answers = await self._post(messages, bodies, authorization)
         expired = {place: bodies[place] for place, answer in answers.items() if _says_expired(answer)}
         if expired and (younger := self._tokens.renew(authorization)) != authorization:
@@ -102,6 +104,25 @@ class ApnsGateway:
         for place, answer in answers.items():
             results[place] = judge(answer, apns_id(messages[place].notification_id))
         return spare_tokens(results, _SUSPECT_CODES, "the wrong environment, or the wrong bundle id")
+
+    def _encode(self, messages: Sequence[PushMessage], results: list[SendResult]) -> dict[int, bytes]:
+        """Bodies by place; a message that cannot go out gets its result and no body."""
+        encode = self._shapes.encoder()
+        bodies: dict[int, bytes] = {}
+        for place, message in enumerate(messages):
+            if not _ADDRESS.fullmatch(message.address):
+                continue
+            try:
+                body = encode(message.content).fill(splice_text(message.notification_id))
+            except ValueError as error:
+                results[place] = SendResult(Verdict.MESSAGE_BAD, "unencodable", detail=str(error))
+                continue
+            if len(body) > PAYLOAD_LIMIT:
+                detail = f"the payload has {len(body)} bytes, APNs takes {PAYLOAD_LIMIT}"
+                results[place] = SendResult(Verdict.MESSAGE_BAD, "PayloadTooLarge", detail=detail)
+                continue
+            bodies[place] = body
+        return bodies
 
     async def _post(
         self, messages: Sequence[PushMessage], bodies: Mapping[int, bytes], authorization: str
@@ -163,29 +184,6 @@ def _dead_at(timestamp: object) -> float | None:
 
 def _says_expired(answer: Answer) -> bool:
     return answer.status == 403 and answer.json_object().get("reason") == "ExpiredProviderToken"
-
-
-def _encode(messages: Sequence[PushMessage], results: list[SendResult]) -> dict[int, bytes]:
-    """Bodies by place; a message that cannot go out gets its result and no body."""
-    by_content: dict[int, Template] = {}
-    bodies: dict[int, bytes] = {}
-    for place, message in enumerate(messages):
-        if not _ADDRESS.fullmatch(message.address):
-            continue
-        try:
-            template = by_content.get(id(message.content))
-            if template is None:
-                template = by_content[id(message.content)] = build_template(message.content)
-            body = template.fill(splice_text(message.notification_id))
-        except ValueError as error:
-            results[place] = SendResult(Verdict.MESSAGE_BAD, "unencodable", detail=str(error))
-            continue
-        if len(body) > PAYLOAD_LIMIT:
-            detail = f"the payload has {len(body)} bytes, APNs takes {PAYLOAD_LIMIT}"
-            results[place] = SendResult(Verdict.MESSAGE_BAD, "PayloadTooLarge", detail=detail)
-            continue
-        bodies[place] = body
-    return bodies
 
 
 def _own_headers(message: PushMessage, now: float) -> tuple[str, str, str]:

@@ -4,6 +4,8 @@ The app's own keys stand beside `aps`: nid, link, image, buttons and the sender'
 service extension (`mutable-content`), which also reports that the message was received.
 """
 
+from collections.abc import Iterable
+
 from apps.gateways.contract import PushContent
 from apps.gateways.identifiers import NOTIFICATION_ID_LENGTH
 from apps.gateways.splice import Template, hole
@@ -12,10 +14,10 @@ HOLES = ("nid",)
 PAYLOAD_LIMIT = 4096
 
 
-def build_template(content: PushContent) -> Template:
+def build_template(content: PushContent, holes: Iterable[str] = HOLES) -> Template:
     """Encode a content once. Raises ValueError."""
     aps = {"content-available": 1} if content.silent else _aps(content)
-    return Template({**_own_keys(content), "aps": aps}, HOLES)
+    return Template({**_own_keys(content), "aps": aps}, holes)
 
 
 def payload_bytes(content: PushContent) -> int:

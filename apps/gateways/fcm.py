@@ -29,22 +29,22 @@ from typing import Any
 from apps.gateways.contract import (
     Endpoints,
     FcmCredentials,
-    PushContent,
     PushMessage,
     RetryReason,
     SendResult,
     Verdict,
 )
-from apps.gateways.fcm_message import LONGEST_TTL_SECONDS, build_template
+from apps.gateways.fcm_message import HOLES, LONGEST_TTL_SECONDS, build_template
 from apps.gateways.identifiers import collapse_name
 from apps.gateways.mass import spare_tokens
 from apps.gateways.oauth import AccessTokens, NoAccessToken
-from apps.gateways.splice import Template, splice_text
+from apps.gateways.shape import EncodedContent, Shapes
+from apps.gateways.splice import splice_text
 from apps.gateways.wire import Answer, Post, Wire, WireLimits
 
 _SUSPECT_CODES = frozenset({"SENDER_ID_MISMATCH"})
 _QUOTA_SECONDS = 60.0
-_PROVEN_COUNT = 256
+_PROVEN_COUNT = 2000
 _COLLAPSE_LIMIT = 64
 
 _VERDICTS: Mapping[str, Verdict | RetryReason] = {
@@ -87,7 +87,8 @@ class FcmGateway:
         self._tokens = AccessTokens(account, ca_file=endpoints.ca_file, now=now)
         self._ca_file, self._limits, self._now = endpoints.ca_file, limits or _limits_for(self._url), now
         self._headers: list[str] = []
-        self._proven: dict[bytes, None] = {}
+        self._shapes = Shapes(build_template, HOLES)
+        self._proven: dict[int, None] = {}
 
     async def open(self) -> None:
         self._wire = Wire(ca_file=self._ca_file, limits=self._limits)
@@ -102,32 +103,35 @@ class FcmGateway:
         except NoAccessToken as error:
             return [error.result] * len(messages)
         results: list[SendResult] = [_UNENCODABLE] * len(messages)
-        encoded, templates = self._encode(messages, results)
-        answers = await self._post(encoded, authorization)
+        bodies, contents = self._encode(messages, results)
+        answers = await self._post(bodies, authorization)
         rejected = [place for place, answer in answers.items() if answer.status == 401 and not _error_code(answer)]
         if rejected:
-            answers |= await self._post_again({place: encoded[place] for place in rejected}, authorization)
-        proven = self._prove({templates[place].skeleton for place, answer in answers.items() if answer.status == 200})
+            answers |= await self._post_again({place: bodies[place] for place in rejected}, authorization)
+        # One content object is usually shared by many messages, so the set is taken before the fingerprints.
+        accepted = {id(contents[place]): contents[place] for place, answer in answers.items() if answer.status == 200}
+        self._prove({content.fingerprint for content in accepted.values()})
         for place, answer in answers.items():
-            results[place] = judge(answer, payload_proven=templates[place].skeleton in proven)
+            proven = answer.status == 400 and contents[place].fingerprint in self._proven
+            results[place] = judge(answer, payload_proven=proven)
         return spare_tokens(results, _SUSPECT_CODES, "these registration tokens belong to another Firebase project")
 
     def _encode(
         self, messages: Sequence[PushMessage], results: list[SendResult]
-    ) -> tuple[dict[int, bytes], dict[int, Template]]:
+    ) -> tuple[dict[int, bytes], dict[int, EncodedContent]]:
         """Bodies by place; a message that cannot be encoded gets its result and no body."""
-        by_content: dict[int, Template] = {}
+        encode = self._shapes.encoder()
         bodies: dict[int, bytes] = {}
-        templates: dict[int, Template] = {}
+        contents: dict[int, EncodedContent] = {}
         now = self._now()
         for place, message in enumerate(messages):
             try:
-                template = _template_of(message.content, by_content)
-                bodies[place] = _fill(template, message, now)
-                templates[place] = template
+                content = encode(message.content)
+                bodies[place] = _fill(content, message, now)
+                contents[place] = content
             except ValueError as error:
                 results[place] = SendResult(Verdict.MESSAGE_BAD, "unencodable", detail=str(error))
-        return bodies, templates
+        return bodies, contents
 
     async def _post(self, bodies: Mapping[int, bytes], authorization: str) -> dict[int, Answer]:
         header = f"Authorization: {authorization}"
@@ -143,14 +147,13 @@ class FcmGateway:
         except NoAccessToken as error:
             return dict.fromkeys(bodies, Answer(fault=error.result))
 
-    def _prove(self, accepted: set[bytes]) -> set[bytes]:
-        """Remember payloads that a device took; returns those of now and of before."""
-        for skeleton in accepted:
-            self._proven.pop(skeleton, None)
-            self._proven[skeleton] = None
+    def _prove(self, fingerprints: set[int]) -> None:
+        """Remember the contents that a device took."""
+        for fingerprint in fingerprints:
+            self._proven.pop(fingerprint, None)
+            self._proven[fingerprint] = None
         while len(self._proven) > _PROVEN_COUNT:
             del self._proven[next(iter(self._proven))]
-        return accepted | self._proven.keys()
 
 
 def judge(answer: Answer, *, payload_proven: bool) -> SendResult:
@@ -210,17 +213,10 @@ def _blames_token(error: Mapping[str, Any]) -> bool:
     return not violations and "registration token" in str(error.get("message", "")).lower()
 
 
-def _template_of(content: PushContent, by_content: dict[int, Template]) -> Template:
-    template = by_content.get(id(content))
-    if template is None:
-        template = by_content[id(content)] = build_template(content)
-    return template
-
-
-def _fill(template: Template, message: PushMessage, now: float) -> bytes:
+def _fill(content: EncodedContent, message: PushMessage, now: float) -> bytes:
     """Values in the order of fcm_message.HOLES."""
     ttl = min(max(int(message.expires_at - now), 0), LONGEST_TTL_SECONDS)
-    return template.fill(
+    return content.fill(
         b"fid" if message.address_kind == "fid" else b"token",
         splice_text(message.address),
         splice_text(message.notification_id),

@@ -5,6 +5,7 @@ Source: REST reference of projects.messages; limits: `PAYLOAD_LIMIT` counts keys
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from firebase_admin import messaging
@@ -18,12 +19,12 @@ PAYLOAD_LIMIT = 4096
 LONGEST_TTL_SECONDS = 28 * 86_400
 
 
-def build_template(content: PushContent) -> Template:
+def build_template(content: PushContent, holes: Iterable[str] = HOLES) -> Template:
     """Encode a content once. Raises ValueError where FCM's message model forbids it."""
     encoded: dict[str, Any] = json.loads(str(_message(content)))
     encoded[hole("kind")] = encoded.pop("fid")
     encoded["android"]["ttl"] = hole("ttl") + "s"
-    return Template({"message": encoded}, HOLES)
+    return Template({"message": encoded}, holes)
 
 
 def payload_bytes(content: PushContent) -> int:

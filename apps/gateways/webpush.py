@@ -30,10 +30,11 @@ from apps.gateways.contract import (
 )
 from apps.gateways.identifiers import short_name
 from apps.gateways.mass import spare_tokens
-from apps.gateways.splice import Template, splice_text
+from apps.gateways.shape import EncodedContent, Shapes
+from apps.gateways.splice import splice_text
 from apps.gateways.vapid import VapidHeaders
 from apps.gateways.webpush_encryption import encrypt
-from apps.gateways.webpush_payload import PAYLOAD_LIMIT, build_template
+from apps.gateways.webpush_payload import HOLES, PAYLOAD_LIMIT, build_template
 from apps.gateways.webpush_subscription import decode_key, endpoint_fault, origin_of
 from apps.gateways.wire import Answer, Post, Wire, WireLimits
 
@@ -78,6 +79,7 @@ class WebPushGateway:
     ) -> None:
         self._senders = VapidHeaders(credentials, now=now)
         self._endpoints, self._limits, self._now = endpoints, limits, now
+        self._shapes = Shapes(build_template, HOLES)
         self._proven: dict[str, None] = {}
 
     async def open(self) -> None:
@@ -113,7 +115,7 @@ class WebPushGateway:
 
     def _write(self, messages: Sequence[PushMessage], results: list[SendResult]) -> dict[int, _Letter]:
         """Letters by place; a message that cannot go out gets its result and no letter."""
-        by_content: dict[int, Template] = {}
+        encode = self._shapes.encoder()
         letters: dict[int, _Letter] = {}
         now = self._now()
         for place, message in enumerate(messages):
@@ -122,10 +124,7 @@ class WebPushGateway:
                 results[place] = SendResult(Verdict.TOKEN_DEAD, "endpoint_not_allowed", detail=f"endpoint {fault}")
                 continue
             try:
-                template = by_content.get(id(message.content))
-                if template is None:
-                    template = by_content[id(message.content)] = build_template(message.content)
-                plaintext = _plaintext(template, message)
+                plaintext = _plaintext(encode(message.content), message)
             except ValueError as error:
                 results[place] = SendResult(Verdict.MESSAGE_BAD, "unencodable", detail=str(error))
                 continue
@@ -185,9 +184,9 @@ def _explanation(answer: Answer) -> str:
     return text[:300]
 
 
-def _plaintext(template: Template, message: PushMessage) -> bytes:
+def _plaintext(content: EncodedContent, message: PushMessage) -> bytes:
     """Values in the order of webpush_payload.HOLES."""
-    return template.fill(splice_text(message.notification_id), splice_text(_name(message)))
+    return content.fill(splice_text(message.notification_id), splice_text(_name(message)))
 
 
 def _name(message: PushMessage) -> str:

@@ -3,6 +3,8 @@
 Safari shows it without a service worker; other browsers hand it to ours. Source: WebKit, "Meet Declarative Web Push".
 """
 
+from collections.abc import Iterable
+
 from apps.gateways.contract import PushContent
 from apps.gateways.identifiers import NOTIFICATION_ID_LENGTH
 from apps.gateways.splice import Template, hole
@@ -14,7 +16,7 @@ PAYLOAD_WARNING = 2700
 """Above it Firefox on Android, which gets its messages through FCM, may receive nothing."""
 
 
-def build_template(content: PushContent) -> Template:
+def build_template(content: PushContent, holes: Iterable[str] = HOLES) -> Template:
     """Encode a content once. Raises ValueError."""
     payload: dict[str, object] = {
         "web_push": 8030,
@@ -24,7 +26,7 @@ def build_template(content: PushContent) -> Template:
     }
     if content.badge is not None:
         payload["app_badge"] = content.badge
-    return Template(payload, HOLES)
+    return Template(payload, holes)
 
 
 def payload_bytes(content: PushContent) -> int:
