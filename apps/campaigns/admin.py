@@ -55,7 +55,7 @@ class CampaignList(ChangeList):
 class CampaignAdmin(AppScopedAdmin):
     """Campaigns: newest work first."""
 
-    list_display: ClassVar = ["title", "progress", "sent", "opened", "moment"]
+    list_display: ClassVar = ["title", "progress", "sent", "opened", "moment", "copy"]
     list_display_links = None
     list_filter: ClassVar = ["app", "state"]
     search_fields: ClassVar = ["name"]
@@ -144,6 +144,10 @@ class CampaignAdmin(AppScopedAdmin):
     @display(description=_("when"), ordering="updated_at")
     def moment(self, campaign: Campaign) -> str:
         return cell("when", campaign)
+
+    @display(description="")
+    def copy(self, campaign: Campaign) -> str:
+        return cell("copy", campaign)
 
 
 def cell(name: str, campaign: Campaign) -> str:

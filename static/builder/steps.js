@@ -72,11 +72,14 @@ form.addEventListener("change", follow);
 follow();
 
 // The launch button wakes up when the typed number is the number of people.
-form.addEventListener("input", (event) => {
+document.getElementById("review").addEventListener("input", (event) => {
+  event.stopPropagation(); // nothing of the draft is typed here
   if (event.target.id !== "typed") return;
   const typed = event.target.value.replace(/[\s.,'’_]/g, "");
   form.querySelector("[data-launch]").disabled = typed !== event.target.dataset.expected;
 });
+
+document.getElementById("review").addEventListener("change", (event) => event.stopPropagation());
 
 window.addEventListener("hashchange", () => open(location.hash.slice(1)));
 // Modules run before htmx has bound the form; wait for it, or a reload on #review would save nothing.

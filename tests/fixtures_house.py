@@ -1,0 +1,92 @@
+"""A whole running house: `manage.py up` with sandbox and workers, its own data directory, a small demo world."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from config.env import BASE_DIR
+
+READY_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Where it listens and who may log in: user name -> password."""
+
+    url: str
+    sandbox_url: str
+    users: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    """The house for the tests of one module; stopped, with all its processes, after the last."""
+    with tempfile.TemporaryDirectory(prefix="hg-") as folder:
+        Path(folder).chmod(0o755)
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.endswith("_URL")},
+            "HELIOGRAPH_DATA_DIR": str(Path(folder) / "data"),
+        }
+        ports = ["--port", str(_free_ports(1)), "--sandbox-port", str(_free_ports(3))]
+        with _running(["up", *ports, "--workers", "1"], environment) as process:
+            _wait_until_ready(process, int(ports[1]))
+            world = ["demo_data", "--customers", "400", "--events", "2000", *ports[2:]]
+            subprocess.run([sys.executable, "manage.py", *world], cwd=BASE_DIR, env=environment, check=True)
+            logins = json.loads((Path(folder) / "data/demo-logins.json").read_text())
+            yield House(f"http://127.0.0.1:{ports[1]}", f"http://127.0.0.1:{ports[3]}", logins["users"])
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", *command],
+        cwd=BASE_DIR,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+
+
+def _wait_until_ready(process: subprocess.Popen[str], port: int) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"`up` ended: {process.stdout and process.stdout.read()}"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.3)
+    pytest.fail("`up` was not ready in time")
+
+
+def _free_ports(number: int) -> int:
+    """The first of `number` ports in a row that nobody listens on."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            first: int = probe.getsockname()[1]
+        if first + number < 65536 and all(_is_free(first + step) for step in range(number)):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
