@@ -3,11 +3,14 @@
 from itertools import count
 from typing import Any
 
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import Group
 
 from apps.accounts.models import App, Membership, User
 
 _numbers = count(1)
+# "secret-for-tests", hashed once in one round: a million rounds for each user would be most of a test's time.
+_PASSWORD = PBKDF2PasswordHasher().encode("secret-for-tests", "salt", iterations=1)
 
 
 def make_app(**fields: Any) -> App:
@@ -19,7 +22,7 @@ def make_app(**fields: Any) -> App:
 def make_user(*apps: App, role: str = "", **fields: Any) -> User:
     """A staff user who works in `apps`; `role` names an existing group; is_superuser=True sees everything."""
     username = fields.pop("username", f"user-{next(_numbers)}")
-    user = User.objects.create_user(username, password="secret-for-tests", is_staff=True, **fields)
+    user = User.objects.create(username=username, password=_PASSWORD, is_staff=True, **fields)
     Membership.objects.bulk_create(Membership(user=user, app=app) for app in apps)
     if role:
         user.groups.add(Group.objects.get(name=role))
