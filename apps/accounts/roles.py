@@ -43,7 +43,7 @@ _CAMPAIGNS_TO_READ: Mapping[str, str] = {
 }
 _TO_READ: Mapping[str, str] = {**_PEOPLE_TO_READ, **_CAMPAIGNS_TO_READ, **_ENGINE_ROWS}
 _AUDIENCES: Mapping[str, str] = {
-    "customers.customer": _EDIT,
+    "customers.customer": f"{_EDIT} reveal",
     "customers.consent": "view add",
     "customers.importrun": "view add",
     "segments.segment": _ALL,
@@ -90,7 +90,7 @@ ROLES: Mapping[str, Role] = {
                 "accounts.auditentry": _VIEW,
                 "api.apikey": _ALL,
                 "campaigns.campaign": f"{_ALL} launch approve",
-                "customers.customer": _ALL,
+                "customers.customer": f"{_ALL} reveal",
                 "devices.channel": _ALL,
                 "devices.device": "view change delete",
             },

@@ -40,6 +40,7 @@ class Customer(models.Model):
     class Meta:
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
+        permissions: ClassVar = [("reveal_customer", "Can see phones and e-mails in full")]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["app", "external_id"], name="customer_external_id_once"),
             models.CheckConstraint(condition=~models.Q(external_id=""), name="customer_external_id_not_empty"),

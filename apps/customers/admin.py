@@ -1,0 +1,167 @@
+"""The staff's door to people: the list, and the pages that admin_views draws."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.template.loader import render_to_string
+from django.urls import path
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from apps.accounts.admin_scope import AppScopedAdmin
+from apps.customers import admin_views as views
+from apps.customers.masking import masked_email, masked_phone
+from apps.customers.models import Customer
+from apps.customers.queries import found_people
+
+# <name>: (view of one person, permission). All but "view" answer to POST only; "form" answers to both.
+PAGES: dict[str, tuple[Callable[..., HttpResponse], str]] = {
+    "events": (views.events, "view"),
+    "tell": (views.tell, "reveal"),
+    "edit": (views.edit, "form"),
+    "consent": (views.consent, "change"),
+    "erase": (views.erase_person, "delete"),
+}
+
+
+class ConsentFilter(admin.SimpleListFilter):
+    """What people said to push."""
+
+    title = _("push")
+    parameter_name = "push"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Said yes")), ("no", _("Said no")), ("unknown", _("Never asked"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Customer]) -> QuerySet[Customer]:
+        said = {"yes": True, "no": False, "unknown": None}
+        return queryset.filter(push_consent=said[self.value() or ""]) if self.value() in said else queryset
+
+
+class CustomerList(ChangeList):
+    """The page of people with the number of their live devices: one query for all."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        live = Count("devices", filter=Q(devices__state__in=["active", "stale"]))
+        counted = Customer.objects.filter(pk__in=[one.pk for one in self.result_list]).annotate(live=live)
+        counts = dict(counted.values_list("pk", "live"))
+        may_reveal = views.may_see_contacts(request)
+        for one in self.result_list:
+            one.live_devices = counts.get(one.pk, 0)
+            one.shown_email = one.email if may_reveal else masked_email(one.email)
+            one.shown_phone = one.phone if may_reveal else masked_phone(one.phone)
+
+
+@admin.register(Customer)
+class CustomerAdmin(AppScopedAdmin):
+    """People, newest first."""
+
+    list_display: ClassVar = ["who", "contact", "place", "reach", "consent", "known_since"]
+    list_display_links = None
+    list_filter: ClassVar = ["app", ConsentFilter]
+    search_fields: ClassVar = ["external_id"]
+    search_help_text = _("Id, phone, e-mail or name")
+    ordering: ClassVar = ["-id"]
+    list_per_page = 25
+    show_full_result_count = False
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
+        return super().get_queryset(request).select_related("app")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
+    ) -> tuple[QuerySet[Customer], bool]:
+        return found_people(queryset, search_term), False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return CustomerList
+
+    def get_urls(self) -> list[Any]:
+        return [*self._pages(), *super().get_urls()]
+
+    def _pages(self) -> Iterator[Any]:
+        for name, (view, permission) in PAGES.items():
+            door = self.admin_site.admin_view(self._door(view, permission))
+            yield path(f"<int:customer_id>/{name}/", door, name=f"customers_customer_{name}")
+
+    def _door(self, view: Callable[..., HttpResponse], permission: str) -> Callable[..., HttpResponse]:
+        """Asks for the permission, finds the person among the user's own apps, opens the page."""
+
+        def door(request: HttpRequest, customer_id: int) -> HttpResponse:
+            customer = self.get_object(request, str(customer_id))
+            if customer is None:
+                raise Http404
+            if not self._may(permission, request, customer):
+                raise PermissionDenied
+            if permission in ("change", "delete") and request.method != "POST":
+                return HttpResponseNotAllowed(["POST"])
+            return view(self, request, customer)
+
+        return door
+
+    def _may(self, permission: str, request: HttpRequest, customer: Customer) -> bool:
+        if permission in ("form", "change", "delete", "reveal") and customer.erased_at:
+            return False
+        if permission == "reveal":
+            return views.may_see_contacts(request) and customer.external_id is not None
+        if permission == "delete":
+            return self.has_delete_permission(request, customer)
+        if permission in ("form", "change"):
+            return self.has_change_permission(request, customer)
+        return self.has_view_permission(request, customer)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return views.add(self, request)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        customer = self.get_object(request, object_id)
+        if customer is None:
+            raise Http404
+        if not self.has_view_permission(request, customer):
+            raise PermissionDenied
+        return views.page(self, request, customer)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """People are erased, on their page, never deleted: totals and re-imports need the tombstone."""
+        raise Http404
+
+    @display(description=_("customer"), ordering="last_name")
+    def who(self, customer: Customer) -> str:
+        return cell("who", customer)
+
+    @display(description=_("contact"))
+    def contact(self, customer: Customer) -> str:
+        return cell("contact", customer)
+
+    @display(description=_("where"))
+    def place(self, customer: Customer) -> str:
+        return cell("place", customer)
+
+    @display(description=_("devices"))
+    def reach(self, customer: Customer) -> str:
+        return cell("reach", customer)
+
+    @display(description=_("consent"))
+    def consent(self, customer: Customer) -> str:
+        return cell("consent", customer)
+
+    @display(description=_("known"), ordering="created_at")
+    def known_since(self, customer: Customer) -> str:
+        return cell("since", customer)
+
+
+def cell(name: str, customer: Customer) -> str:
+    """One cell of the list, from templates/customers/list/."""
+    return render_to_string(f"customers/list/{name}.html", {"customer": customer})

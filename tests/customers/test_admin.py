@@ -1,0 +1,155 @@
+"""The pages of people: found, shown with what every floor knows, changed by the same rules as the API's."""
+
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from apps.accounts.models import App
+from apps.customers.masking import masked_email, masked_phone
+from apps.customers.models import Consent, Customer
+from apps.customers.queries import found_people
+from tests.factories import make_app, make_customer, make_device, make_event, make_segment, make_user
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/customers/customer/"
+
+
+@pytest.fixture
+def app() -> App:
+    return make_app()
+
+
+def client_of(app: App, role: str) -> Client:
+    client = Client()
+    client.force_login(make_user(app, role=role))
+    return client
+
+
+def known(app: App, **fields: Any) -> Customer:
+    told = {"external_id": "anna-1", "first_name": "Anna", "last_name": "Nowak"}
+    return make_customer(app, **{**told, "email": "anna@example.com", "phone": "+48500600700", **fields})
+
+
+def test_one_view_shows_what_every_floor_knows(app: App) -> None:
+    anna = known(app, traits={"city": "Gdynia"})
+    make_device(anna, model="Pixel 9")
+    make_event(anna, "purchase", properties={"category": "shoes"})
+    make_segment(app, [anna], name="Poles")
+    html = client_of(app, "marketer").get(f"{LIST}{anna.pk}/change/").content.decode()
+    for told in ("Anna Nowak", "anna@example.com", "Gdynia", "Pixel 9", "purchase", "shoes", "Poles"):
+        assert told in html
+
+
+def test_contacts_are_masked_for_those_who_need_not_read_them(app: App) -> None:
+    anna = known(app)
+    analyst = client_of(app, "analyst")
+    for page in (LIST, f"{LIST}{anna.pk}/change/"):
+        html = analyst.get(page).content.decode()
+        assert "a•••@example.com" in html
+        assert "anna@example.com" not in html
+        assert "500600" not in html
+    assert analyst.get(f"{LIST}{anna.pk}/tell/").status_code == 403
+    assert (masked_email("anna@example.com"), masked_phone("+48500600700")) == ("a•••@example.com", "+48 ••• 700")
+
+
+@pytest.mark.parametrize(
+    "words", ["anna-1", "anna", "Nowak", "anna nowak", "NOW an", "anna@ex", "+48 500-600-700", "600700", "500 600 700"]
+)
+def test_a_person_is_found_by_what_is_known(app: App, words: str) -> None:
+    anna = known(app)
+    known(app, external_id="zed", first_name="Zed", last_name="Zorn", email="z@example.com", phone="+48500600111")
+    assert list(found_people(Customer.objects.all(), words)) == [anna]
+
+
+def test_a_profile_is_changed_by_the_rules_of_the_api(app: App) -> None:
+    anna, marketer = known(app), client_of(app, "marketer")
+    html = marketer.post(f"{LIST}{anna.pk}/edit/", {"first_name": "Ann", "phone": "123"}).content.decode()
+    assert "must be a full phone number" in html
+    marketer.post(f"{LIST}{anna.pk}/edit/", {"first_name": "Ann", "phone": "500 600 701", "external_id": "other"})
+    anna.refresh_from_db()
+    assert (anna.first_name, anna.phone, anna.email, anna.external_id) == ("Ann", "+48500600701", "", "anna-1")
+
+
+def test_a_person_typed_in_by_hand_is_stored_once(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    for _ in range(2):
+        answer = marketer.post(f"{LIST}add/", {"app": app.pk, "external_id": "bea", "first_name": "Bea"})
+    assert "this person is known already" in answer.content.decode()
+    assert Customer.objects.get(app=app, external_id="bea").first_name == "Bea"
+
+
+def test_an_answer_told_to_staff_goes_into_the_ledger(app: App) -> None:
+    anna = known(app)
+    client_of(app, "marketer").post(f"{LIST}{anna.pk}/consent/", {"channel": "push", "granted": "no"})
+    anna.refresh_from_db()
+    answer = Consent.objects.get()
+    assert (anna.push_consent, answer.granted, answer.source) == (False, False, "admin")
+    assert answer.wording.startswith("Told to user-")
+
+
+def test_erasing_needs_the_id_and_the_right(app: App) -> None:
+    anna = known(app)
+    assert client_of(app, "marketer").post(f"{LIST}{anna.pk}/erase/", {"typed": "anna-1"}).status_code == 403
+    owner = client_of(app, "owner")
+    owner.post(f"{LIST}{anna.pk}/erase/", {"typed": "anna"})
+    anna.refresh_from_db()
+    assert anna.erased_at is None
+    owner.post(f"{LIST}{anna.pk}/erase/", {"typed": "anna-1"})
+    anna.refresh_from_db()
+    assert (anna.erased_at is not None, anna.first_name) == (True, "")
+    html = owner.get(f"{LIST}{anna.pk}/change/").content.decode()
+    assert "This person was erased" in html
+    assert owner.get(f"{LIST}{anna.pk}/edit/").status_code == 403
+
+
+def test_all_that_is_kept_can_be_handed_over(app: App) -> None:
+    answer = client_of(app, "owner").get(f"{LIST}{known(app).pk}/tell/")
+    assert json.loads(answer.content)["profile"]["email"] == "anna@example.com"
+    assert "attachment" in answer["Content-Disposition"]
+
+
+def test_events_are_paged(app: App) -> None:
+    anna = known(app)
+    for number in range(25):
+        make_event(anna, f"event-{number}", days_ago=number)
+    client = client_of(app, "analyst")
+    first = client.get(f"{LIST}{anna.pk}/change/").content.decode()
+    assert "event-19" in first
+    assert "event-20" not in first
+    before = first.split("before=")[1].split('"')[0]
+    second = client.get(f"{LIST}{anna.pk}/events/?before={before}").content.decode()
+    assert "event-20" in second
+    assert "event-19" not in second
+    assert client.get(f"{LIST}{anna.pk}/events/?before=nonsense").status_code == 200
+
+
+def test_people_of_other_apps_do_not_exist(app: App) -> None:
+    foreign = known(make_app(), first_name="Foreigner")
+    owner = client_of(app, "owner")
+    assert owner.get(f"{LIST}{foreign.pk}/change/").status_code == 404
+    assert owner.post(f"{LIST}{foreign.pk}/erase/", {"typed": "anna-1"}).status_code == 404
+    assert "Foreigner" not in owner.get(LIST).content.decode()
+
+
+def test_people_are_never_deleted(app: App) -> None:
+    anna = known(app)
+    assert client_of(app, "owner").post(f"{LIST}{anna.pk}/delete/", {"post": "yes"}).status_code == 404
+    assert Customer.objects.filter(pk=anna.pk).exists()
+
+
+def test_a_longer_list_costs_no_more_queries(app: App) -> None:
+    client = client_of(app, "marketer")
+    make_device(known(app))
+    client.get(LIST)
+    with CaptureQueriesContext(connection) as few:
+        client.get(LIST)
+    for _ in range(8):
+        make_device(make_customer(app))
+    with CaptureQueriesContext(connection) as many:
+        client.get(LIST)
+    assert len(many) == len(few)
