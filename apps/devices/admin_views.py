@@ -1,0 +1,109 @@
+"""The pages of a channel: choose the gateway, paste its credentials, stop and open it."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.accounts.models import App
+from apps.accounts.queries import apps_of
+from apps.core.problems import InvalidInput
+from apps.devices.admin_forms import CredentialsForm, NewChannelForm
+from apps.devices.admin_words import channel_state_of
+from apps.devices.models import GATEWAYS, Channel
+from apps.devices.services.channels import pause_channel, resume_channel, save_credentials, set_pace, shown_credentials
+
+type Admin = ModelAdmin[Channel]
+
+
+def new_page(model_admin: Admin, request: HttpRequest) -> HttpResponse:
+    """First which gateway (and app), then its credentials. One that exists opens instead."""
+    apps = apps_of(request.user).filter(is_active=True)
+    form = NewChannelForm(apps, request.GET if "gateway" in request.GET else None)
+    if not form.is_valid():
+        taken = set(Channel.objects.filter(app__in=apps).values_list("app__slug", "gateway"))
+        only = apps[:2]
+        context = {
+            "title": _("Connect a channel"),
+            "apps": apps,
+            "only": only[0] if len(only) == 1 else None,
+            "taken": {gateway for slug, gateway in taken if len(only) == 1 and slug == only[0].slug},
+        }
+        return _draw(model_admin, request, "devices/channel/new.html", context)
+    app, gateway = form.cleaned_data["app"], form.cleaned_data["gateway"]
+    known = Channel.objects.filter(app=app, gateway=gateway).first()
+    if known is not None:
+        return redirect("admin:devices_channel_change", known.pk)
+    return _editor(model_admin, request, app, gateway, None)
+
+
+def page(model_admin: Admin, request: HttpRequest, channel: Channel) -> HttpResponse:
+    """An existing channel."""
+    return _editor(model_admin, request, channel.app, channel.gateway, channel)
+
+
+def pause(model_admin: Admin, request: HttpRequest, channel: Channel) -> HttpResponse:
+    """Stop it, with the reason everybody then reads."""
+    reason = request.POST.get("reason", "").strip() or _("stopped by %(who)s") % {"who": request.user.get_username()}
+    if pause_channel(channel_id=channel.pk, reason=reason, now=timezone.now()):
+        model_admin.log_change(request, channel, [{"paused": {"reason": reason}}])
+        messages.success(request, _("Stopped. Those who wait stay waiting."))
+    return redirect("admin:devices_channel_change", channel.pk)
+
+
+def resume(model_admin: Admin, request: HttpRequest, channel: Channel) -> HttpResponse:
+    """Open it again."""
+    if resume_channel(channel_id=channel.pk, now=timezone.now()):
+        model_admin.log_change(request, channel, [{"resumed": {}}])
+        messages.success(request, _("Open again."))
+    return redirect("admin:devices_channel_change", channel.pk)
+
+
+def _editor(model_admin: Admin, request: HttpRequest, app: App, gateway: str, channel: Channel | None) -> HttpResponse:
+    shown = shown_credentials(channel) if channel else None
+    initial = {"pace_per_second": channel.pace_per_second if channel else None}
+    form = CredentialsForm(gateway, request.POST if request.method == "POST" else None, kept=shown, initial=initial)
+    may_edit = (
+        model_admin.has_change_permission(request, channel) if channel else model_admin.has_add_permission(request)
+    )
+    if request.method == "POST" and may_edit and form.is_valid():
+        try:
+            saved = save_credentials(app=app, gateway=gateway, pasted=_pasted(form), now=timezone.now())
+            set_pace(channel=saved, per_second=form.cleaned_data["pace_per_second"])
+        except InvalidInput as refusal:
+            for problem in refusal.problems:
+                name = problem.pointer.strip("/").split("/")[0]
+                form.add_error(name if name in form.fields else None, problem.message)
+        else:
+            log = model_admin.log_change if channel else model_admin.log_addition
+            log(request, saved, [{"credentials": {}}])
+            messages.success(request, _("Saved. They look right; the first message shows whether the vendor agrees."))
+            return redirect("admin:devices_channel_change", saved.pk)
+    context = {
+        "title": f"{dict(GATEWAYS)[gateway]} · {app.name}",
+        "original": channel,
+        "channel": channel,
+        "app": app,
+        "gateway": gateway,
+        "gateway_name": dict(GATEWAYS)[gateway],
+        "form": form,
+        "shown": shown,
+        "word": channel_state_of(channel) if channel else None,
+        "may_edit": may_edit,
+    }
+    return _draw(model_admin, request, "devices/channel/page.html", context)
+
+
+def _pasted(form: CredentialsForm) -> dict[str, str]:
+    return {name: value for name, value in form.cleaned_data.items() if name != "pace_per_second"}
+
+
+def _draw(model_admin: Admin, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
+    everywhere = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts}
+    return TemplateResponse(request, template, {**everywhere, **context})

@@ -1,0 +1,40 @@
+"""What the states of devices and channels are called on screens, and in which tone they are shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.devices.models import Channel, Device
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """name: as short as a table needs; meaning: one sentence. tone: good, warn, bad, mute or accent (theme.css)."""
+
+    name: Any
+    meaning: Any
+    tone: str = "mute"
+
+
+DEVICES: Mapping[str, Word] = {
+    "active": Word(_("Active"), _("It can be sent to."), "good"),
+    "stale": Word(_("Quiet"), _("Not seen for 30 days; it is still sent to."), "warn"),
+    "dead": Word(_("Gone"), _("Its address works no more; it is not sent to."), "mute"),
+    "quarantined": Word(_("Set aside"), _("Retired in a suspicious mass loss; look, and restore it."), "bad"),
+}
+CHANNELS: Mapping[str, Word] = {
+    "active": Word(_("Open"), _("Messages go out."), "good"),
+    "paused": Word(_("Stopped"), _("Nothing goes out; those waiting stay waiting."), "bad"),
+}
+
+
+def state_of(device: Device) -> Word:
+    """The word for a device's state."""
+    return DEVICES[device.state]
+
+
+def channel_state_of(channel: Channel) -> Word:
+    """The word for a channel's state."""
+    return CHANNELS[channel.state]
