@@ -1,0 +1,155 @@
+"""The staff's door to segments: the list, and the pages that admin_views draws."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import path
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from apps.accounts.admin_scope import AppScopedAdmin
+from apps.core.problems import Conflict
+from apps.customers.admin_panels import register
+from apps.segments import admin_views as views
+from apps.segments.admin_panel import PANEL
+from apps.segments.admin_words import state_of
+from apps.segments.models import Segment
+from apps.segments.queries import sizes_by_segment, users_of
+from apps.segments.services.editing import delete_segment
+
+register(PANEL)
+
+# <name>: (view of one segment, permission). All but "view" answer to POST only.
+PAGES: dict[str, tuple[Callable[..., HttpResponse], str]] = {
+    "members": (views.members, "view"),
+    "export": (views.export_rule, "view"),
+    "people": (views.add_people, "change"),
+    "remove": (views.remove_person, "change"),
+    "refresh": (views.refresh_now, "change"),
+}
+
+
+class SegmentList(ChangeList):
+    """The page of rows with their size history: one query for all."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        sizes = sizes_by_segment(self.result_list)
+        for segment in self.result_list:
+            segment.sizes = sizes.get(segment.pk, [])
+
+
+@admin.register(Segment)
+class SegmentAdmin(AppScopedAdmin):
+    """Segments by name."""
+
+    list_display: ClassVar = ["title", "sort", "size", "history", "standing"]
+    list_display_links = None
+    list_filter: ClassVar = ["app", "kind", "state"]
+    search_fields: ClassVar = ["name", "description"]
+    list_per_page = 25
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
+        return super().get_queryset(request).select_related("app")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return SegmentList
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What a campaign or another segment uses stays."""
+        return super().has_delete_permission(request, obj) and (obj is None or not users_of(obj))
+
+    def delete_model(self, request: HttpRequest, obj: Segment) -> None:
+        try:
+            delete_segment(segment=obj)
+        except Conflict as refusal:
+            messages.error(request, str(refusal))
+
+    def get_urls(self) -> list[Any]:
+        return [*self._pages(), *super().get_urls()]
+
+    def _pages(self) -> Iterator[Any]:
+        for name, (view, permission) in PAGES.items():
+            door = self.admin_site.admin_view(self._door(view, permission))
+            yield path(f"<int:segment_id>/{name}/", door, name=f"segments_segment_{name}")
+        for name, of_app in {"part": views.part, "count": views.count}.items():
+            door = self.admin_site.admin_view(self._app_door(of_app))
+            yield path(f"rule/<slug:slug>/{name}/", door, name=f"segments_segment_{name}")
+
+    def _door(self, view: Callable[..., HttpResponse], permission: str) -> Callable[..., HttpResponse]:
+        """Asks for the permission, finds the segment among the person's own apps, opens the page."""
+
+        def door(request: HttpRequest, segment_id: int) -> HttpResponse:
+            segment = self.get_object(request, str(segment_id))
+            if segment is None:
+                raise Http404
+            may = self.has_view_permission if permission == "view" else self.has_change_permission
+            if not may(request, segment):
+                raise PermissionDenied
+            if permission != "view" and request.method != "POST":
+                return HttpResponseNotAllowed(["POST"])
+            return view(self, request, segment)
+
+        return door
+
+    def _app_door(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """Parts of the builder: for whoever may write a rule; the view looks for the app among the person's own."""
+
+        def door(request: HttpRequest, slug: str) -> HttpResponse:
+            if not (self.has_add_permission(request) or self.has_change_permission(request)):
+                raise PermissionDenied
+            return view(self, request, slug) if request.method == "POST" else HttpResponseNotAllowed(["POST"])
+
+        return door
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return views.new_page(self, request)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        segment = self.get_object(request, object_id)
+        if segment is None:
+            raise Http404
+        if not self.has_view_permission(request, segment):
+            raise PermissionDenied
+        return views.page(self, request, segment)
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
+        return redirect("admin:segments_segment_changelist")
+
+    @display(description=_("segment"), ordering="name")
+    def title(self, segment: Segment) -> str:
+        return cell("title", segment)
+
+    @display(description=_("kind"), ordering="kind")
+    def sort(self, segment: Segment) -> str:
+        return cell("kind", segment)
+
+    @display(description=_("people"), ordering="member_count")
+    def size(self, segment: Segment) -> str:
+        return cell("size", segment)
+
+    @display(description=_("lately"))
+    def history(self, segment: Segment) -> str:
+        return cell("history", segment)
+
+    @display(description=_("state"), ordering="state")
+    def standing(self, segment: Segment) -> str:
+        return cell("state", segment)
+
+
+def cell(name: str, segment: Segment) -> str:
+    """One cell of the list, from templates/segments/list/."""
+    return render_to_string(f"segments/list/{name}.html", {"segment": segment, "word": state_of(segment)})

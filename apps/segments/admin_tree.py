@@ -1,0 +1,367 @@
+"""The rule builder's two directions: from what the page sent to a rule, and from a rule to what the page draws.
+
+On the page every node has an id of its own choosing. A hidden input `node` names it and its parent ("id:parent"), in
+the order of the page; all other inputs are called "<id>-<what>". So a row can be drawn, sent and drawn again alone.
+Half-finished rows are kept as they are typed: what is wrong with them is rules.read's to say, not this module's.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+
+from apps.core.problems import FieldProblem
+from apps.segments.rules.catalogue import (
+    MATCHES,
+    MOST_CONDITIONS,
+    MOST_DEPTH,
+    OPERATORS,
+    SUMS,
+    TIMES,
+    Catalogue,
+    Field,
+    Kind,
+    Operator,
+)
+
+EVERYBODY: Mapping[str, Any] = {"match": "all", "rules": []}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadForm:
+    """The rule as JSON. ids: JSON pointer of a node -> its id on the page."""
+
+    rule: dict[str, Any]
+    ids: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class ValueView:
+    """The inputs of one operator's value. suggestions: what people of this app have there."""
+
+    name: str
+    kind: str
+    value: Any = ""
+    low: Any = ""
+    high: Any = ""
+    choices: list[tuple[Any, Any, bool]] = field(default_factory=list)
+    suggestions: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ConditionView:
+    """One question about a property of an event."""
+
+    id: str
+    properties: list[str]
+    property: str
+    operators: tuple[Operator, ...]
+    op: str
+    value: ValueView | None
+
+
+@dataclass(slots=True)
+class EventView:
+    """The parts of a sentence about behaviour."""
+
+    names: list[str]
+    name: str
+    times: str
+    count: Any
+    days: Any
+    where: list[ConditionView]
+    sum: str
+    amount: Any
+    times_words: Mapping[str, Any] = field(default_factory=lambda: TIMES)
+    sum_words: Mapping[str, Any] = field(default_factory=lambda: SUMS)
+    may_add: bool = True
+    has_amount: bool = False
+
+
+@dataclass(slots=True)
+class RuleView:
+    """One row. groups: the fields to choose from, under the builder's headings."""
+
+    id: str
+    parent: str
+    groups: list[tuple[Any, list[Field]]]
+    chosen: Field | None
+    op: str
+    value: ValueView | None
+    event: EventView | None
+    problems: list[str] = field(default_factory=list)
+    is_group: bool = False
+
+
+@dataclass(slots=True)
+class GroupView:
+    """A group with its rows, in order."""
+
+    id: str
+    parent: str
+    depth: int
+    match: str
+    nodes: "list[GroupView | RuleView]"
+    problems: list[str] = field(default_factory=list)
+    is_group: bool = True
+
+    @property
+    def matches(self) -> Mapping[str, Any]:
+        return MATCHES
+
+    @property
+    def may_nest(self) -> bool:
+        return self.depth < MOST_DEPTH
+
+
+def fresh_id() -> str:
+    """An id for a node on the page."""
+    return f"n{secrets.token_hex(5)}"
+
+
+def read_form(sent: QueryDict, catalogue: Catalogue, *, root: str = "") -> ReadForm:
+    """The rule that the page shows; `root` = only that group, or that row (which comes back inside a group)."""
+    reader = _FormReader(sent, catalogue)
+    top = root or next(iter(reader.children.get("", [])), "")
+    rule = reader.node(top, "", 0) if top else dict(EVERYBODY)
+    return ReadForm(rule if "rules" in rule else {**EVERYBODY, "rules": [rule]}, reader.ids)
+
+
+def read_row(sent: QueryDict, catalogue: Catalogue, node: str) -> dict[str, Any]:
+    """One row of the page, as a leaf."""
+    return _FormReader(sent, catalogue).leaf(node)
+
+
+class _FormReader:
+    """Reads what the page sent.
+
+    A field that was changed since its row was drawn has no operator and no value yet; a changed operator keeps the
+    value only where it fits.
+    """
+
+    def __init__(self, sent: QueryDict, catalogue: Catalogue) -> None:
+        self.sent = sent
+        self.catalogue = catalogue
+        self.ids: dict[str, str] = {}
+        self.children: dict[str, list[str]] = {}
+        for entry in sent.getlist("node"):
+            node, _colon, parent = entry.partition(":")
+            self.children.setdefault(parent, []).append(node)
+
+    def text(self, node: str, what: str, default: str = "") -> str:
+        return str(self.sent.get(f"{node}-{what}", default))
+
+    def node(self, node: str, pointer: str, depth: int) -> dict[str, Any]:
+        self.ids[pointer] = node
+        if f"{node}-match" not in self.sent:
+            return self.leaf(node)
+        # One level more than allowed is read, so that validation can say it; a forged endless page is not followed.
+        below = self.children.get(node, []) if depth <= MOST_DEPTH else []
+        rules = [self.node(child, f"{pointer}/rules/{index}", depth + 1) for index, child in enumerate(below)]
+        return {"match": self.text(node, "match"), "rules": rules}
+
+    def leaf(self, node: str) -> dict[str, Any]:
+        key, op = self.text(node, "field"), self.text(node, "op")
+        chosen = self.catalogue.fields.get(key)
+        if chosen is None or key != self.text(node, "drawn", key):
+            return {"field": key, "op": "", "value": None}
+        if chosen.type == "event":
+            return {"field": key, "op": op, "value": self.event(node)}
+        return {"field": key, "op": op, "value": self.value(node, chosen.operator(op))}
+
+    def event(self, node: str) -> dict[str, Any]:
+        value: dict[str, Any] = {"name": self.text(node, "name")}
+        if self.text(node, "days").strip():
+            value["days"] = _figure(self.text(node, "days"))
+        if self.text(node, "times"):
+            value["times"] = {"op": self.text(node, "times"), "count": _figure(self.text(node, "count"))}
+        properties = self.catalogue.events.get(value["name"], {})
+        where = [self.condition(one, properties) for one in self.sent.getlist(f"{node}-where")]
+        if where and value["name"] == self.text(node, "drawn-name", value["name"]):
+            value["where"] = where
+        if self.text(node, "sum"):
+            value["sum"] = {"op": self.text(node, "sum"), "amount": _figure(self.text(node, "amount"))}
+        return value
+
+    def condition(self, node: str, properties: Mapping[str, str]) -> dict[str, Any]:
+        name, op = self.text(node, "property"), self.text(node, "op")
+        if name not in properties or name != self.text(node, "drawn", name):
+            return {"property": name, "op": "", "value": None}
+        operator = next((one for one in OPERATORS[properties[name]] if one.key == op), None)
+        return {"property": name, "op": op, "value": self.value(node, operator)}
+
+    def value(self, node: str, operator: Operator | None) -> Any:
+        drawn = self.text(node, "kind")
+        given = self.drawn_value(node, Kind(drawn)) if drawn in list(Kind) else None
+        if operator is None or operator.kind == drawn:
+            return given
+        if (drawn, operator.kind) == (Kind.TEXT, Kind.TEXTS):
+            return [given] if given else []
+        if (drawn, operator.kind) == (Kind.TEXTS, Kind.TEXT):
+            return given[0] if given else ""
+        return None
+
+    def drawn_value(self, node: str, kind: Kind) -> Any:
+        """From the inputs as they stand on the page."""
+        given = self.text(node, "value")
+        match kind:
+            case Kind.NOTHING:
+                return None
+            case Kind.TEXTS:
+                return [line.strip() for line in given.splitlines() if line.strip()]
+            case Kind.CHOICES:
+                return self.sent.getlist(f"{node}-value")
+            case Kind.NUMBER | Kind.DAYS | Kind.SEGMENT:
+                return _figure(given)
+            case Kind.NUMBERS:
+                return [_figure(self.text(node, end)) for end in ("low", "high")]
+            case Kind.DATES:
+                return [self.text(node, end) for end in ("low", "high")]
+        return given.strip()
+
+
+def _figure(text: str) -> Any:
+    """A number where it is one, else the text, for validation to refuse."""
+    plain = text.strip().replace(",", ".").replace("\u00a0", "").replace(" ", "")
+    for kind in (int, float):
+        try:
+            return kind(plain)
+        except ValueError:
+            continue
+    return text.strip()
+
+
+class Drawer:
+    """Draws rules of one app. suggest: (field key, or event and property) -> values that people have there."""
+
+    def __init__(self, catalogue: Catalogue, suggest: Any, *, segment_id: int | None = None) -> None:
+        self.catalogue = catalogue
+        self.suggest = suggest
+        self.segments = [(one, name) for one, name in catalogue.segments.items() if one != segment_id]
+        self.groups = _grouped(catalogue.fields.values())
+
+    def tree(
+        self, rule: Mapping[str, Any], ids: Mapping[str, str] | None = None, problems: Iterable[FieldProblem] = ()
+    ) -> GroupView:
+        """The whole builder. problems: of validation, shown in the row they belong to."""
+        found: dict[str, list[str]] = {}
+        for problem in problems:
+            found.setdefault(_node_pointer(problem.pointer), []).append(problem.message)
+        return self.group(rule, "", depth=1, ids=ids, problems=found)
+
+    def group(
+        self,
+        rule: Mapping[str, Any],
+        parent: str,
+        *,
+        depth: int,
+        pointer: str = "",
+        ids: Mapping[str, str] | None = None,
+        problems: Mapping[str, list[str]] | None = None,
+    ) -> GroupView:
+        ids, problems = ids or {}, problems or {}
+        own = ids.get(pointer) or fresh_id()
+        nodes: list[GroupView | RuleView] = []
+        for index, child in enumerate(rule.get("rules") or []):
+            here = f"{pointer}/rules/{index}"
+            if "rules" in child:
+                nodes.append(self.group(child, own, depth=depth + 1, pointer=here, ids=ids, problems=problems))
+            else:
+                nodes.append(self.row(child, own, node=ids.get(here), problems=problems.get(here)))
+        return GroupView(own, parent, depth, str(rule.get("match", "all")), nodes, problems.get(pointer, []))
+
+    def row(
+        self,
+        leaf: Mapping[str, Any],
+        parent: str,
+        *,
+        node: str | None = None,
+        problems: list[str] | None = None,
+        adds_condition: bool = False,
+    ) -> RuleView:
+        """One row. An operator that the field does not have becomes its first; a value of another kind is dropped."""
+        own = node or fresh_id()
+        chosen = self.catalogue.fields.get(str(leaf.get("field") or ""))
+        view = RuleView(own, parent, self.groups, chosen, "", None, None, problems or [])
+        if chosen is None:
+            return view
+        operator = chosen.operator(str(leaf.get("op") or "")) or chosen.operators[0]
+        view.op = operator.key
+        value = leaf.get("value")
+        if operator.kind is Kind.EVENT:
+            given = value if isinstance(value, Mapping) else {}
+            view.event = self.event(given, adds_condition=adds_condition)
+        else:
+            view.value = self.value(own, operator, value, chosen.key, chosen)
+        return view
+
+    def event(self, value: Mapping[str, Any], *, adds_condition: bool) -> EventView:
+        name = str(value.get("name") or "")
+        properties = self.catalogue.events.get(name, {})
+        where = [one for one in value.get("where") or [] if isinstance(one, Mapping)]
+        if adds_condition and len(where) < MOST_CONDITIONS:
+            where.append({})
+        times, total = value.get("times") or {}, value.get("sum") or {}
+        return EventView(
+            names=sorted(self.catalogue.events),
+            name=name,
+            times=times.get("op", ""),
+            count=times.get("count", ""),
+            days=value.get("days", ""),
+            where=[self.condition(one, name, properties) for one in where],
+            sum=total.get("op", ""),
+            amount=total.get("amount", ""),
+            may_add=bool(properties) and len(where) < MOST_CONDITIONS,
+            has_amount=properties.get("amount") == "number",
+        )
+
+    def condition(self, given: Mapping[str, Any], event: str, properties: Mapping[str, str]) -> ConditionView:
+        own = fresh_id()
+        name = str(given.get("property") or "")
+        operators = OPERATORS[properties[name]] if name in properties else ()
+        operator = next((one for one in operators if one.key == given.get("op")), operators[0] if operators else None)
+        value = self.value(own, operator, given.get("value"), f"{event}\n{name}") if operator else None
+        return ConditionView(own, sorted(properties), name, operators, operator.key if operator else "", value)
+
+    def value(
+        self, node: str, operator: Operator, value: Any, source: str, chosen: Field | None = None
+    ) -> ValueView | None:
+        kind = operator.kind
+        view = ValueView(node, kind.value)
+        if kind is Kind.NOTHING:
+            return view
+        if kind is Kind.CHOICES:
+            picked = value if isinstance(value, list) else []
+            view.choices = [(word, label, word in picked) for word, label in (chosen.choices if chosen else ())]
+        elif kind is Kind.SEGMENT:
+            view.choices = [(one, name, one == value) for one, name in self.segments]
+        elif kind in (Kind.NUMBERS, Kind.DATES):
+            pair = value if isinstance(value, list) and len(value) == 2 else ["", ""]
+            view.low, view.high = pair
+        elif kind is Kind.TEXTS:
+            view.value = "\n".join(map(str, value or []))
+        else:
+            view.value = "" if value is None else value
+        if kind in (Kind.TEXT, Kind.TEXTS):
+            view.suggestions = self.suggest(source)
+        return view
+
+
+def _grouped(fields: Iterable[Field]) -> list[tuple[Any, list[Field]]]:
+    groups: dict[str, tuple[Any, list[Field]]] = {}
+    for one in fields:
+        groups.setdefault(str(one.group), (one.group, []))[1].append(one)
+    return list(groups.values())
+
+
+def _node_pointer(pointer: str) -> str:
+    """Of the node that a problem belongs to: /rules/0/rules/2/value/name -> /rules/0/rules/2."""
+    parts = pointer.split("/")[1:]
+    kept = ""
+    for word, index in zip(parts[::2], parts[1::2], strict=False):
+        if word != "rules" or not index.isdigit():
+            break
+        kept += f"/rules/{index}"
+    return kept

@@ -1,0 +1,295 @@
+"""The pages of a segment: the rule builder with its live count, the list with its people."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.accounts.models import App
+from apps.accounts.queries import apps_of
+from apps.core.problems import Conflict, FieldProblem, InvalidInput
+from apps.core.templatetags.house import Column
+from apps.segments.admin_forms import NewSegmentForm, PeopleForm, SegmentForm
+from apps.segments.admin_tree import EVERYBODY, Drawer, GroupView, read_form, read_row
+from apps.segments.models import Segment
+from apps.segments.queries import members_of, sizes_of, users_of
+from apps.segments.rules import explain_rule, load_catalogue
+from apps.segments.services.editing import SegmentDraft, change_segment, create_segment
+from apps.segments.services.list_files import names_in_file, names_in_text
+from apps.segments.services.lists import add_to_list, remove_from_list
+from apps.segments.services.preview import count_rule
+from apps.segments.services.refresh import SegmentBroken, refresh_segment
+from apps.segments.suggestions import values_of
+
+type Admin = ModelAdmin[Segment]
+MEMBERS_A_PAGE = 20
+MOST_UNKNOWN_SHOWN = 20
+
+
+def new_page(model_admin: Admin, request: HttpRequest) -> HttpResponse:
+    """First which kind (and app), then the page of that kind."""
+    apps = apps_of(request.user).filter(is_active=True)
+    form = NewSegmentForm(apps, request.GET if "kind" in request.GET else None)
+    if not form.is_valid():
+        only = apps[:2]
+        context = {"apps": apps, "only": only[0] if len(only) == 1 else None, "title": _("New segment")}
+        return _page(model_admin, request, "segments/new.html", context)
+    app, kind = form.cleaned_data["app"], form.cleaned_data["kind"]
+    return _editor(model_admin, request, app, kind, None)
+
+
+def page(model_admin: Admin, request: HttpRequest, segment: Segment) -> HttpResponse:
+    """An existing segment."""
+    return _editor(model_admin, request, segment.app, segment.kind, segment)
+
+
+def part(model_admin: Admin, request: HttpRequest, slug: str) -> HttpResponse:
+    """A new row or group, or a row drawn again because its field, operator or event was changed."""
+    app = _own_app(request, slug)
+    drawer = Drawer(load_catalogue(app), lambda source: values_of(app, source), segment_id=_number(request, "segment"))
+    action, parent = request.POST.get("action", ""), request.POST.get("parent", "")
+    if action == "add-group":
+        depth = min(_number(request, "depth") or 1, 3) + 1
+        group = drawer.group({"match": "any", "rules": [{}]}, parent, depth=depth)
+        return _piece(request, app, group)
+    if action == "add-rule":
+        return _piece(request, app, drawer.row({}, parent))
+    node = request.POST.get("of", "")
+    leaf = read_row(request.POST, drawer.catalogue, node)
+    row = drawer.row(leaf, parent, node=node, adds_condition=action == "add-condition")
+    return _piece(request, app, row, focus=request.POST.get("focus", ""))
+
+
+def count(model_admin: Admin, request: HttpRequest, slug: str) -> HttpResponse:
+    """How many people the rule on the page means; with `branch`, only that group."""
+    app = _own_app(request, slug)
+    branch = request.POST.get("branch", "")
+    rule = read_form(request.POST, load_catalogue(app), root=branch).rule
+    context: dict[str, Any] = {"app": app, "branch": branch}
+    try:
+        context["preview"] = count_rule(app=app, rule=rule, now=timezone.now())
+        context["words"] = explain_rule(rule, app)
+    except InvalidInput as refusal:
+        context["problems"] = refusal.problems
+        context["is_too_slow"] = refusal.status == 422
+    template = "segments/builder/branch_count.html" if branch else "segments/builder/count.html"
+    return TemplateResponse(request, template, context)
+
+
+def members(model_admin: Admin, request: HttpRequest, segment: Segment) -> HttpResponse:
+    """Who is in it, page by page."""
+    return TemplateResponse(request, "segments/members.html", _members(request, segment))
+
+
+def add_people(model_admin: Admin, request: HttpRequest, segment: Segment) -> HttpResponse:
+    """Put people on a list from a text or a file."""
+    form = PeopleForm(request.POST, request.FILES)
+    try:
+        names = names_in_text(request.POST.get("pasted", ""))
+        if form.is_valid() and form.cleaned_data["file"]:
+            names += names_in_file(form.cleaned_data["file"].read())
+        if not names:
+            raise InvalidInput([FieldProblem("/pasted", "required", _("paste ids or choose a file"))])
+        listed = add_to_list(segment=segment, external_ids=names, now=timezone.now())
+    except InvalidInput as refusal:
+        for problem in refusal.problems:
+            messages.error(request, problem.message)
+        return redirect("admin:segments_segment_change", segment.pk)
+    model_admin.log_change(request, segment, [{"listed": {"joined": listed.joined_count}}])
+    _tell_listed(request, listed.joined_count, listed.already_count, listed.unknown)
+    return redirect("admin:segments_segment_change", segment.pk)
+
+
+def remove_person(model_admin: Admin, request: HttpRequest, segment: Segment) -> HttpResponse:
+    """Take one person off a list; answers with the page of people."""
+    removed = remove_from_list(segment=segment, customer_ids=[_number(request, "customer") or 0], now=timezone.now())
+    model_admin.log_change(request, segment, [{"listed": {"left": removed}}])
+    segment.refresh_from_db()
+    return members(model_admin, request, segment)
+
+
+def refresh_now(model_admin: Admin, request: HttpRequest, segment: Segment) -> HttpResponse:
+    """Compute the members while the person waits."""
+    try:
+        done = refresh_segment(segment_id=segment.pk, now=timezone.now())
+    except (SegmentBroken, Conflict) as refusal:
+        messages.error(request, str(refusal))
+    else:
+        text = ngettext("%(count)s person is in it.", "%(count)s people are in it.", done.member_count)
+        messages.success(request, text % {"count": number_format(done.member_count, force_grouping=True)})
+    return redirect("admin:segments_segment_change", segment.pk)
+
+
+def export_rule(model_admin: Admin, request: HttpRequest, segment: Segment) -> HttpResponse:
+    """The rule as JSON, as the API takes it."""
+    response = JsonResponse(segment.rule, json_dumps_params={"indent": 2, "ensure_ascii": False})
+    response["Content-Disposition"] = f'attachment; filename="segment-{segment.pk}.json"'
+    return response
+
+
+def _editor(model_admin: Admin, request: HttpRequest, app: App, kind: str, segment: Segment | None) -> HttpResponse:
+    may_edit = (
+        model_admin.has_change_permission(request, segment) if segment else model_admin.has_add_permission(request)
+    )
+    if request.method == "POST" and not may_edit:
+        raise Http404
+    catalogue = load_catalogue(app)
+    rule, ids, problems = (segment.rule or dict(EVERYBODY)) if segment else dict(EVERYBODY), {}, []
+    form = SegmentForm(request.POST if request.method == "POST" else None, initial=_initial(segment))
+    if request.method == "POST":
+        read = read_form(request.POST, catalogue)
+        rule, ids = read.rule, dict(read.ids)
+        draft = _draft(form, rule if kind == "dynamic" else None)
+        try:
+            saved = _save(app, segment, draft, timezone.now())
+        except InvalidInput as refusal:
+            problems = refusal.problems
+        else:
+            return _saved(model_admin, request, saved, is_new=segment is None)
+    segment_id = segment.pk if segment else None
+    drawer = Drawer(catalogue, lambda source: values_of(app, source), segment_id=segment_id)
+    context = {
+        "title": segment.name if segment else _("New segment") if kind == "dynamic" else _("New list"),
+        "original": segment,
+        "segment": segment,
+        "app": app,
+        "kind": kind,
+        "form": form,
+        "beside": _beside(problems),
+        "problem_count": len(problems),
+        "may_edit": may_edit,
+        "may_delete": segment is not None and model_admin.has_delete_permission(request, segment),
+        "tree": _drawn(drawer, rule, ids, problems) if kind == "dynamic" else None,
+        **(_about(request, segment) if segment else {}),
+    }
+    template = "segments/rule_page.html" if kind == "dynamic" else "segments/list_page.html"
+    return _page(model_admin, request, template, context, status=422 if problems else 200)
+
+
+def _draft(form: SegmentForm, rule: Any) -> SegmentDraft:
+    form.is_valid()
+    told = form.cleaned_data
+    return SegmentDraft(
+        name=told.get("name", ""),
+        description=told.get("description", ""),
+        rule=rule,
+        refresh_every_minutes=told.get("refresh_every_minutes") or 15,
+    )
+
+
+def _save(app: App, segment: Segment | None, draft: SegmentDraft, now: datetime) -> Segment:
+    if segment is None:
+        return create_segment(app=app, draft=draft, now=now)
+    return change_segment(segment=segment, draft=draft)
+
+
+def _saved(model_admin: Admin, request: HttpRequest, segment: Segment, *, is_new: bool) -> HttpResponse:
+    log = model_admin.log_addition if is_new else model_admin.log_change
+    log(request, segment, [{"added" if is_new else "changed": {}}])
+    if segment.state == "due":
+        messages.success(request, _("Saved. Its people are being counted."))
+    else:
+        messages.success(request, _("Saved."))
+    return redirect("admin:segments_segment_change", segment.pk)
+
+
+def _initial(segment: Segment | None) -> dict[str, Any]:
+    names = ("name", "description", "refresh_every_minutes")
+    return {name: getattr(segment, name) for name in names} if segment else {"refresh_every_minutes": 15}
+
+
+def _drawn(drawer: Drawer, rule: Any, ids: dict[str, str], problems: list[FieldProblem]) -> GroupView:
+    own = [
+        FieldProblem(one.pointer.removeprefix("/rule"), one.code, one.message)
+        for one in problems
+        if one.pointer.startswith("/rule")
+    ]
+    return drawer.tree(rule, ids, own)
+
+
+def _beside(problems: list[FieldProblem]) -> dict[str, list[FieldProblem]]:
+    """Problems of the fields beside the rule, by field."""
+    found: dict[str, list[FieldProblem]] = {}
+    for problem in problems:
+        found.setdefault(problem.pointer.split("/")[1] if problem.pointer else "", []).append(problem)
+    return found
+
+
+def _about(request: HttpRequest, segment: Segment) -> dict[str, Any]:
+    """What stands below an existing segment: sizes, uses, people."""
+    sizes = sizes_of(segment)
+    words = None
+    if segment.kind == "dynamic":
+        try:
+            words = explain_rule(segment.rule, segment.app)
+        except InvalidInput:
+            words = None
+    return {
+        "sizes": [
+            Column(f"{one.at:%-d %b}", [one.member_count], f"{one.at:%-d %b %H:%M} UTC: {one.member_count}")
+            for one in sizes
+        ],
+        "last_change": sizes[-1] if sizes else None,
+        "users": users_of(segment),
+        "people_form": PeopleForm(),
+        "words": words,
+        **_members(request, segment),
+    }
+
+
+def _members(request: HttpRequest, segment: Segment) -> dict[str, Any]:
+    wanted = request.GET.get("q", "").strip() or request.POST.get("q", "").strip()
+    people = members_of(segment)
+    if wanted:
+        people = people.filter(
+            Q(external_id__startswith=wanted) | Q(first_name__istartswith=wanted) | Q(last_name__istartswith=wanted)
+        )
+    pages = Paginator(people, MEMBERS_A_PAGE)
+    shown = pages.get_page(request.GET.get("page") or request.POST.get("page"))
+    return {"segment": segment, "people": shown, "wanted": wanted, "may_remove": segment.kind == "static"}
+
+
+def _tell_listed(request: HttpRequest, joined: int, already: int, unknown: tuple[str, ...]) -> None:
+    text = ngettext("%(count)s person was added.", "%(count)s people were added.", joined) % {"count": joined}
+    if already:
+        text += " " + ngettext("%(count)s was on it.", "%(count)s were on it.", already) % {"count": already}
+    messages.success(request, text)
+    if unknown:
+        text = ngettext(
+            "%(count)s id belongs to nobody here: %(ids)s", "%(count)s ids belong to nobody here: %(ids)s", len(unknown)
+        )
+        some = ", ".join(unknown[:MOST_UNKNOWN_SHOWN]) + (" …" if len(unknown) > MOST_UNKNOWN_SHOWN else "")
+        messages.warning(request, text % {"count": len(unknown), "ids": some})
+
+
+def _own_app(request: HttpRequest, slug: str) -> App:
+    return get_object_or_404(apps_of(request.user), slug=slug)
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    text = request.POST.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+
+
+def _piece(request: HttpRequest, app: App, node: Any, *, focus: str = "") -> HttpResponse:
+    return TemplateResponse(
+        request, "segments/builder/node.html", {"node": node, "app": app, "may_edit": True, "focus": focus or "field"}
+    )
+
+
+def _page(
+    model_admin: Admin, request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
+    everywhere = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts}
+    return TemplateResponse(request, template, {**everywhere, **context}, status=status)
