@@ -4,19 +4,22 @@ A rule's wait begins when its dispatch is done: then everybody has had at least 
 took. A cancelled dispatch is followed by no SMS.
 """
 
-from collections.abc import Sequence
+import json
 from datetime import datetime, timedelta
+from itertools import batched
 
 from django.db import transaction
 
-from apps.core.sql import execute
-from apps.customers.queries import facts_of
+from apps.core.sql import Compiled, execute, rows, statement
+from apps.customers.queries import facts
 from apps.deliveries.models import Content, Dispatch
 from apps.deliveries.rendering import CompiledBody, RenderFailed, compile_body
+from apps.deliveries.rendering.text import Facts
+from apps.deliveries.rendering.visible import is_blank
 from apps.gateways.sms_text import MOST_PARTS, measure
-from apps.sms_booster.models import BoostRule, SmsMessage
+from apps.sms_booster.models import BoostRule
 
-_AT_ONCE = 500
+_AT_ONCE = 1000
 
 
 def choose_due(now: datetime) -> int:
@@ -35,35 +38,55 @@ def _is_due(rule: BoostRule, now: datetime) -> bool:
 def _choose(rule_id: int, now: datetime) -> bool:
     """All or nothing: a process killed here leaves the rule unchosen."""
     with transaction.atomic():
-        rows = BoostRule.objects.select_for_update(of=("self",), skip_locked=True).select_related("campaign__dispatch")
-        rule = rows.filter(pk=rule_id, is_enabled=True, chosen_at=None).first()
+        free = BoostRule.objects.select_for_update(of=("self",), skip_locked=True).select_related("campaign__dispatch")
+        rule = free.filter(pk=rule_id, is_enabled=True, chosen_at=None).first()
         if rule is None or rule.campaign.dispatch is None:
             return False
+        dispatch = rule.campaign.dispatch
         text = compile_body({"body": rule.text, "silent": True})
-        _insert(rule, rule.campaign.dispatch, text, now)
         if not text.is_static:
-            _write_texts(rule, text, now)
+            _plan_personal(rule, dispatch, text, now)
+        # After personal texts the same statement finds only those above the limit.
+        _plan_all(rule, dispatch, text.render({}).body if text.is_static else "", now)
         BoostRule.objects.filter(pk=rule.pk).update(chosen_at=now)
     return True
 
 
-def _insert(rule: BoostRule, dispatch: Dispatch, text: CompiledBody, now: datetime) -> None:
-    body = text.render({}).body if text.is_static else ""
-    execute(
-        "sms_booster",
-        "choose",
-        {
-            "rule_id": rule.pk,
-            "app_id": dispatch.app_id,
-            "dispatch_id": dispatch.pk,
-            "planned_on": dispatch.planned_on,
-            "variants": _visible_variants(dispatch),
-            "most": rule.max_messages,
-            "body": body,
-            "parts": measure(body).parts,
-            "now": now,
-        },
-    )
+def _plan_all(rule: BoostRule, dispatch: Dispatch, body: str, now: datetime) -> None:
+    values = {
+        "rule_id": rule.pk,
+        "app_id": dispatch.app_id,
+        "sms_dispatch_id": dispatch.pk,
+        "most": rule.max_messages,
+        "body": body,
+        "parts": measure(body).parts,
+        "now": now,
+    }
+    execute("sms_booster", "choose", values, unopened=_unopened(dispatch))
+
+
+def _plan_personal(rule: BoostRule, dispatch: Dispatch, text: CompiledBody, now: datetime) -> None:
+    people = rows("sms_booster", "unopened_facts", {"most": rule.max_messages}, unopened=_unopened(dispatch))
+    common = {"rule_id": rule.pk, "app_id": dispatch.app_id, "dispatch_id": dispatch.pk, "now": now}
+    for part in batched(people, _AT_ONCE, strict=False):
+        made = [_made(text, facts(columns, json.loads(traits))) for _id, _phone, traits, *columns in part]
+        values = {
+            "customer_ids": [person[0] for person in part],
+            "phones": [person[1] for person in part],
+            "bodies": [body for body, _parts, _code in made],
+            "parts": [parts for _body, parts, _code in made],
+            "codes": [code for _body, _parts, code in made],
+        }
+        execute("sms_booster", "plan_texts", {**common, **values})
+
+
+def _unopened(dispatch: Dispatch) -> Compiled:
+    where = {
+        "dispatch_id": dispatch.pk,
+        "planned_on": dispatch.planned_on,
+        "variants": _visible_variants(dispatch),
+    }
+    return Compiled(statement("sms_booster", "unopened"), where)
 
 
 def _visible_variants(dispatch: Dispatch) -> list[int]:
@@ -72,39 +95,13 @@ def _visible_variants(dispatch: Dispatch) -> list[int]:
     return sorted({content.variant for content in contents if not content.body.get("silent")})
 
 
-def _write_texts(rule: BoostRule, text: CompiledBody, now: datetime) -> None:
-    unwritten = SmsMessage.objects.filter(rule=rule, state="planned", body="").select_related("customer").order_by("pk")
-    batch: list[SmsMessage] = []
-    for message in unwritten.iterator(chunk_size=_AT_ONCE):
-        batch.append(message)
-        if len(batch) == _AT_ONCE:
-            _write_batch(batch, text, now)
-            batch = []
-    _write_batch(batch, text, now)
-
-
-def _write_batch(batch: Sequence[SmsMessage], text: CompiledBody, now: datetime) -> None:
-    written = [_written(message, text) for message in batch]
-    execute(
-        "sms_booster",
-        "write_texts",
-        {
-            "ids": [message.pk for message in batch],
-            "bodies": [body for body, _parts, _code in written],
-            "parts": [parts for _body, parts, _code in written],
-            "codes": [code for _body, _parts, code in written],
-            "now": now,
-        },
-    )
-
-
-def _written(message: SmsMessage, text: CompiledBody) -> tuple[str, int, str]:
+def _made(text: CompiledBody, known: Facts) -> tuple[str, int, str]:
     """Body, parts, and why it cannot be sent ("" = it can)."""
     try:
-        body = text.render(facts_of(message.customer)).body
+        body = text.render(known).body
     except RenderFailed as failed:
         return "", 0, failed.code
     parts = measure(body).parts
-    if not body.strip():
+    if is_blank(body):
         return "", 0, "empty_text"
     return (body, parts, "") if parts <= MOST_PARTS else (body, 0, "too_many_parts")

@@ -1,44 +1,16 @@
--- Chooses who gets an SMS: people who were sent a push they could have opened and did not, on any device.
--- "Could have": the gateway accepted a visible push for a device that registered through our SDK (it has a secret), so
--- an open would have been reported. One SMS a phone, also where two customers share it.
--- Parameters: rule_id, app_id, dispatch_id, planned_on, variants (those with a visible text), most, body, parts, now.
--- Rows: one a person; planned up to `most`, the rest over_budget. At a million recipients: see README, "Figures".
--- States: (none) -> planned | over_budget. Index: the primary keys of ledger and receipts.
+-- Plans one SMS with the same text for every person who did not open; above `most` they are counted as over_budget.
+-- Parameters: rule_id, app_id, sms_dispatch_id, most, body, parts, now; those of unopened.sql.
+-- Rows: one a person. States: (none) -> planned | over_budget.
 insert into sms_booster_smsmessage (
     rule_id, customer_id, app_id, dispatch_id, phone, body, parts, state, code, provider_id, planned_at, due_at
 )
-select %(rule_id)s, person.id, %(app_id)s, %(dispatch_id)s, person.phone,
+select %(rule_id)s, person.customer_id, %(app_id)s, %(sms_dispatch_id)s, person.phone,
        case when person.place <= %(most)s then %(body)s else '' end,
        case when person.place <= %(most)s then %(parts)s else 0 end,
        case when person.place <= %(most)s then 'planned' else 'over_budget' end,
        '', '', %(now)s, %(now)s
 from (
-    select chosen.*, row_number() over (order by chosen.id) as place
-    from (
-        select distinct on (customer.phone) customer.id, customer.phone
-        from deliveries_delivery delivery
-        join devices_device device on device.id = delivery.device_id and length(device.secret_hash) > 0
-        join customers_customer customer
-          on customer.id = delivery.customer_id
-         and customer.sms_consent
-         and customer.phone <> ''
-         and customer.erased_at is null
-        where delivery.planned_on = %(planned_on)s
-          and delivery.dispatch_id = %(dispatch_id)s
-          and delivery.outcome = 1
-          and delivery.variant = any(%(variants)s::smallint[])
-          and not exists (
-              select from deliveries_delivery other
-              join deliveries_receipt receipt
-                on receipt.planned_on = other.planned_on
-               and receipt.dispatch_id = other.dispatch_id
-               and receipt.device_id = other.device_id
-               and receipt.type in (3, 4)
-              where other.planned_on = delivery.planned_on
-                and other.dispatch_id = delivery.dispatch_id
-                and other.customer_id = delivery.customer_id
-          )
-        order by customer.phone, customer.id
-    ) chosen
+    select unopened.*, row_number() over (order by unopened.customer_id) as place
+    from {{unopened}} unopened
 ) person
 on conflict do nothing
