@@ -174,6 +174,13 @@ class Pump:
             self._watching = False
 
 
+def set_patience(descriptor: int, seconds: float) -> None:
+    """Let the kernel give up a connection whose peer confirms nothing for `seconds` (it would try for 15 minutes)."""
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        with _borrow(descriptor) as borrowed:
+            borrowed.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
+
+
 @contextmanager
 def _borrow(descriptor: int) -> Iterator[socket.socket]:
     """libcurl's descriptor as a socket object, which is not closed."""

@@ -19,7 +19,7 @@ import pycurl
 
 from apps.gateways.contract import SendResult
 from apps.gateways.faults import broken_refusal, judge_fault, queued_too_long, refused_stream
-from apps.gateways.pump import Pump
+from apps.gateways.pump import Pump, set_patience
 from apps.gateways.retry_after import parse_retry_after
 
 _ABORTED_BY_GUARD = 42
@@ -269,6 +269,10 @@ class Wire:
         limits = self.limits
         return Pump(self._loop, self._finished, connections=limits.connections, streams=limits.streams)
 
+    def _prepare_socket(self, descriptor: int, _purpose: int) -> int:
+        set_patience(descriptor, self.limits.deadline_seconds)
+        return int(pycurl.SOCKOPT_OK)
+
     def _new_slot(self) -> _Slot:
         limits, curl = self.limits, pycurl.Curl()
         slot = _Slot(curl, self._pump)
@@ -293,6 +297,7 @@ class Wire:
             (pycurl.WRITEFUNCTION, slot.body.append),
             (pycurl.HEADERFUNCTION, slot.header_lines.append),
             (pycurl.PREREQFUNCTION, slot.may_send),
+            (pycurl.SOCKOPTFUNCTION, self._prepare_socket),
         ):
             curl.setopt(option, value)
         return slot

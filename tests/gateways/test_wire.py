@@ -5,11 +5,13 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from apps.gateways.contract import RetryReason, Verdict
+from apps.gateways.pump import _borrow
 from apps.gateways.wire import Answer, Post, Wire, WireLimits
 from tests.gateways.certificates import Authority, make_authority
 from tests.gateways.conftest import QUICK, post_all, run
@@ -230,6 +232,28 @@ def test_a_silent_vendor_gets_new_connections(vendor: StartVendor, authority: Au
             await wire.close()
 
     assert run(work()) == 200
+
+
+def test_the_kernel_gives_up_a_peer_that_confirms_nothing(vendor: StartVendor, authority: Authority) -> None:
+    server = vendor(lambda seen: Reply(after_seconds=0.3))
+
+    async def work() -> list[int]:
+        wire = Wire(ca_file=authority.ca_file, limits=WireLimits(deadline_seconds=7))
+        task = asyncio.create_task(wire.post(posts(server, 1)))
+        await asyncio.to_thread(server.wait_for, 1)
+        found = [_user_timeout(key.fd) for key in wire._pump._selector.get_map().values()]
+        await task
+        await wire.close()
+        return found
+
+    assert 7000 in run(work())
+
+
+def _user_timeout(descriptor: int) -> int:
+    """0 for libcurl's own signals, which are no sockets."""
+    with suppress(OSError), _borrow(descriptor) as borrowed:
+        return borrowed.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    return 0
 
 
 def test_a_caller_who_gives_up_takes_waiting_posts_along(vendor: StartVendor, authority: Authority) -> None:
