@@ -9,6 +9,7 @@ from apps.api.calls import Answer, Call, record
 from apps.api.refusals import ENVELOPE_PATH
 from apps.api.scopes import SCOPES
 
+_HEADER_RULES = {"Idempotency-Key": {"pattern": "^[!-~]{1,255}$"}}
 _ALWAYS = (401, 403, 404, 405, 429, 503)
 _WITH_BODY = (400, 413, 415)
 _REFUSED = {
@@ -83,7 +84,12 @@ def _parameters(call: Call) -> list[dict[str, Any]]:
         for name, parameter in call.parameters.items()
     ]
     in_header = [
-        {"name": name, "in": "header", "description": about, "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "header",
+            "description": about,
+            "schema": {"type": "string", **_HEADER_RULES.get(name, {})},
+        }
         for name, about in call.headers.items()
     ]
     return in_query + in_header

@@ -1,24 +1,27 @@
 """Lists by keyset: a page costs the same at any depth, and rows that come or go meanwhile shift nothing."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
 
 from apps.api.base import json_response
-from apps.api.query import DEFAULT_LIMIT, make_cursor
+from apps.api.query import DEFAULT_LIMIT
 
 
 def page_response(
-    found: QuerySet[Any],
-    parameters: Mapping[str, Any],
-    show: Callable[[Any], Any],
-    position: Callable[[Any], Iterable[int | str]],
+    found: QuerySet[Any], parameters: Mapping[str, Any], show: Callable[[Sequence[Any]], list[Any]]
 ) -> HttpResponse:
-    """One page of a query that is ordered, and filtered to what comes after the cursor; one row more is looked at."""
+    """One page of a query, newest row first. `show` is given all rows of the page at once."""
     limit = parameters.get("limit", DEFAULT_LIMIT)
-    rows: Sequence[Any] = list(found[: limit + 1])
-    page = rows[:limit]
-    next_cursor = make_cursor(*position(page[-1])) if len(rows) > limit else None
-    return json_response({"data": [show(row) for row in page], "next_cursor": next_cursor})
+    if "cursor" in parameters:
+        found = found.filter(pk__lt=parameters["cursor"])
+    rows = list(found.order_by("-pk")[: limit + 1])
+    next_cursor = str(rows[limit - 1].pk) if len(rows) > limit else None
+    return json_response({"data": show(rows[:limit]), "next_cursor": next_cursor})
+
+
+def each(show: Callable[[Any], Any]) -> Callable[[Sequence[Any]], list[Any]]:
+    """For rows that are shown one by one."""
+    return lambda rows: [show(row) for row in rows]

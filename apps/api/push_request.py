@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import App
 from apps.api.refusals import Refusal, refuse_fields
-from apps.api.shapes import Anything, Flag, ListOf, Moment, NotYet, Record, Text, Whole, came
+from apps.api.shapes import VISIBLE, Anything, Flag, ListOf, Moment, NotYet, Record, Text, Whole, came
 from apps.core.problems import FieldProblem
 from apps.customers.models import TraitType
 from apps.customers.queries import FACT_COLUMNS
@@ -64,10 +64,12 @@ PUSH = Record(
         "device_tokens": _recipients(Text(least=1, most=4096), "Gateway tokens, as the devices registered them."),
         "customers": _recipients(Text(least=1), "Your ids of customers; each gets it on all their devices."),
         "segment": Whole(1, about="Id of a segment with at most 1,000 members."),
-        "title": Anything({"type": "string", "minLength": 1, "maxLength": 500}, "Liquid; one line."),
-        "body": Anything({"type": "string", "minLength": 1, "maxLength": 4000}, "Liquid."),
-        "image": Anything({"type": "string", "format": "uri"}, "https only; nothing is fetched."),
-        "deep_link": Anything({"type": "string", "format": "uri"}, "https, or a scheme of the app."),
+        "title": Anything({"type": "string", "pattern": VISIBLE, "maxLength": 500}, "Liquid; one line."),
+        "body": Anything({"type": "string", "pattern": r"[!-~]", "maxLength": 4000}, "Liquid."),
+        "image": Anything({"type": "string", "pattern": "^(https://.+)?$"}, "https only; nothing is fetched."),
+        "deep_link": Anything(
+            {"type": "string", "pattern": "^([a-z][a-z0-9+.-]*:.+)?$"}, "https, or a scheme of the app."
+        ),
         "data": Anything({"type": "object", "additionalProperties": {"type": "string"}}, "Handed to your app."),
         "buttons": Anything({"type": "array", "items": _BUTTON, "maxItems": 3}),
         "badge": Anything({"type": "integer", "minimum": 0}),
@@ -84,7 +86,13 @@ PUSH = Record(
         "fallback_sms": NotYet(gettext_lazy("an SMS after a transactional push is not available in this version")),
         "critical": NotYet(gettext_lazy("resending until a receipt comes is not available in this version")),
     },
-    name="Push",
+    rules={
+        "oneOf": [{"required": [audience]} for audience in AUDIENCES],
+        "anyOf": [
+            {"required": ["title", "body"]},
+            {"required": ["silent"], "properties": {"silent": {"const": True}}},
+        ],
+    },
 )
 
 

@@ -16,12 +16,12 @@ _UNFINISHED = ("planning", "sending", "paused")
 
 
 def pushes_of(app: App, filters: Mapping[str, Any]) -> QuerySet[Dispatch]:
-    """The transactional pushes of an app, newest first.
+    """The transactional pushes of an app.
 
     filters: external_id, address_hash, customer, status, since, until; each may be missing. Cost: 1 ms by name,
     address or customer.
     """
-    found = Dispatch.objects.filter(app=app, kind="transactional").order_by("-id")
+    found = Dispatch.objects.filter(app=app, kind="transactional")
     if "external_id" in filters:
         found = found.filter(external_id=filters["external_id"])
     if "since" in filters:

@@ -21,6 +21,9 @@ from apps.core.problems import FieldProblem
 from apps.core.suggestions import did_you_mean
 
 Problems = list[FieldProblem]
+# In the schema: what a text may be made of, and the same with something to see in it.
+NO_CONTROLS = r"^[^\u0000-\u001F\u007F-\u009F]*$"
+VISIBLE = r"^[^\u0000-\u001F\u007F-\u009F]*[!-~][^\u0000-\u001F\u007F-\u009F]*$"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -71,6 +74,8 @@ class Text:
         said: dict[str, Any] = {"type": "string", "maxLength": self.most}
         if self.least:
             said["minLength"] = self.least
+        if not self.lines:
+            said["pattern"] = NO_CONTROLS
         return _described(said, self.about, self.example)
 
 
@@ -206,12 +211,15 @@ class NotYet:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An object with known fields. null counts as not given; an unknown field is refused with a suggestion."""
+    """An object with known fields. null counts as not given; an unknown field is refused with a suggestion.
+
+    rules: further JSON Schema about the object as a whole, for readers; what enforces it stands elsewhere.
+    """
 
     fields: Mapping[str, Shape]
     required: Collection[str] = ()
+    rules: Mapping[str, Any] = field(default_factory=dict)
     about: str = ""
-    name: str = ""
 
     def read(self, value: Any, pointer: str, problems: Problems) -> Any:
         if not isinstance(value, dict):
@@ -230,8 +238,12 @@ class Record:
         return found
 
     def schema(self) -> dict[str, Any]:
-        shown = {key: shape.schema() for key, shape in self.fields.items() if not isinstance(shape, NotYet)}
-        said: dict[str, Any] = {"type": "object", "properties": shown, "additionalProperties": False}
+        properties = {
+            key: shape.schema() if key in self.required else _nullable(shape.schema())
+            for key, shape in self.fields.items()
+            if not isinstance(shape, NotYet)
+        }
+        said: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False, **self.rules}
         if self.required:
             said["required"] = list(self.required)
         return _described(said, self.about)
@@ -277,6 +289,13 @@ def _wrong_type(value: Any, wanted: str, pointer: str, problems: Problems) -> No
     kind = kinds.get(type(value), _("null") if value is None else _("an object"))
     message = _("must be %(wanted)s, not %(kind)s") % {"wanted": wanted, "kind": kind}
     problems.append(FieldProblem(pointer, "type", message, came(value) if isinstance(value, int | float | str) else ""))
+
+
+def _nullable(said: dict[str, Any]) -> dict[str, Any]:
+    """The schema, with null beside what it describes."""
+    if "enum" in said:
+        return {**said, "type": [said["type"], "null"], "enum": [*said["enum"], None]}
+    return {**said, "type": [said["type"], "null"]} if isinstance(said.get("type"), str) else said
 
 
 def _described(said: dict[str, Any], about: str, example: str = "") -> dict[str, Any]:

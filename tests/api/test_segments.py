@@ -19,7 +19,7 @@ def test_the_list_goes_on_where_the_page_ended(api, app):
     made = [make_segment(app).pk for _ in range(5)]
     first = api.get(f"{SEGMENTS}?limit=3").json()
     second = api.get(f"{SEGMENTS}?limit=3&cursor={first['next_cursor']}").json()
-    assert [one["id"] for one in first["data"] + second["data"]] == made
+    assert [one["id"] for one in first["data"] + second["data"]] == made[::-1]
     assert second["next_cursor"] is None
 
 
@@ -51,8 +51,9 @@ def test_a_rule_that_cannot_be_computed_is_422_with_the_reason(api, app):
         ("limit=-1", "range"),
         ("limit=1&limit=2", "duplicate_key"),
         ("cursor=garbage", "bad_cursor"),
-        ("cursor=" + "W" * 5000, "too_long"),
-        ("cursor=WyJhIl0", "bad_cursor"),
+        ("cursor=" + "W" * 5000, "bad_cursor"),
+        ("cursor=0", "bad_cursor"),
+        ("cursor=99999999999999999999", "bad_cursor"),
         ("kind=clever", "choice"),
         ("ordering=name", "unknown_parameter"),
         ("kind=%00", "nul_not_allowed"),

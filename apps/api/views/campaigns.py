@@ -10,8 +10,8 @@ from rest_framework.request import Request
 
 from apps.api.base import ApiView, json_response
 from apps.api.calls import NULLABLE_TIME, NUMBER, TEXT, Answer, Call, listing, record
-from apps.api.paging import page_response
-from apps.api.query import PAGE, choice, read_cursor
+from apps.api.paging import each, page_response
+from apps.api.query import PAGE, choice
 from apps.api.views.reports import REPORT, SIMULATION
 from apps.campaigns.models import Campaign
 from apps.campaigns.queries import campaign_report, campaigns_of
@@ -46,13 +46,10 @@ class CampaignsView(ApiView):
     }
 
     def get(self, request: Request) -> HttpResponse:
-        found = campaigns_of([self.caller.app.pk]).order_by("-id")
+        found = campaigns_of([self.caller.app.pk])
         if "state" in self.parameters:
             found = found.filter(state=self.parameters["state"])
-        before = read_cursor(self.parameters.get("cursor"), int)
-        if before is not None:
-            found = found.filter(id__lt=before[0])
-        return page_response(found, self.parameters, _shown, lambda campaign: (campaign.pk,))
+        return page_response(found, self.parameters, each(_shown))
 
 
 class CampaignView(ApiView):

@@ -14,7 +14,7 @@ from apps.api.base import ApiView, json_response
 from apps.api.batch import PROBLEM, batch_shape, read_batch, shown_problems
 from apps.api.calls import NUMBER, TEXT, TIME, Answer, Call, list_of, map_of, record
 from apps.api.refusals import refuse_fields
-from apps.api.shapes import Anything, Either, Record
+from apps.api.shapes import NO_CONTROLS, VISIBLE, Anything, Either, Record
 from apps.core.problems import FieldProblem
 from apps.customers.models import Customer
 from apps.customers.services.disclosure import export_customer
@@ -22,6 +22,8 @@ from apps.customers.services.erasure import erase
 from apps.customers.services.profiles import MOST_AT_ONCE, CustomerDraft, Upserted, upsert_customers
 
 _TEXT: dict[str, Any] = {"type": "string"}
+_NAME = {"type": "string", "maxLength": 100, "pattern": NO_CONTROLS}
+_TOPIC = {"type": "string", "maxLength": 60, "pattern": VISIBLE}
 _CONSENT = {
     "type": "object",
     "properties": {"push": {"type": "boolean"}, "sms": {"type": "boolean"}},
@@ -30,18 +32,18 @@ _CONSENT = {
 _COLUMNS = ("email", "phone", "first_name", "last_name", "language", "time_zone", "country")
 CUSTOMER = Record(
     {
-        "external_id": Anything({"type": "string", "minLength": 1, "maxLength": 255}, "Your id of the person."),
+        "external_id": Anything({"type": "string", "pattern": VISIBLE, "maxLength": 255}, "Your id of the person."),
         "email": Anything(_TEXT),
         "phone": Anything(_TEXT, "E.164, or as written in the country."),
-        "first_name": Anything({"type": "string", "maxLength": 100}),
-        "last_name": Anything({"type": "string", "maxLength": 100}),
+        "first_name": Anything(_NAME),
+        "last_name": Anything(_NAME),
         "language": Anything(_TEXT, "Such as pl or pt-BR."),
         "time_zone": Anything(_TEXT, "Such as Europe/Warsaw."),
         "country": Anything(_TEXT, "Two letters."),
         "traits": Anything({"type": "object"}, "Merged into those known; null takes one away."),
         "consent": Anything(_CONSENT, "Logged where it differs from what is known."),
         "consent_wording": Anything({"type": "string", "maxLength": 500}, "What the person agreed to."),
-        "topics": Anything({"type": "array", "items": {"type": "string", "maxLength": 60}, "maxItems": 50}),
+        "topics": Anything({"type": "array", "items": _TOPIC, "maxItems": 50}),
     },
     required=("external_id",),
 )

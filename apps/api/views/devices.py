@@ -11,7 +11,7 @@ from apps.api.batch import PROBLEM
 from apps.api.calls import NULLABLE_TEXT, NUMBER, TEXT, TIME, Answer, Call, list_of, record
 from apps.api.refusals import Refusal
 from apps.api.services.device_access import SECRET_HEADER, device_for
-from apps.api.shapes import Anything, NotYet, Record, Text
+from apps.api.shapes import NO_CONTROLS, VISIBLE, Anything, NotYet, Record, Text
 from apps.core.problems import FieldProblem
 from apps.devices.models import Device
 from apps.devices.services.device_fields import ADDRESS_KINDS, ENVIRONMENTS, GATEWAYS_OF, PERMISSIONS, DeviceDraft
@@ -19,14 +19,16 @@ from apps.devices.services.hygiene import remove
 from apps.devices.services.registration import change_device, register
 
 _TEXT: dict[str, Any] = {"type": "string"}
+_CUSTOMER = {"type": "string", "maxLength": 255, "pattern": VISIBLE}
+_TAG = {"type": "string", "maxLength": 60, "pattern": VISIBLE}
 _ABOUT_ITSELF = {
     "locale": Anything(_TEXT, "Such as pl-PL."),
     "time_zone": Anything(_TEXT, "Such as Europe/Warsaw."),
-    "app_version": Anything({"type": "string", "maxLength": 64}),
-    "os_version": Anything({"type": "string", "maxLength": 64}),
-    "model": Anything({"type": "string", "maxLength": 100}),
+    "app_version": Anything({"type": "string", "maxLength": 64, "pattern": NO_CONTROLS}),
+    "os_version": Anything({"type": "string", "maxLength": 64, "pattern": NO_CONTROLS}),
+    "model": Anything({"type": "string", "maxLength": 100, "pattern": NO_CONTROLS}),
     "permission": Anything({"type": "string", "enum": list(PERMISSIONS)}, "What the person allowed."),
-    "tags": Anything({"type": "array", "items": {"type": "string", "maxLength": 60}, "maxItems": 50}),
+    "tags": Anything({"type": "array", "items": _TAG, "maxItems": 50}),
 }
 _KEYS = {"type": "object", "properties": {"p256dh": _TEXT, "auth": _TEXT}, "required": ["p256dh", "auth"]}
 _SUBSCRIPTION = {
@@ -45,12 +47,15 @@ REGISTRATION = Record(
         "address_kind": Anything({"type": "string", "enum": list(ADDRESS_KINDS)}, "fid: a Firebase installation id."),
         "previous_address": Anything(_TEXT, "Before the vendor changed it."),
         "environment": Anything({"type": "string", "enum": list(ENVIRONMENTS)}, "Required for apns."),
-        "customer": Anything({"type": "string", "maxLength": 255}, "Your id of the person; created if unknown."),
+        "customer": Anything(
+            {"type": "string", "maxLength": 255, "pattern": VISIBLE}, "Your id of the person; created if unknown."
+        ),
         "identity_token": NotYet("signed identities are not available in this version"),
         "consent": Anything(_CONSENT, "What the person answered."),
         **_ABOUT_ITSELF,
     },
     required=("platform", "provider"),
+    rules={"anyOf": [{"required": ["address"]}, {"required": ["subscription"]}]},
 )
 _REGISTERED = record(
     {"device_id": NUMBER, "device_secret": NULLABLE_TEXT, "server_time": TIME, "warnings": list_of(PROBLEM)}

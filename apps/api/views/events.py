@@ -12,15 +12,15 @@ from apps.api.batch import BATCH_ANSWER, Batch, batch_response, batch_shape, rea
 from apps.api.calls import Answer, Call
 from apps.api.refusals import refuse_fields
 from apps.api.services.device_access import DEVICE_HEADER, SECRET_HEADER, device_shown
-from apps.api.shapes import Anything, Moment, Record
+from apps.api.shapes import VISIBLE, Anything, Moment, Record
 from apps.core.problems import FieldProblem
 from apps.customers.services.events import MOST_AT_ONCE, NAME_LIMIT, EventDraft, ingest_events
 from apps.devices.models import Device
 
 EVENT = Record(
     {
-        "customer": Anything({"type": "string", "minLength": 1, "maxLength": 255}, "Your id; created if unknown."),
-        "name": Anything({"type": "string", "minLength": 1, "maxLength": NAME_LIMIT}),
+        "customer": Anything({"type": "string", "pattern": VISIBLE, "maxLength": 255}, "Your id; created if unknown."),
+        "name": Anything({"type": "string", "pattern": VISIBLE, "maxLength": NAME_LIMIT}),
         "occurred_at": Moment("Now, unless told."),
         "properties": Anything({"type": "object"}, "Flat: text, number, boolean or a list of texts."),
     },

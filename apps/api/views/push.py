@@ -9,10 +9,11 @@ from rest_framework.request import Request
 
 from apps.api.base import ApiView, json_response
 from apps.api.calls import NULLABLE_TEXT, TEXT, TIME, Answer, Call, list_of, listing, record
+from apps.api.paging import page_response
 from apps.api.push_answer import ANSWER, push_answer
 from apps.api.push_request import PUSH
 from apps.api.queries import pushes_of
-from apps.api.query import DEFAULT_LIMIT, PAGE, choice, make_cursor, read_cursor, text, time_of
+from apps.api.query import PAGE, choice, text, time_of
 from apps.api.services.idempotency import read_key
 from apps.api.services.pushes import ACCEPTED, accept
 from apps.api.services.recipients import address_hash_of
@@ -83,17 +84,10 @@ class PushView(ApiView):
         return json_response(push_answer(body, accepted.stored), ACCEPTED, replayed)
 
     def get(self, request: Request) -> HttpResponse:
-        limit = self.parameters.get("limit", DEFAULT_LIMIT)
         filters = dict(self.parameters)
         if "device_token" in filters:
             filters["address_hash"] = address_hash_of(filters.pop("device_token"))
-        found = pushes_of(self.caller.app, filters)
-        before = read_cursor(filters.get("cursor"), int)
-        if before is not None:
-            found = found.filter(pk__lt=before[0])
-        rows = list(found[: limit + 1])
-        next_cursor = make_cursor(rows[limit - 1].pk) if len(rows) > limit else None
-        return json_response({"data": push_states(rows[:limit]), "next_cursor": next_cursor})
+        return page_response(pushes_of(self.caller.app, filters), self.parameters, push_states)
 
 
 class OnePushView(ApiView):

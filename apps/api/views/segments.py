@@ -9,8 +9,8 @@ from rest_framework.request import Request
 
 from apps.api.base import ApiView, json_response
 from apps.api.calls import NULLABLE_TEXT, NULLABLE_TIME, NUMBER, TEXT, Answer, Call, listing, record
-from apps.api.paging import page_response
-from apps.api.query import PAGE, choice, read_cursor
+from apps.api.paging import each, page_response
+from apps.api.query import PAGE, choice
 from apps.api.refusals import Refusal
 from apps.segments.models import Segment
 from apps.segments.queries import segments_of
@@ -38,20 +38,17 @@ class SegmentsView(ApiView):
         "GET": Call(
             "listSegments",
             "segments:read",
-            "The app's segments, oldest first.",
+            "The app's segments, newest first.",
             {200: listing(_SEGMENT, "A page")},
             parameters={"kind": choice(["dynamic", "static"], "only these"), **PAGE},
         )
     }
 
     def get(self, request: Request) -> HttpResponse:
-        found = segments_of([self.caller.app.pk]).order_by("id")
+        found = segments_of([self.caller.app.pk])
         if "kind" in self.parameters:
             found = found.filter(kind=self.parameters["kind"])
-        after = read_cursor(self.parameters.get("cursor"), int)
-        if after is not None:
-            found = found.filter(id__gt=after[0])
-        return page_response(found, self.parameters, _shown, lambda segment: (segment.pk,))
+        return page_response(found, self.parameters, each(_shown))
 
 
 class OneSegmentView(ApiView):
