@@ -3,6 +3,7 @@
 from django.urls import path, register_converter
 
 from apps.api.views import (
+    callbacks,
     campaigns,
     customers,
     devices,
@@ -72,6 +73,7 @@ urlpatterns = [
     path("v2.1/campaigns/<id:campaign_id>/cancel", campaigns.CancelCampaignView.as_view()),
     path("v2.1/dispatches/<id:dispatch_id>", dispatches.DispatchView.as_view()),
     path("v2.1/dispatches/<id:dispatch_id>/deliveries.csv", dispatches.DeliveriesView.as_view()),
+    path("v2.1/callbacks/sms/<slug:provider>", callbacks.sms),
     path("v2.1/schema", documents.schema),
     path("v2.1/docs", documents.docs),
     path("v2.1/docs/errors", documents.errors),

@@ -14,6 +14,7 @@ from apps.api.views.reports import REPORT
 from apps.deliveries.models import Dispatch
 from apps.deliveries.queries import report
 from apps.deliveries.services.export import delivery_csv
+from apps.sms_booster.queries import sms_columns
 
 
 class DispatchView(ApiView):
@@ -42,7 +43,7 @@ class DeliveriesView(ApiView):
 
     def get(self, request: Request, dispatch_id: int) -> HttpResponseBase:
         dispatch = _dispatch_of(self, dispatch_id)
-        lines = delivery_csv(dispatch=dispatch, extras=None, bom=self.parameters.get("bom", False))
+        lines = delivery_csv(dispatch=dispatch, extras=sms_columns(dispatch.pk), bom=self.parameters.get("bom", False))
         name = f"deliveries-{dispatch.pk}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
