@@ -57,7 +57,7 @@ def refused_stream() -> SendResult:
 
 
 def queued_too_long() -> SendResult:
-    """The deadline passed before a connection had room."""
+    """No connection had room in time."""
     return SendResult(Verdict.RETRY, "queue_timeout", retry_reason=RetryReason.NETWORK)
 
 

@@ -32,13 +32,15 @@ _IDLE_SECONDS = 6 * 3600
 class WireLimits:
     """connections: per host. streams: per connection, if the server allows as many. in_flight: over all connections.
 
-    body_bytes: of an answer. resends: how often a request is sent again that the server has certainly not seen.
+    queue_seconds: how long a post may wait for room; its deadline_seconds begin after that. body_bytes: of an answer.
+    resends: how often a request is sent again that the server has certainly not seen.
     trust_refusals: False = never be certain of that.
     """
 
     connections: int = 10
     streams: int = 100
     in_flight: int = 1000
+    queue_seconds: float = 5.0
     connect_seconds: float = 5.0
     deadline_seconds: float = 10.0
     body_bytes: int = 64 * 1024
@@ -183,7 +185,7 @@ class Wire:
         if not posts:
             return []
         batch = _Batch([Answer()] * len(posts), len(posts), self._loop.create_future())
-        give_up_at = self._loop.time() + self.limits.deadline_seconds
+        give_up_at = self._loop.time() + self.limits.queue_seconds
         self._waiting.extend(_Ticket(batch, place, post, give_up_at, 0) for place, post in enumerate(posts))
         self._feed()
         try:

@@ -207,7 +207,7 @@ def test_proxies_of_the_environment_are_ignored(vendor: StartVendor, monkeypatch
 
 def test_posts_beyond_the_limit_wait_and_then_expire(vendor: StartVendor, authority: Authority) -> None:
     server = vendor(lambda seen: Reply(act=Act.NEVER))
-    limits = WireLimits(connections=1, streams=2, deadline_seconds=1.0)
+    limits = WireLimits(connections=1, streams=2, deadline_seconds=1.0, queue_seconds=0.5)
     found = Counter(
         answer.fault.vendor_code
         for answer in post_all(posts(server, 6), ca_file=authority.ca_file, limits=limits)
@@ -275,7 +275,9 @@ def test_closing_settles_what_is_in_flight(vendor: StartVendor, authority: Autho
     server = vendor(lambda seen: Reply(act=Act.NEVER))
 
     async def work() -> list[Answer]:
-        wire = Wire(ca_file=authority.ca_file, limits=WireLimits(connections=1, streams=1, deadline_seconds=9))
+        wire = Wire(
+            ca_file=authority.ca_file, limits=WireLimits(connections=1, streams=1, queue_seconds=9, deadline_seconds=9)
+        )
         task = asyncio.create_task(wire.post(posts(server, 2)))
         await asyncio.to_thread(server.wait_for, 1)
         await wire.close()
