@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from apps.gateways.webpush_encryption import PLAINTEXT_LIMIT, encrypt
 from tests.gateways.browser import base64url, point, unbase64url
 
-KEY = ec.generate_private_key(ec.SECP256R1())
+KEY = ec.derive_private_key(20261122, ec.SECP256R1())
 AUTH = os.urandom(16)
 
 
