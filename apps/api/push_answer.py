@@ -89,10 +89,10 @@ def _entry(
 def _error(body: Mapping[str, Any], place: int, name: str | None, verdict: str) -> dict[str, Any]:
     audience = next(word for word in ("device_tokens", "customers", "segment") if body.get(word) is not None)
     pointer = f"/{audience}" if audience == "segment" else f"/{audience}/{place}"
-    return envelope_error(FieldProblem(pointer, verdict, _MESSAGES[verdict](), name or ""), 202)
+    return envelope_error(FieldProblem(pointer, verdict, VERDICT_MEANINGS[verdict](), name or ""), 202)
 
 
-_MESSAGES = {
+VERDICT_MEANINGS = {
     "unknown_token": lambda: _("no device of the app has this token"),
     "dead_token": lambda: _("the gateway said that this token is gone"),
     "unknown_customer": lambda: _("the app has no customer of this id"),

@@ -1,6 +1,5 @@
 """What `POST /v2.1/push` says, read and judged: to whom, what, and until when. Pure but for the app's trait names."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,7 +24,6 @@ DEFAULT_TTL = 86_400
 LEAST_LIFE = timedelta(seconds=30)
 FURTHEST_AHEAD = timedelta(days=365)
 CLOCK_LEEWAY = timedelta(seconds=60)
-MOST_PAYLOAD_BYTES, NEAR_PAYLOAD_BYTES = 3_900, 3_500
 
 AUDIENCES = ("device_tokens", "customers", "segment")
 # The API's word -> the engine's, where they differ.
@@ -123,11 +121,6 @@ def read_push(body: Mapping[str, Any], *, app: App, now: datetime) -> PushReques
     problems += [_in_api_words(problem) for problem in said if problem.code not in _ONLY_WARNED]
     facts = clean_values(found.get("traits", {}), pointer="/traits", problems=problems)
     release_at = _release_at(found.get("send_at"), now, problems)
-    size = _payload_bytes(content)
-    if size > MOST_PAYLOAD_BYTES:
-        message = _("title, body, data and links may together have %(most)d bytes, not %(came)d")
-        message %= {"most": MOST_PAYLOAD_BYTES, "came": size}
-        problems.append(FieldProblem("", "payload_too_large", message))
     if problems:
         raise _refused(problems)
     _require_variables(app, content, facts)
@@ -180,13 +173,7 @@ def warnings_of(body: Mapping[str, Any]) -> list[FieldProblem]:
     content = _content(body)
     doubtful = analyse({"silent": True, "image_url": content["image_url"]}, None) if "image_url" in content else []
     warned = [problem for problem in doubtful if problem.code in _ONLY_WARNED]
-    found = [_in_api_words(warning) for warning in [*display_warnings(content), *warned]]
-    size = _payload_bytes(content)
-    if size > NEAR_PAYLOAD_BYTES:
-        message = _("the notification has %(came)d of at most %(most)d bytes")
-        message %= {"came": size, "most": MOST_PAYLOAD_BYTES}
-        found.append(FieldProblem("", "payload_near_limit", message))
-    return found
+    return [_in_api_words(warning) for warning in [*display_warnings(content), *warned]]
 
 
 def _content(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,11 +181,9 @@ def _content(found: Mapping[str, Any]) -> dict[str, Any]:
     return {_ENGINE_WORDS.get(word, word): found[word] for word in _CONTENT if found.get(word) is not None}
 
 
-def _payload_bytes(content: Mapping[str, Any]) -> int:
-    return len(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode())
-
-
 def _in_api_words(problem: FieldProblem) -> FieldProblem:
+    if not problem.pointer:
+        return problem
     name, slash, rest = problem.pointer.lstrip("/").partition("/")
     pointer = f"/{_API_WORDS.get(name, name)}{slash}{rest}"
     return FieldProblem(pointer, problem.code, problem.message, problem.came)
