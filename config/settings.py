@@ -21,6 +21,7 @@ SECRET_KEY = env.secret("SECRET_KEY", "text")
 FIELD_ENCRYPTION_KEYS = env.secret("FIELD_ENCRYPTION_KEYS", "key").split(",")
 PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", urlsplit(PUBLIC_URL).hostname or "" if IS_PRODUCTION else "*")
+ALLOWED_HOSTS += ["127.0.0.1", "localhost"]  # health checks of the same machine or container
 
 INSTALLED_APPS = [
     "unfold",

@@ -49,7 +49,7 @@ def test_production_refuses_to_start_without(missing: str) -> None:
 def test_a_value_may_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("https://from.a.file.example\n")
     given = {**PRODUCTION, "PUBLIC_URL_FILE": str(tmp_path / "url")}
-    assert setting("ALLOWED_HOSTS", **given) == "['from.a.file.example']"
+    assert setting("ALLOWED_HOSTS", **given) == "['from.a.file.example', '127.0.0.1', 'localhost']"
 
 
 def test_generated_secrets_are_kept_for_the_owner_alone(tmp_path: Path) -> None:

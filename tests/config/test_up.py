@@ -168,3 +168,11 @@ def test_a_killed_up_leaves_nothing_running() -> None:
         house.process.kill()
         house.process.communicate()
         wait_for(lambda: house.processes() == {}, 15)
+
+
+def test_a_worker_that_goes_deaf_is_started_again_within_two_minutes(house: House) -> None:
+    time.sleep(90)  # a young process is given time
+    deaf = min(pid for pid, command in house.processes().items() if "--hostname upkeep@" in command)
+    os.kill(deaf, signal.SIGSTOP)  # alive, connected, and doing nothing
+    wait_for(lambda: deaf not in house.processes(), 120)
+    wait_for(house.is_ready, 60)
