@@ -1,0 +1,1 @@
+"""Whole roads through the house, over real sockets."""
