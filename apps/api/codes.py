@@ -146,3 +146,12 @@ CODES: Mapping[str, Code] = {
     "database_unavailable": Code(503, _("The database does not answer; nothing was stored. Try again.")),
     "internal_error": Code(500, _("A fault of ours. The request id helps us to find it.")),
 }
+
+
+def as_markdown() -> str:
+    """The table printed in the README, each code with an anchor of its own."""
+    lines = [
+        f'| <a id="{code}"></a>`{code}` | {said.status or "field"} | {said.meaning} |'
+        for code, said in sorted(CODES.items())
+    ]
+    return "\n".join(["| Code | Status | Means |", "|---|---|---|", *lines])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.api.codes import CODES
+from apps.api.codes import CODES, as_markdown
 from apps.api.push_answer import VERDICT_MEANINGS
 from apps.api.services.recipients import VERDICTS
 
@@ -28,9 +28,10 @@ def codes_in(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    "app", sorted(path.name for path in APPS.iterdir() if path.is_dir() and path.name not in ELSEWHERE)
-)
+ROOMS = sorted(path.name for path in APPS.iterdir() if path.is_dir() and path.name not in ELSEWHERE)
+
+
+@pytest.mark.parametrize("app", ROOMS)
 def test_codes_are_in_the_table(app):
     said = {code for path in (APPS / app).rglob("*.py") for code in codes_in(path)}
     assert said - CODES.keys() == set(), "add them to apps/api/codes.py"
@@ -42,3 +43,7 @@ def test_every_verdict_but_queued_has_words():
 
 def test_every_code_says_what_it_means():
     assert all(str(code.meaning).endswith(".") for code in CODES.values())
+
+
+def test_the_readme_shows_the_table():
+    assert as_markdown() in (APPS / "api" / "README.md").read_text()
