@@ -1,12 +1,12 @@
 """Numbers beside campaigns on lists and the dashboard: a fixed count of queries however many rows are shown."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDay
 from django.utils.formats import date_format
 
@@ -14,11 +14,12 @@ from apps.campaigns.models import Campaign
 from apps.core.templatetags.house import Column
 from apps.customers.models import Customer
 from apps.deliveries.models import Delivery, Dispatch, DispatchCount, HourCount, Receipt
+from apps.deliveries.queries import RECEIPT_MEASURES, SMALL_DISPATCH
 from apps.deliveries.states import OUTCOMES, RECEIPT_TYPES
 from apps.devices.models import Channel, Device
 
 SENT = OUTCOMES["accepted"]
-OPENED = 100 + RECEIPT_TYPES["opened"]
+OPENED = RECEIPT_MEASURES + RECEIPT_TYPES["opened"]
 CAMPAIGN_KINDS = ("campaign", "transactional", "automation")
 
 
@@ -33,34 +34,44 @@ class Numbers:
 
 
 def numbers_of(dispatches: Iterable[Dispatch]) -> dict[int, Numbers]:
-    """Numbers by dispatch id. Small dispatches keep no counts of their own: their ledger rows are counted."""
+    """Numbers by dispatch id, in three queries at most.
+
+    Small dispatches keep no counts of their own: their ledger rows are counted.
+    """
     by_id = {dispatch.pk: dispatch for dispatch in dispatches}
-    counts = _folded_counts(by_id)
-    for pk, dispatch in by_id.items():
-        if pk not in counts and dispatch.planned_devices:
-            counts[pk] = _ledger_counts(dispatch)
+    small = [one for one in by_id.values() if one.planned_devices < SMALL_DISPATCH]
+    counts = {**_folded_counts(by_id), **_ledger_counts(small)}
     return {pk: _as_numbers(dispatch, counts.get(pk, {})) for pk, dispatch in by_id.items()}
 
 
-def _folded_counts(by_id: Mapping[int, Dispatch]) -> dict[int, dict[int, int]]:
+def _folded_counts(dispatch_ids: Collection[int]) -> dict[int, dict[int, int]]:
+    rows = DispatchCount.objects.filter(dispatch_id__in=dispatch_ids).values_list("dispatch_id", "measure")
+    return _by_dispatch(rows.annotate(total=Sum("count")))
+
+
+def _ledger_counts(dispatches: Collection[Dispatch]) -> dict[int, dict[int, int]]:
+    if not dispatches:
+        return {}
+    place = {
+        "planned_on__in": {one.planned_on for one in dispatches},
+        "dispatch_id__in": [one.pk for one in dispatches],
+    }
+    outcomes = Delivery.objects.filter(**place).values_list("dispatch_id", "outcome")
+    receipts = Receipt.objects.filter(**place).values_list("dispatch_id", F("type") + RECEIPT_MEASURES)
+    return _by_dispatch([*outcomes.annotate(total=Count("*")), *receipts.annotate(total=Count("*"))])
+
+
+def _by_dispatch(rows: Iterable[tuple[int, int, int]]) -> dict[int, dict[int, int]]:
     counts: dict[int, dict[int, int]] = {}
-    rows = DispatchCount.objects.filter(dispatch_id__in=list(by_id)).values_list("dispatch_id", "measure")
-    for dispatch_id, measure, total in rows.annotate(Sum("count")):
+    for dispatch_id, measure, total in rows:
         counts.setdefault(dispatch_id, {})[measure] = total
     return counts
-
-
-def _ledger_counts(dispatch: Dispatch) -> dict[int, int]:
-    place = {"planned_on": dispatch.planned_on, "dispatch_id": dispatch.pk}
-    outcomes = Delivery.objects.filter(**place).values_list("outcome").annotate(Count("device_id"))
-    receipts = Receipt.objects.filter(**place).values_list("type").annotate(Count("device_id"))
-    return {**dict(outcomes), **{100 + kind: count for kind, count in receipts}}
 
 
 def _as_numbers(dispatch: Dispatch, counts: Mapping[int, int]) -> Numbers:
     return Numbers(
         planned=dispatch.planned_devices,
-        done=sum(count for measure, count in counts.items() if measure < 100),
+        done=sum(count for measure, count in counts.items() if measure < RECEIPT_MEASURES),
         sent=counts.get(SENT, 0),
         opened=counts.get(OPENED, 0),
     )
