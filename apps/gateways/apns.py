@@ -49,6 +49,7 @@ LIMITS = WireLimits(connections=4, streams=1000)
 LONGEST_TTL_SECONDS = 30 * 86_400
 _COLLAPSE_LIMIT = 64
 _HOSTS = {"production": "api.push.apple.com", "sandbox": "api.sandbox.push.apple.com"}
+_TOPIC = re.compile(r"[A-Za-z0-9.-]+")
 _ADDRESS = re.compile(r"(?:[0-9a-fA-F]{2}){32,100}")
 _SUSPECT_CODES = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic"})
 
@@ -72,7 +73,7 @@ _WAITS = {"TooManyProviderTokenUpdates": 1200.0, "TooManyRequests": 300.0, "Inte
 
 
 class ApnsGateway:
-    """One key of one team, for one bundle id. Raises, on creation: ValueError where the key is unusable."""
+    """One key of one team, for one bundle id. Raises, on creation: ValueError where key or topic are unusable."""
 
     def __init__(
         self,
@@ -82,6 +83,8 @@ class ApnsGateway:
         limits: WireLimits = LIMITS,
         now: Callable[[], float] = time.time,
     ) -> None:
+        if not _TOPIC.fullmatch(credentials.topic):
+            raise ValueError("the topic is no bundle id")
         self._tokens = ProviderTokens(credentials, now=now)
         self._shapes = Shapes(build_template, HOLES)
         self._topic, self._endpoints, self._limits, self._now = credentials.topic, endpoints, limits, now

@@ -43,12 +43,17 @@ def judge_fault(curl_code: int, message: str, *, sent: bool) -> SendResult:
         detail = f"The server's TLS certificate is not trusted: {message}"
         return SendResult(Verdict.CONFIG_BAD, "tls_untrusted", detail=detail)
     if curl_code in _BAD_URL:
-        return SendResult(Verdict.CONFIG_BAD, "bad_url", detail=f"The gateway address is unusable: {message}")
+        return unusable_request(message)
     word = _WORDS.get(curl_code, f"curl_{curl_code}")
     if curl_code in _NEVER_SENT or not sent:
         word = "connect_timeout" if word == "timeout" else word
         return SendResult(Verdict.RETRY, word, retry_reason=RetryReason.NETWORK, detail=message)
     return SendResult(Verdict.RETRY, word, retry_reason=RetryReason.UNKNOWN_OUTCOME, detail=message)
+
+
+def unusable_request(reason: str) -> SendResult:
+    """libcurl cannot even take the address or a header: a mistake in the settings or credentials."""
+    return SendResult(Verdict.CONFIG_BAD, "bad_url", detail=f"The gateway address is unusable: {reason}")
 
 
 def refused_stream() -> SendResult:

@@ -25,6 +25,7 @@ Source: firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from apps.gateways.contract import (
     Endpoints,
@@ -83,7 +84,10 @@ class FcmGateway:
         now: Callable[[], float] = time.time,
     ) -> None:
         account = credentials.service_account
-        self._url = f"{endpoints.fcm_base_url.rstrip('/')}/v1/projects/{account['project_id']}/messages:send"
+        project = account.get("project_id")
+        if not project:
+            raise ValueError("the service account names no project")
+        self._url = f"{endpoints.fcm_base_url.rstrip('/')}/v1/projects/{quote(project)}/messages:send"
         self._tokens = AccessTokens(account, ca_file=endpoints.ca_file, now=now)
         self._ca_file, self._limits, self._now = endpoints.ca_file, limits or _limits_for(self._url), now
         self._headers: list[str] = []

@@ -90,7 +90,7 @@ def _apns(content: PushContent) -> messaging.APNSConfig:
 def _webpush(content: PushContent) -> messaging.WebpushConfig:
     link = content.link if content.link.startswith("https://") else None
     return messaging.WebpushConfig(
-        headers={"TTL": hole("ttl"), "Urgency": content.urgency},
+        headers={"TTL": hole("ttl"), "Urgency": "high" if content.urgency == "high" else "normal"},
         notification=messaging.WebpushNotification(tag=hole("name")),
         fcm_options=messaging.WebpushFCMOptions(link) if link else None,
     )

@@ -152,7 +152,7 @@ class WebPushGateway:
             "Content-Encoding: aes128gcm",
             "Content-Type: application/octet-stream",
             f"TTL: {ttl}",
-            f"Urgency: {message.content.urgency}",
+            f"Urgency: {'high' if message.content.urgency == 'high' else 'normal'}",
             f"Topic: {short_name(_name(message))}",
         ]
         return _Letter(origin, authorization, Post(message.address, headers, body))

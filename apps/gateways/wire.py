@@ -18,7 +18,7 @@ import certifi
 import pycurl
 
 from apps.gateways.contract import SendResult
-from apps.gateways.faults import broken_refusal, judge_fault, queued_too_long, refused_stream
+from apps.gateways.faults import broken_refusal, judge_fault, queued_too_long, refused_stream, unusable_request
 from apps.gateways.pump import Pump, set_patience
 from apps.gateways.retry_after import parse_retry_after
 
@@ -220,7 +220,12 @@ class Wire:
                 ticket.batch.settle(ticket.place, Answer(fault=queued_too_long()))
                 continue
             slot = self._idle.pop() if self._idle else self._new_slot()
-            slot.load(ticket, self._pump)
+            try:
+                slot.load(ticket, self._pump)
+            except (pycurl.error, ValueError, TypeError) as error:
+                self._idle.append(slot)
+                ticket.batch.settle(ticket.place, Answer(fault=unusable_request(str(error))))
+                continue
             self._busy[slot.curl] = slot
             self._pump.add(slot.curl)
             room -= 1
@@ -228,29 +233,17 @@ class Wire:
     def _finished(self, curl: Any, code: int, message: str) -> None:
         slot = self._busy.pop(curl)
         ticket, answer = slot.ticket, slot.unload()
-        if slot.is_unseen and self.limits.trust_refusals:
-            answer = self._refused(ticket)
-        elif code not in (0, _BODY_TOO_LONG) and not 200 <= answer.status < 300:
-            answer = Answer(fault=self._fault(slot, code, message, answer.status))
+        is_unseen = slot.is_unseen and self.limits.trust_refusals
+        self._idle.append(slot)
+        if is_unseen and ticket.resends < self.limits.resends:
+            self._waiting.appendleft(ticket._replace(resends=ticket.resends + 1))
+        else:
+            fault = refused_stream() if is_unseen else _fault_of(slot, answer, code, message)
+            ticket.batch.settle(ticket.place, Answer(fault=fault) if fault else answer)
         if answer.status:
             self._silent_since = 0.0
-        self._idle.append(slot)
-        if answer.status or answer.fault is not None:
-            ticket.batch.settle(ticket.place, answer)
         self._turn_over_if_silent(slot, code)
         self._feed()
-
-    def _refused(self, ticket: _Ticket) -> Answer:
-        """Unseen by the server: back into the queue, or a fault (an empty answer means `queued again`)."""
-        if ticket.resends >= self.limits.resends:
-            return Answer(fault=refused_stream())
-        self._waiting.appendleft(ticket._replace(resends=ticket.resends + 1))
-        return Answer()
-
-    def _fault(self, slot: _Slot, code: int, message: str, status: int) -> SendResult:
-        if status >= 300:
-            return broken_refusal(status)
-        return judge_fault(code, message, sent=bool(slot.sent_from))
 
     def _turn_over_if_silent(self, slot: _Slot, code: int) -> None:
         """A vendor that has answered nothing for a whole deadline gets new connections; the old ones drain."""
@@ -303,3 +296,12 @@ class Wire:
         ):
             curl.setopt(option, value)
         return slot
+
+
+def _fault_of(slot: _Slot, answer: Answer, code: int, message: str) -> SendResult | None:
+    """None where the vendor answered: a body that breaks off, or is too long, makes no difference to 2xx."""
+    if answer.status >= 200 and (code in (0, _BODY_TOO_LONG) or answer.status < 300):
+        return None
+    if answer.status >= 300:
+        return broken_refusal(answer.status)
+    return judge_fault(code, message, sent=bool(slot.sent_from))

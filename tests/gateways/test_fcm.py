@@ -6,10 +6,20 @@ from collections.abc import Callable
 
 import pytest
 
-from apps.gateways.contract import Button, PushContent, PushMessage, RetryReason, SendResult, Verdict
+from apps.gateways.contract import (
+    Button,
+    Endpoints,
+    FcmCredentials,
+    PushContent,
+    PushMessage,
+    RetryReason,
+    SendResult,
+    Verdict,
+)
+from apps.gateways.fcm import FcmGateway
 from tests.gateways.certificates import Authority
 from tests.gateways.conftest import push, send_all
-from tests.gateways.google import Google, accepted, gateway_at, refused
+from tests.gateways.google import Google, accepted, gateway_at, refused, service_account
 from tests.gateways.vendor import Act, Reply, Vendor
 
 StartVendor = Callable[..., Vendor]
@@ -276,3 +286,10 @@ def test_a_token_server_that_is_down_fails_nobody(authority: Authority) -> None:
 def test_a_token_server_nobody_vouches_for(server: Vendor) -> None:
     result = send_all(gateway_at(server.url, ""), [push()])[0][0]
     assert (result.verdict, result.vendor_code) == (V.CONFIG_BAD, "tls_untrusted")
+
+
+@pytest.mark.parametrize("changes", [{"project_id": ""}, {"private_key": "x"}, {"type": "authorized_user"}])
+def test_unusable_credentials_are_refused(changes: dict[str, str]) -> None:
+    account = {**service_account("https://oauth2.googleapis.com/token"), **changes}
+    with pytest.raises(ValueError, match=r"."):
+        FcmGateway(FcmCredentials(account), Endpoints())

@@ -98,6 +98,13 @@ def test_an_unknown_host_name() -> None:
     assert faults(post_all([Post("https://gateway.invalid/", [], b"x")])) == {("dns", RetryReason.NETWORK)}
 
 
+@pytest.mark.parametrize("url", ["https://ż.test/", "gopher://x.test/", "https://", "http://a b/"])
+def test_an_address_that_is_none_is_a_mistake_in_the_settings(url: str) -> None:
+    answers = post_all([Post(url, [], b"x"), Post(url, ["x: y"], b"x")])
+    assert {answer.fault.verdict for answer in answers if answer.fault} == {Verdict.CONFIG_BAD}
+    assert len(answers) == 2
+
+
 def test_a_host_that_never_accepts() -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
