@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,11 +24,27 @@ READY_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Where it listens and who may log in: user name -> password."""
+    """Where it listens, who may log in (user name -> password), the demo's API keys, and how a command joins it."""
 
     url: str
     sandbox_url: str
     users: dict[str, str]
+    keys: dict[str, str]
+    environment: dict[str, str]
+
+    def manage(self, *arguments: str) -> str:
+        """What `manage.py` printed; a command that fails fails the test."""
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, cwd=BASE_DIR, env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def read(self, path: str) -> Any:
+        """GET of the API with the secret key; a full address goes to the sandbox, without one."""
+        headers = {"Authorization": f"Bearer {self.keys['secret']}"} if path.startswith("/") else {}
+        address = self.url + path if path.startswith("/") else path
+        with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=30) as answer:
+            return json.load(answer)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +62,8 @@ def house() -> Iterator[House]:
             world = ["demo_data", "--customers", "400", "--events", "2000", *ports[2:]]
             subprocess.run([sys.executable, "manage.py", *world], cwd=BASE_DIR, env=environment, check=True)
             logins = json.loads((Path(folder) / "data/demo-logins.json").read_text())
-            yield House(f"http://127.0.0.1:{ports[1]}", f"http://127.0.0.1:{ports[3]}", logins["users"])
+            addresses = f"http://127.0.0.1:{ports[1]}", f"http://127.0.0.1:{ports[3]}"
+            yield House(*addresses, logins["users"], logins["api_keys"], environment)
 
 
 @contextmanager
