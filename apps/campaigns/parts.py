@@ -19,6 +19,10 @@ class Part(Protocol):
         """What keeps the campaign from being launched; pointers begin at the campaign ("/boost_rule/text")."""
         ...
 
+    def warnings(self, *, campaign: Campaign) -> list[FieldProblem]:
+        """Advice about it; stops nothing."""
+        ...
+
     def copy(self, *, source: Campaign, target: Campaign) -> None:
         """Give `target`, a fresh draft, what `source` has."""
         ...

@@ -160,6 +160,12 @@ def test_what_no_gateway_would_take_is_told_with_its_size(change):
     assert all(int(problem.came.split()[0]) > 3993 for problem in problems)
 
 
+def test_a_text_that_fails_for_everybody_is_refused():
+    assert codes({"title": "t", "body": "{{ 1 | divided_by: 0 }}"}) == {("", "template_failed")}
+    assert codes({"title": "{% if false %}x{% endif %}", "body": "b"}) == {("", "empty_text")}
+    assert codes({"title": "t", "body": "{{ 1 | divided_by: topics }}"}) == set()
+
+
 def test_any_variable_will_do_where_the_caller_brings_the_facts():
     assert analyse({**GOOD, "body": "{{ code }}"}, None) == []
 

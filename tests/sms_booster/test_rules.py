@@ -9,7 +9,7 @@ from apps.accounts.models import App, AuditEntry
 from apps.campaigns.models import Campaign
 from apps.campaigns.queries import campaign_report
 from apps.campaigns.services import lifecycle
-from apps.campaigns.services.readiness import NotReady, readiness_problems
+from apps.campaigns.services.readiness import NotReady, readiness_problems, readiness_warnings
 from apps.core.problems import Conflict
 from apps.devices.models import Channel
 from apps.sms_booster.models import BoostRule
@@ -68,6 +68,23 @@ def test_an_incomplete_rule_stops_the_launch(
 
 def test_a_rule_that_is_off_may_be_anything(campaign: Campaign) -> None:
     save(campaign, is_enabled=False, text="", wait_minutes=0)
+    assert found(campaign) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        (GOOD.text, set()),
+        ("Come back, reply STOP to end", set()),
+        ("Come back", {"opt_out_missing"}),
+        ("x" * 100 + " ą STOP", {"dear_characters"}),
+        ("Wróć! STOP", set()),
+        ("{{ 100 | divided_by: first_name }} STOP", set()),
+    ],
+)
+def test_advice_about_the_text_stops_nothing(campaign: Campaign, text: str, codes: set[str]) -> None:
+    save(campaign, text=text)
+    assert {warning.code for warning in readiness_warnings(campaign)} == codes
     assert found(campaign) == set()
 
 

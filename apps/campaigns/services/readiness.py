@@ -84,13 +84,14 @@ def _segment_problems(segment: Segment, campaign: Campaign, pointer: str) -> Ite
 
 
 def readiness_warnings(campaign: Campaign) -> list[FieldProblem]:
-    """Advice about how the texts will be shown; nothing here stops a launch."""
-    return [
+    """Advice about how the texts will be shown, and about the parts; nothing here stops a launch."""
+    shown = [
         FieldProblem(f"{_text_pointer(variant, language)}{found.pointer}", found.code, found.message, found.came)
         for variant in campaign.variants.all()
         for language, body in sorted(variant.texts.items())
         for found in display_warnings(body)
     ]
+    return shown + [found for part in parts() for found in part.warnings(campaign=campaign)]
 
 
 def known_names(campaign: Campaign) -> Collection[str]:

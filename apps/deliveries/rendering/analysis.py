@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from apps.core.problems import FieldProblem
 from apps.core.suggestions import did_you_mean
 from apps.deliveries.rendering import field_rules as rules
+from apps.deliveries.rendering.body import RenderFailed, compile_body
 from apps.deliveries.rendering.payload import payload_problems
 from apps.deliveries.rendering.template_problems import template_problems
 from apps.deliveries.rendering.visible import is_blank
@@ -93,7 +94,17 @@ def analyse(
         *_buttons(body.get("buttons"), judge),
         *_settings(body),
     ]
-    return found or list(payload_problems(body))
+    return found or [*_always_failing(body), *payload_problems(body)]
+
+
+def _always_failing(body: Mapping[str, Any]) -> Iterator[FieldProblem]:
+    """A text that reads no fact and cannot be made will fail for everybody."""
+    compiled = compile_body(body)
+    try:
+        compiled.render({})
+    except RenderFailed as failed:
+        if not compiled.names:
+            yield FieldProblem("", failed.code, _("the texts cannot be made: %(detail)s") % {"detail": failed.detail})
 
 
 def _unknown_fields(body: Mapping[str, Any], known: Collection[str], pointer: str) -> Iterator[FieldProblem]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
@@ -15,11 +16,11 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.services.drafts import claim_version
 from apps.campaigns.services.readiness import known_names
 from apps.core.problems import FieldProblem
-from apps.deliveries.rendering import compile_body
+from apps.deliveries.rendering import RenderFailed, compile_body
 from apps.deliveries.rendering.template_problems import template_problems
 from apps.deliveries.rendering.visible import is_blank
 from apps.devices.models import Channel
-from apps.gateways.sms_text import MOST_PARTS, measure
+from apps.gateways.sms_text import MOST_PARTS, measure, mentions_opt_out
 from apps.sms_booster.models import BoostRule
 from apps.sms_booster.queries import booster_report
 from config.env import ENVIRONMENT
@@ -27,6 +28,7 @@ from config.env import ENVIRONMENT
 SHORTEST_WAIT_MINUTES = 1 if ENVIRONMENT == "demo" else 15
 LONGEST_WAIT_MINUTES = 7 * 24 * 60
 MOST_TEXT_CHARACTERS = 1600
+_MOST_CULPRITS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,26 @@ def rule_problems(rule: BoostRule) -> list[FieldProblem]:
     return [*_number_problems(rule), *_text_problems(rule), *_channel_problems(rule)]
 
 
+def rule_warnings(rule: BoostRule) -> Iterator[FieldProblem]:
+    """Advice about the text of a rule that is on: what makes it dear, and whether it says how to opt out."""
+    if not rule.is_enabled or rule_problems(rule):
+        return
+    text = _with_fallbacks(rule.text)
+    size = measure(text)
+    if size.parts > size.gsm_parts:
+        message = _("%(parts)s parts instead of %(less)s because of %(letters)s") % {
+            "parts": size.parts,
+            "less": size.gsm_parts,
+            "letters": " ".join(size.culprits[:_MOST_CULPRITS]),
+        }
+        yield FieldProblem("/text", "dear_characters", message)
+    if not mentions_opt_out(text):
+        message = _(
+            "does not say how to opt out, which the law of many countries demands: add for instance “STOP to end”"
+        )
+        yield FieldProblem("/text", "opt_out_missing", message)
+
+
 def _number_problems(rule: BoostRule) -> Iterator[FieldProblem]:
     if not SHORTEST_WAIT_MINUTES <= rule.wait_minutes <= LONGEST_WAIT_MINUTES:
         message = _("must be from %(least)s minutes to %(most)s (7 days)") % {
@@ -97,7 +119,7 @@ def _text_problems(rule: BoostRule) -> Iterator[FieldProblem]:
 
 def _part_problems(text: str) -> Iterator[FieldProblem]:
     """Judged with the text's fallbacks filled in; a person with a longer name may still need one part more."""
-    parts = measure(compile_body({"body": text, "silent": True}).render({}).body).parts
+    parts = measure(_with_fallbacks(text)).parts
     if parts > MOST_PARTS:
         yield FieldProblem(
             "/text",
@@ -105,6 +127,14 @@ def _part_problems(text: str) -> Iterator[FieldProblem]:
             _("an SMS may have at most %(most)s parts") % {"most": MOST_PARTS},
             f"{parts} parts",
         )
+
+
+def _with_fallbacks(text: str) -> str:
+    """As somebody without any fact would read it; the source where that cannot be made."""
+    try:
+        return compile_body({"body": text, "silent": True}).render({}).body
+    except RenderFailed:
+        return text
 
 
 def _channel_problems(rule: BoostRule) -> Iterator[FieldProblem]:
@@ -123,9 +153,10 @@ class BoosterPart:
     name = "boost_rule"
 
     def problems(self, *, campaign: Campaign, now: datetime) -> list[FieldProblem]:
-        rule = BoostRule.objects.filter(campaign=campaign).select_related("campaign__app").first()
-        found = rule_problems(rule) if rule else []
-        return [FieldProblem(f"/boost_rule{one.pointer}", one.code, one.message, one.came) for one in found]
+        return [_of_campaign(found) for rule in _rules(campaign) for found in rule_problems(rule)]
+
+    def warnings(self, *, campaign: Campaign) -> list[FieldProblem]:
+        return [_of_campaign(found) for rule in _rules(campaign) for found in rule_warnings(rule)]
 
     def copy(self, *, source: Campaign, target: Campaign) -> None:
         for rule in BoostRule.objects.filter(campaign=source):
@@ -134,3 +165,12 @@ class BoosterPart:
 
     def report(self, *, campaign: Campaign) -> dict[str, Any]:
         return booster_report(campaign).as_json()
+
+
+def _rules(campaign: Campaign) -> QuerySet[BoostRule]:
+    """None or one."""
+    return BoostRule.objects.filter(campaign=campaign).select_related("campaign__app")
+
+
+def _of_campaign(found: FieldProblem) -> FieldProblem:
+    return FieldProblem(f"/boost_rule{found.pointer}", found.code, found.message, found.came)
