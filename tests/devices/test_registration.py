@@ -63,12 +63,18 @@ def test_a_later_launch_is_the_same_device_without_its_secret(app: App) -> None:
 
 def test_a_repeat_within_the_hour_only_reads(app: App) -> None:
     launch(app, locale="pl", consent={"push": True})
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         launch(app, hours=0.9, locale="pl", consent={"push": True})
-    assert [query["sql"][:6] for query in queries] == ["SELECT"]
+    assert len(queries) == 1
+    assert "select device.*" in queries[0]["sql"]
     assert Device.objects.get().last_seen_at == NOW
+
+
+def test_a_later_launch_of_the_same_person_is_two_statements(app: App) -> None:
+    launch(app)
+    with CaptureQueriesContext(connection) as queries:
+        launch(app, hours=2)
+    assert len(queries) == 2
 
 
 def test_a_change_within_the_hour_is_written(app: App) -> None:

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from apps.accounts.models import App
 from apps.accounts.services.audit import write_audit
 from apps.core.problems import FieldProblem, InvalidInput
+from apps.core.sql import statement
 from apps.customers.models import Customer
 from apps.customers.services.consent import Answer, log_answers
 from apps.customers.services.profile_fields import clean_consent
@@ -40,19 +41,21 @@ def register(*, app: App, draft: DeviceDraft, customer: str | None, now: datetim
     customer: the app's own name for its person, created if unknown; None = whoever it belonged to so far, else a new
     anonymous person. An address seen on another person moves (audited); a rotated one keeps its device.
     A repeat within the hour with nothing changed writes nothing. Raises InvalidInput, Conflict("customer_erased").
-    Touches devices_device, customers_customer, customers_consent, accounts_auditentry. Cost: one query for a repeat.
+    Touches devices_device, customers_customer, customers_consent, accounts_auditentry.
+    Cost: one query for a repeat, two statements for a known device of the same person, up to nine else.
     """
     clean = clean_device(draft)
     answers = _answers(draft)
-    known = _by_hash(app, clean.address_hash)
-    if known is not None and _is_repeat(known, clean, answers, customer, now):
-        return Registration(known, is_new=False, secret=None)
+    known = _known(app, clean.address_hash)
+    if known is not None and _is_same_person(known, clean, answers, customer):
+        _launch_again(known.device, clean, now)
+        return Registration(known.device, is_new=False, secret=None)
     try:
         with transaction.atomic():
-            return _store(app, clean, answers, customer, now)
+            return _store(app, clean, answers, customer, now, is_known=known is not None)
     except IntegrityError:  # a twin request stored the same address a moment ago: now it is known
         with transaction.atomic():
-            return _store(app, clean, answers, customer, now)
+            return _store(app, clean, answers, customer, now, is_known=True)
 
 
 def change_device(*, device: Device, changes: Mapping[str, Any], now: datetime) -> Device:
@@ -82,10 +85,10 @@ def is_secret_of(*, device: Device, secret: str) -> bool:
 
 
 def _store(
-    app: App, clean: CleanDevice, answers: Mapping[str, bool], customer: str | None, now: datetime
+    app: App, clean: CleanDevice, answers: Mapping[str, bool], customer: str | None, now: datetime, *, is_known: bool
 ) -> Registration:
-    known = _by_hash(app, clean.address_hash, lock=True)
-    before = _by_hash(app, clean.previous_hash, lock=True) if clean.previous_hash else None
+    known = _locked(app, clean.address_hash) if is_known else None
+    before = _locked(app, clean.previous_hash) if clean.previous_hash else None
     if before is not None and before == known:
         before = None
     device = known or before
@@ -95,7 +98,7 @@ def _store(
         secret = secrets.token_urlsafe(32)
         device = _create(app, clean, owner, secret, now)
     else:
-        _refresh(device, clean, owner, now)
+        _refresh(app, device, clean, owner, now)
     if before is not None and before != device:
         _write(before, {"state": "dead", "retired_reason": "replaced", "retired_at": now})
     log_answers(
@@ -120,14 +123,14 @@ def _create(app: App, clean: CleanDevice, owner: Customer, secret: str, now: dat
     )
 
 
-def _refresh(device: Device, clean: CleanDevice, owner: Customer, now: datetime) -> None:
+def _refresh(app: App, device: Device, clean: CleanDevice, owner: Customer, now: datetime) -> None:
     was = device.customer
     alive = {"state": "active", "retired_reason": "", "retired_at": None}
     seen = {"registered_at": now, "last_seen_at": now}
     _write(device, {**clean.identity, **clean.fields, **alive, **seen, "customer": owner})
     if was != owner and was.external_id is not None:
         write_audit(
-            app=device.app,
+            app=app,
             actor="device",
             action="device.moved",
             subject=f"device:{device.pk}",
@@ -142,22 +145,27 @@ def _owner(app: App, device: Device | None, customer: str | None, now: datetime)
     return customer_for(app=app, external_id=customer, now=now)
 
 
-def _is_repeat(
-    known: Device, clean: CleanDevice, answers: Mapping[str, bool], customer: str | None, now: datetime
-) -> bool:
-    """Nothing to write: the same device of the same person said the same within the hour."""
-    owner = known.customer
-    said = {name: value for name, value in {**clean.identity, **clean.fields}.items() if name != "address_hash"}
-    mirrors = {"push": owner.push_consent, "sms": owner.sms_consent}
+def _is_same_person(known: "_Known", clean: CleanDevice, answers: Mapping[str, bool], customer: str | None) -> bool:
+    """The device stays whose it is, and the person says nothing new: only the device's own row may need a write."""
     return (
-        known.state == "active"
-        and now - known.last_seen_at < QUIET
-        and owner.erased_at is None
-        and customer in (None, owner.external_id)
+        not known.is_owner_erased
+        and customer in (None, known.owner_name)
         and clean.previous_hash in (None, clean.address_hash)
-        and all(mirrors[channel] == granted for channel, granted in answers.items())
-        and all(getattr(known, name) == value for name, value in said.items())
+        and all(known.answers[channel] == granted for channel, granted in answers.items())
     )
+
+
+def _launch_again(device: Device, clean: CleanDevice, now: datetime) -> None:
+    """Write what differs, and that it was seen; within the hour and with nothing different, nothing."""
+    alive = {"state": "active", "retired_reason": "", "retired_at": None}
+    said = {**clean.identity, **clean.fields, **alive}
+    changes = {name: value for name, value in said.items() if getattr(device, name) != value}
+    if changes or now - device.last_seen_at >= QUIET:
+        changes |= {"registered_at": now, "last_seen_at": now}
+        for name, value in changes.items():
+            setattr(device, name, value)
+        # Under its address: a twin request may have moved it to another in between.
+        Device.objects.filter(pk=device.pk, address_hash=clean.address_hash).update(**changes)
 
 
 def _answers(draft: DeviceDraft) -> dict[str, bool]:
@@ -168,10 +176,27 @@ def _answers(draft: DeviceDraft) -> dict[str, bool]:
     return answers
 
 
-def _by_hash(app: App, address_hash: bytes, *, lock: bool = False) -> Device | None:
-    devices = Device.objects.select_related("customer", "app")
-    if lock:
-        devices = devices.select_for_update(of=("self",))
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A device with what registration compares of its person. answers: {channel: what the person said last}."""
+
+    device: Device
+    owner_name: str | None
+    is_owner_erased: bool
+    answers: Mapping[str, bool | None]
+
+
+def _known(app: App, address_hash: bytes) -> _Known | None:
+    parameters = {"app_id": app.pk, "address_hash": address_hash}
+    found: Any = next(iter(Device.objects.raw(statement("devices", "known_device"), parameters)), None)
+    if found is None:
+        return None
+    answers = {"push": found.owner_push_consent, "sms": found.owner_sms_consent}
+    return _Known(found, found.owner_name, found.owner_erased_at is not None, answers)
+
+
+def _locked(app: App, address_hash: bytes) -> Device | None:
+    devices = Device.objects.select_related("customer").select_for_update(of=("self",))
     return devices.filter(app=app, address_hash=address_hash).first()
 
 
