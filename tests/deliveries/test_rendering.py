@@ -106,6 +106,13 @@ def test_a_body_that_was_never_checked_fails_each_recipient_and_does_not_raise_o
     assert failed.value.code == "template_syntax"
 
 
+@pytest.mark.parametrize("change", [{"data": ["x"]}, {"buttons": [{"label": "no id"}]}, {"buttons": [5]}])
+def test_a_malformed_body_fails_each_recipient_too(change):
+    with pytest.raises(RenderFailed) as failed:
+        compile_body({"title": "t", "body": "b", **change}).render(FACTS)
+    assert failed.value.code == "content_malformed"
+
+
 def test_liquid_has_no_clock():
     assert compile_body({"title": "t", "body": "{{ now }}{{ today }}x"}).render({}).body == "x"
 

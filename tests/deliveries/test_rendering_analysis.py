@@ -166,6 +166,11 @@ def test_a_text_that_fails_for_everybody_is_refused():
     assert codes({"title": "t", "body": "{{ 1 | divided_by: topics }}"}) == set()
 
 
+@pytest.mark.parametrize("body", [None, "x", ["title"]])
+def test_a_body_is_an_object(body):
+    assert codes(body) == {("", "type")}
+
+
 def test_any_variable_will_do_where_the_caller_brings_the_facts():
     assert analyse({**GOOD, "body": "{{ code }}"}, None) == []
 

@@ -84,6 +84,8 @@ def analyse(
     known_names: the facts a text may ask for; None = any. link_schemes: App.link_schemes. Pointers begin at the body
     ("/title", "/buttons/0/label"); positions inside a text stand in the message.
     """
+    if not isinstance(body, Mapping):
+        return [FieldProblem("", "type", _("must be an object with title and body"), rules.came(body))]
     judge = _Judge(known_names, link_schemes)
     found = [
         *_unknown_fields(body, _FIELDS, ""),

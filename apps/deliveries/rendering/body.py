@@ -19,7 +19,10 @@ _LINE_BREAKS = re.compile(r"\s*[\r\n\u2028\u2029]+\s*")
 
 
 class RenderFailed(Exception):
-    """The content cannot be made for this person. code: template_failed, template_syntax or empty_text."""
+    """The content cannot be made for this person.
+
+    code: template_failed, empty_text; template_syntax, content_malformed for bodies that no door let in.
+    """
 
     def __init__(self, code: str, detail: str) -> None:
         self.code, self.detail = code, detail
@@ -110,6 +113,8 @@ def _compiled(canonical: str) -> CompiledBody:
         return _BrokenBody("template_syntax", str(error.message)[:200])
     except RenderFailed as error:
         return _BrokenBody(error.code, error.detail)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return _BrokenBody("content_malformed", repr(error)[:200])
 
 
 def _link(text: CompiledText, facts: Facts) -> str:
