@@ -73,7 +73,7 @@ class ApiView(APIView):
             return
         self.caller = authenticated(request)
         self._count(request)
-        call = self.calls.get(request.method or "")
+        call = self.calls.get("GET" if request.method == "HEAD" else str(request.method))
         if call is None:
             raise MethodNotAllowed(str(request.method))
         if call.scope not in self.caller.scopes:
@@ -181,6 +181,12 @@ def _unauthorized(code: str, detail: str = "") -> Refusal:
     return Refusal(code, detail, headers={"WWW-Authenticate": 'Bearer realm="heliograph"'})
 
 
+def _chunks(http: Any) -> bytes:
+    """A body sent in chunks, of unknown length: WSGI servers end the stream, Django by itself would read nothing."""
+    raw: bytes = http.META["wsgi.input"].read(MOST_BYTES + 1)
+    return raw
+
+
 def _raw_body(request: Request) -> bytes:
     http = request._request
     length = http.headers.get("Content-Length", "")
@@ -188,7 +194,7 @@ def _raw_body(request: Request) -> bytes:
         raise Refusal("body_too_large", _("send at most %d bytes") % MOST_BYTES)
     if http.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Refusal("unsupported_media_type", _("send the body as it is, without Content-Encoding"))
-    raw = http.body
+    raw = _chunks(http) if "Transfer-Encoding" in http.headers and not length else http.body
     kind, charset = http.content_type, (http.content_params or {}).get("charset", "utf-8")
     if raw and (kind != ACCEPTED or charset.lower().strip('"') not in ("utf-8", "utf8")):
         message = _("send Content-Type: %(accepted)s, not %(came)s") % {"accepted": ACCEPTED, "came": kind or _("none")}

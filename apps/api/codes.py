@@ -111,6 +111,11 @@ CODES: Mapping[str, Code] = {
     "zero_width": Code(0, _("Warning: the text holds characters that nobody sees.")),
     "payload_near_limit": Code(0, _("Warning: the notification is nearly as large as a gateway carries.")),
     # Push.
+    "unknown_token": Code(0, _("Verdict: no device of the app has this token.")),
+    "dead_token": Code(0, _("Verdict: the gateway said that this token is gone.")),
+    "unknown_customer": Code(0, _("Verdict: the app has no customer of this id.")),
+    "no_live_device": Code(0, _("Verdict: the customer has no device that can be reached.")),
+    "no_consent": Code(0, _("Verdict: the customer does not want pushes.")),
     "exactly_one_audience": Code(0, _("A push goes to device_tokens, customers or segment: to exactly one of them.")),
     "too_many_recipients": Code(413, _("More than 1,000 recipients: that is a campaign.")),
     "schedule_in_past": Code(0, _("The time is in the past.")),

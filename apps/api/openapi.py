@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
 
 from apps.api.calls import Answer, Call, record
@@ -10,6 +9,7 @@ from apps.api.refusals import ENVELOPE_PATH
 from apps.api.scopes import SCOPES
 
 _HEADER_RULES = {"Idempotency-Key": {"pattern": "^[!-~]{1,255}$"}}
+_TAGS = ("push", "devices", "customers", "events", "receipts", "segments", "campaigns", "dispatches")
 _ALWAYS = (401, 403, 404, 405, 429, 503)
 _WITH_BODY = (400, 413, 415)
 _REFUSED = {
@@ -70,7 +70,9 @@ def finish(result: dict[str, Any], generator: Any, request: Any, public: bool) -
     """Adds what the calls share: the key, the forms of a refusal, where the API is."""
     scopes = "\n".join(f"- `{scope}`: {about}" for scope, about in SCOPES.items())
     result["info"]["description"] = f"Transactional pushes, devices, people, reports.\n\nScopes of a key:\n\n{scopes}"
-    result["servers"] = [{"url": settings.PUBLIC_URL}]
+    # Relative to where the schema was read, so that the page for trying calls works under every name of the host.
+    result["servers"] = [{"url": "/"}]
+    result["tags"] = [{"name": name} for name in _TAGS]
     result["components"] = {
         "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "A key: hg_live_..."}},
         "schemas": {"Problem": _PROBLEM, "Envelope": _ENVELOPE},

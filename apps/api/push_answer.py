@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from apps.api.calls import NULLABLE_TEXT, NUMBER, TEXT, list_of, record
+from apps.api.codes import CODES
 from apps.api.push_request import warnings_of
 from apps.api.refusals import envelope_error
 from apps.api.services.recipients import VERDICTS, names_in
@@ -89,14 +88,4 @@ def _entry(
 def _error(body: Mapping[str, Any], place: int, name: str | None, verdict: str) -> dict[str, Any]:
     audience = next(word for word in ("device_tokens", "customers", "segment") if body.get(word) is not None)
     pointer = f"/{audience}" if audience == "segment" else f"/{audience}/{place}"
-    return envelope_error(FieldProblem(pointer, verdict, VERDICT_MEANINGS[verdict](), name or ""), 202)
-
-
-VERDICT_MEANINGS = {
-    "unknown_token": lambda: _("no device of the app has this token"),
-    "dead_token": lambda: _("the gateway said that this token is gone"),
-    "unknown_customer": lambda: _("the app has no customer of this id"),
-    "no_live_device": lambda: _("the customer has no device that can be reached"),
-    "no_consent": lambda: _("the customer does not want pushes"),
-    "duplicate": lambda: _("stands more than once; it is sent once"),
-}
+    return envelope_error(FieldProblem(pointer, verdict, str(CODES[verdict].meaning), name or ""), 202)

@@ -1,7 +1,7 @@
 """How many requests one caller may make in a minute, counted by all processes together.
 
-Each process adds what it has seen to the shared counter ten times a second, so that a request costs no round trip;
-processes x rate x 0.1 s is how far a caller can overshoot. While the cache is down each process counts for itself.
+Each process adds what it has seen to the shared counter once a second, so that a request costs no round trip;
+processes x rate x 1 s is how far a caller can overshoot. While the cache is down each process counts for itself.
 """
 
 import threading
@@ -13,7 +13,7 @@ import structlog
 from django.core.cache import cache
 
 WINDOW_SECONDS = 60
-SHARE_EVERY_SECONDS = 0.1
+SHARE_EVERY_SECONDS = 1.0
 REST_AFTER_FAILURE_SECONDS = 5.0
 MOST_CALLERS = 10_000
 

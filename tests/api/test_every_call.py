@@ -1,15 +1,19 @@
 """What holds for every call: who may, what a body is, how a refusal looks. Numbers are of bad-input.md, part A."""
 
+import io
 import json
 from datetime import timedelta
 
 import pytest
+from django.core.handlers.wsgi import WSGIRequest
 from django.db import OperationalError, connection
+from django.test import RequestFactory
 from django.utils import timezone
 
 from apps.api import rate
 from apps.api.models import ApiKey
 from apps.api.services.keys import forget_trusted, revoke_api_key
+from apps.api.views.events import EventsView
 from tests.factories import make_app
 from tests.factories.api import ApiCaller, codes_of, make_key
 
@@ -201,3 +205,17 @@ def test_a_database_that_is_away_is_503(api, django_db_blocker):
 
     refusal = refusal_of(OperationalError("gone"))
     assert (refusal.status, refusal.headers) == (503, {"Retry-After": "2"})
+
+
+def test_head_is_a_get_without_its_body(api):
+    answer = api.send("HEAD", SEGMENTS)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_a_body_in_chunks_is_read(app):
+    """Of unknown length, as WSGI servers hand it over; the test client always tells a length."""
+    environ = RequestFactory()._base_environ()
+    environ |= {"REQUEST_METHOD": "POST", "HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_TYPE": "application/json"}
+    environ |= {"HTTP_AUTHORIZATION": f"Bearer {make_key(app)}", "wsgi.input": io.BytesIO(b'{"events": []}')}
+    answer = EventsView.as_view()(WSGIRequest(environ))
+    assert json.loads(answer.content)["errors"][0]["pointer"] == "/events"

@@ -4,7 +4,6 @@ import json
 from functools import cache
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -24,7 +23,7 @@ def schema(request: HttpRequest) -> HttpResponse:
         read_query(request.GET, _FORMAT)
     except Refusal as refusal:
         return refusal_response(refusal, path=request.path, request_id="")
-    return HttpResponse(_schema(settings.PUBLIC_URL), content_type="application/json")
+    return HttpResponse(_schema(), content_type="application/json")
 
 
 @require_safe
@@ -40,7 +39,7 @@ def errors(request: HttpRequest) -> HttpResponse:
 
 
 @cache
-def _schema(public_url: str) -> bytes:
+def _schema() -> bytes:
     """Made once a process: it follows from the code alone."""
     made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return json.dumps(made, ensure_ascii=False, default=str).encode()
