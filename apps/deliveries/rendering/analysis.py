@@ -77,9 +77,9 @@ class _Judge:
 
 
 def analyse(
-    body: Mapping[str, Any], known_names: Collection[str] | None, *, link_schemes: Collection[str] = ()
+    body: Any, known_names: Collection[str] | None, *, link_schemes: Collection[str] = ()
 ) -> list[FieldProblem]:
-    """Every problem of a body (PushContent's fields, texts in Liquid); empty = it may be sent.
+    """Every problem of a body (a mapping of PushContent's fields, texts in Liquid); empty = it may be sent.
 
     known_names: the facts a text may ask for; None = any. link_schemes: App.link_schemes. Pointers begin at the body
     ("/title", "/buttons/0/label"); positions inside a text stand in the message.
