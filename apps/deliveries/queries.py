@@ -136,6 +136,7 @@ class LogFilters:
 
     dispatch_id: int | None = None
     external_id: str = ""
+    customer_id: int | None = None
     customer_external_id: str = ""
     address: str = ""
     outcomes: Sequence[str] = ()
@@ -215,6 +216,8 @@ def delivery_log(*, app_ids: Sequence[int], filters: LogFilters, cursor: str | N
     if filters.external_id:
         named = Dispatch.objects.filter(app_id__in=app_ids, external_id=filters.external_id)
         found = found.filter(dispatch_id__in=list(named.values_list("id", flat=True)))
+    if filters.customer_id is not None:
+        found = found.filter(customer_id=filters.customer_id)
     if filters.customer_external_id:
         people = Customer.objects.filter(app_id__in=app_ids, external_id=filters.customer_external_id)
         found = found.filter(customer_id__in=list(people.values_list("id", flat=True)))
