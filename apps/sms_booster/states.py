@@ -10,7 +10,7 @@ SMS_STATES = StateTable(
     State(
         "sending",
         "committed just before the call; planned again only where the provider surely did not take it",
-        ("accepted", "failed", "unknown", "planned"),
+        ("accepted", "delivered", "undelivered", "failed", "unknown", "planned"),
     ),
     State("accepted", "the provider took it", ("delivered", "undelivered", "failed", "unknown")),
     State("delivered", "the provider reports it arrived"),

@@ -93,6 +93,11 @@ def test_a_message_whose_answer_never_came_is_found_by_our_own_number(message: S
     assert SmsMessage.objects.get().provider_id == "SM1"
 
 
+def test_a_report_may_overtake_the_answer(message: SmsMessage) -> None:
+    SmsMessage.objects.update(state="sending", provider_id="")
+    assert report_at(message) == "delivered"
+
+
 def test_our_number_never_speaks_for_another_message(message: SmsMessage) -> None:
     assert report_at(message, MessageSid="SM2") == ""
     assert SmsMessage.objects.get().state == "accepted"
