@@ -8,3 +8,9 @@ class DeliveriesConfig(AppConfig):
 
     name = "apps.deliveries"
     label = "deliveries"
+
+    def ready(self) -> None:
+        from apps.customers import belongings
+        from apps.deliveries.belongings import DeliveryBelongings
+
+        belongings.register(DeliveryBelongings())
