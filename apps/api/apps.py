@@ -1,6 +1,7 @@
 """Django's registration of this app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ApiConfig(AppConfig):
@@ -8,3 +9,4 @@ class ApiConfig(AppConfig):
 
     name = "apps.api"
     label = "api"
+    verbose_name = _("Set-up")

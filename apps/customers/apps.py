@@ -1,6 +1,7 @@
 """Django's registration of this app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class CustomersConfig(AppConfig):
@@ -8,3 +9,4 @@ class CustomersConfig(AppConfig):
 
     name = "apps.customers"
     label = "customers"
+    verbose_name = _("People")

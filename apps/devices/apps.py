@@ -1,6 +1,7 @@
 """Django's registration of this app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class DevicesConfig(AppConfig):
@@ -8,6 +9,7 @@ class DevicesConfig(AppConfig):
 
     name = "apps.devices"
     label = "devices"
+    verbose_name = _("Devices")
 
     def ready(self) -> None:
         from apps.customers import belongings

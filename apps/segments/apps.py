@@ -1,6 +1,7 @@
 """Django's registration of this app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class SegmentsConfig(AppConfig):
@@ -8,6 +9,7 @@ class SegmentsConfig(AppConfig):
 
     name = "apps.segments"
     label = "segments"
+    verbose_name = _("Engage")
 
     def ready(self) -> None:
         from apps.customers import belongings

@@ -77,7 +77,7 @@ def take(camera: Camera) -> None:
             for step, name in steps.items():
                 page.get_by_role("tab", name=step).click()
                 if step == "Review":
-                    page.get_by_text("Who will receive it").wait_for()
+                    page.get_by_role("heading", name="Who will receive it").wait_for()
                 camera.shoot(page, name)
     with camera.window(width=390, height=844) as page:
         camera.shoot(page, "dashboard-phone")
