@@ -31,6 +31,7 @@ GROUPS: list[tuple[Any, list[Page]]] = [
             Page("segments.segment", _("Segments"), "groups"),
             Page("deliveries.delivery", _("Delivery log"), "receipt_long", view="delivery_log"),
             Page("sms_booster.smsmessage", _("SMS"), "sms"),
+            Page("sms_booster.smsreply", _("SMS replies"), "reply"),
         ],
     ),
     (
