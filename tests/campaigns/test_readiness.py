@@ -102,6 +102,13 @@ def test_texts_may_ask_for_profile_and_traits_only(campaign: Campaign, app: App)
     assert found(campaign) == {("/variants/0/texts/en/body", "unknown_variable")}
 
 
+@pytest.mark.parametrize("language", ["", "english", "xx-" + "Y" * 40])
+def test_a_language_is_a_language(campaign: Campaign, language: str) -> None:
+    text = {"title": "t", "body": "b"}
+    campaign.variants.update(texts={"en": text, language: text})
+    assert found(campaign) == {(f"/variants/0/texts/{language}", "language_tag")}
+
+
 def test_links_may_use_the_apps_own_scheme(campaign: Campaign, app: App) -> None:
     app.link_schemes = ["shop"]
     app.save()

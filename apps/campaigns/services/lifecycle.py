@@ -115,7 +115,7 @@ def duplicate(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
         source = Campaign.objects.get(pk=campaign.pk)
         copy = Campaign.objects.get(pk=campaign.pk)
         copy.pk, copy.state, copy.version = None, "draft", 1
-        copy.name = f"Copy of {source.name}"[:150]
+        copy.name = (_("Copy of %(name)s") % {"name": source.name})[:150]
         copy.scheduled_at = copy.launched_at = copy.launching_until = copy.dispatch = None
         copy.launch_problem = ""
         copy.created_by = actor if isinstance(actor, User) else None

@@ -13,6 +13,7 @@ from apps.campaigns.models import Campaign, Variant
 from apps.campaigns.parts import parts
 from apps.campaigns.services.reach import channel_problems, is_empty_audience
 from apps.core.problems import FieldProblem, InvalidInput
+from apps.core.text import clean_language
 from apps.customers.models import TraitType
 from apps.customers.queries import FACT_COLUMNS
 from apps.deliveries.rendering import analyse, display_warnings
@@ -152,8 +153,16 @@ def _text_problems(variant: Variant, campaign: Campaign, names: Collection[str])
         yield FieldProblem(_text_pointer(variant, default), "default_language_missing", message)
     for language, body in sorted(variant.texts.items()):
         pointer = _text_pointer(variant, language)
+        yield from _language_problems(language, pointer)
         for found in analyse(body, names, link_schemes=campaign.app.link_schemes):
             yield FieldProblem(f"{pointer}{found.pointer}", found.code, found.message, found.came)
+
+
+def _language_problems(language: str, pointer: str) -> list[FieldProblem]:
+    problems: list[FieldProblem] = []
+    if not clean_language(language, pointer=pointer, problems=problems) and not problems:
+        problems.append(FieldProblem(pointer, "language_tag", _("must be a language tag such as pl or pt-BR")))
+    return problems
 
 
 def _text_pointer(variant: Variant, language: str) -> str:
