@@ -46,7 +46,8 @@ def _to_device(app: App, address_hash: bytes) -> Q:
 
 
 def _to_customer(app: App, external_id: str) -> Q:
-    people = list(Customer.objects.filter(app=app, external_id=external_id).values_list("pk", flat=True))
+    known = Customer.objects.filter(app=app, external_id=external_id, erased_at=None)
+    people = list(known.values_list("pk", flat=True))
     told = Delivery.objects.filter(customer_id__in=people)
     waiting = Batch.objects.filter(app_id=app.pk, lane="urgent", state__in=_OPEN, customer_ids__overlap=people)
     return Q(pk__in=told.values("dispatch_id")) | Q(pk__in=waiting.values("dispatch_id"))

@@ -65,7 +65,8 @@ def test_another_apps_receipts_are_dropped(delivery_id: str) -> None:
     [
         (None, LATER),
         (LATER + timedelta(days=3650), LATER),
-        (NOW - timedelta(days=3650), NOW.replace(hour=0)),
+        (NOW - timedelta(days=3650), LATER),
+        (NOW - timedelta(minutes=1), LATER),
         (NOW + timedelta(minutes=1), NOW + timedelta(minutes=1)),
     ],
 )

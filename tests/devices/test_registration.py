@@ -245,3 +245,11 @@ def test_a_device_cannot_change_whose_it_is(app: App) -> None:
     with pytest.raises(InvalidInput) as refusal:
         change_device(device=device, changes={"customer": "bea"}, now=NOW)
     assert [(problem.pointer, problem.code) for problem in refusal.value.problems] == [("/customer", "unknown_field")]
+
+
+@pytest.mark.parametrize(("keeps_opt_out", "consent"), [(True, False), (False, True)])
+def test_who_cannot_prove_themselves_cannot_undo_a_no(app: App, keeps_opt_out: bool, consent: bool) -> None:
+    make_customer(app, external_id="anna", push_consent=False)
+    draft = DeviceDraft(**FCM, consent={"push": True})
+    register(app=app, draft=draft, customer="anna", now=NOW, keeps_opt_out=keeps_opt_out)
+    assert Customer.objects.get(external_id="anna").push_consent is consent

@@ -106,7 +106,10 @@ class DevicesView(ApiView):
             problem = FieldProblem("/app", "not_found", "is not the key's app")
             raise Refusal("not_found", problem.message, problems=[problem])
         customer = said.pop("customer", None)
-        registration = register(app=app, draft=DeviceDraft(**said), customer=customer, now=now)
+        draft = DeviceDraft(**said)
+        # A publishable key stands in every copy of the app: it can take a "no" from a person, never undo one.
+        unproved = self.caller.is_publishable
+        registration = register(app=app, draft=draft, customer=customer, now=now, keeps_opt_out=unproved)
         answer: dict[str, Any] = {
             "device_id": registration.device.pk,
             "device_secret": registration.secret,

@@ -5,10 +5,10 @@ What the delivery id says is believed because it is signed; nothing else of a re
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import datetime
 
 from apps.core.sql import rows
-from apps.deliveries.delivery_ids import DeliveryKey, read_delivery_id
+from apps.deliveries.delivery_ids import read_delivery_id
 from apps.deliveries.states import PLATFORM_WORDS, RECEIPT_TYPES
 
 ACTION_LENGTH = 60
@@ -45,7 +45,7 @@ def store(*, receipts: Sequence[ReceiptDraft], app_id: int | None, now: datetime
             "device_ids": [key.device_id for key, _ in genuine],
             "variants": [key.variant for key, _ in genuine],
             "types": [RECEIPT_TYPES[draft.type] for _, draft in genuine],
-            "at": [_plausible(draft.at, key, now) for key, draft in genuine],
+            "at": [_plausible(draft.at, now) for _key, draft in genuine],
             "actions": [draft.action.replace("\0", "")[:ACTION_LENGTH] for _, draft in genuine],
             "platform_words": [word for number, word in sorted(PLATFORM_WORDS.items()) if number],
             "app_id": app_id,
@@ -55,7 +55,6 @@ def store(*, receipts: Sequence[ReceiptDraft], app_id: int | None, now: datetime
     return int(stored)
 
 
-def _plausible(at: datetime | None, key: DeliveryKey, now: datetime) -> datetime:
-    """A phone's clock may be years off."""
-    planned_at = datetime.combine(key.planned_on, time(), UTC)
-    return now if at is None else min(max(at, planned_at), now)
+def _plausible(at: datetime | None, now: datetime) -> datetime:
+    """A phone's clock may be years ahead; one that is behind is judged where the dispatch is known."""
+    return now if at is None else min(at, now)

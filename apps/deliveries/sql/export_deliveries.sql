@@ -7,7 +7,8 @@ select translate(encode(signed.body || substring(
        ), 'base64'), '+/', '-_') as delivery_id,
        signed.dispatch_id, %(campaign_id)s::text as campaign_id, %(campaign_name)s::text as campaign_name, signed.variant,
        signed.language,
-       case when customer.external_id ~ '^\s*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]' then '''' || customer.external_id
+       case when customer.erased_at is not null then ''
+            when customer.external_id ~ '^\s*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]' then '''' || customer.external_id
             else customer.external_id end as customer_external_id,
        signed.device_id, (%(platform_words)s::text[])[signed.platform] as platform,
        (%(gateway_words)s::text[])[signed.gateway] as gateway, (%(outcome_words)s::text[])[signed.outcome] as outcome,

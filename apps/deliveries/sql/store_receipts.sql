@@ -1,9 +1,10 @@
 -- Appends receipts, once a type, and a page a dispatch to the feed. Rows: one, the receipts that were new.
 -- Parameters: planned_on, dispatch_ids, device_ids, variants, types, at, actions (parallel), app_id (null = any), now.
+-- A time before the dispatch was made comes from a wrong clock: now is nearer to the truth.
 -- Receipts of dispatches that are gone, or another app's, are dropped. The ledger is not asked: a receipt may come first.
 -- Inserted in order of the key, so that the same receipts sent twice at once cannot deadlock.
 with received as (
-    select distinct on (given.planned_on, given.dispatch_id, given.device_id, given.type) given.*
+    select distinct on (given.planned_on, given.dispatch_id, given.device_id, given.type) given.*, dispatch.created_at
     from unnest(
         %(planned_on)s::date[], %(dispatch_ids)s::bigint[], %(device_ids)s::bigint[], %(variants)s::smallint[],
         %(types)s::smallint[], %(at)s::timestamptz[], %(actions)s::text[]
@@ -14,8 +15,9 @@ with received as (
 ),
 stored as (
     insert into deliveries_receipt (planned_on, dispatch_id, device_id, type, at, received_at, action)
-    select received.planned_on, received.dispatch_id, received.device_id, received.type, received.at, %(now)s::timestamptz,
-           received.action
+    select received.planned_on, received.dispatch_id, received.device_id, received.type,
+           case when received.at < received.created_at then %(now)s::timestamptz else received.at end,
+           %(now)s::timestamptz, received.action
     from received
     on conflict do nothing
     returning planned_on, dispatch_id, device_id, type

@@ -35,11 +35,14 @@ class Registration:
     secret: str | None
 
 
-def register(*, app: App, draft: DeviceDraft, customer: str | None, now: datetime) -> Registration:
+def register(
+    *, app: App, draft: DeviceDraft, customer: str | None, now: datetime, keeps_opt_out: bool = False
+) -> Registration:
     """Store or refresh a device; alive again if it was retired.
 
     customer: the app's own name for its person, created if unknown; None = whoever it belonged to so far, else a new
     anonymous person. An address seen on another person moves (audited); a rotated one keeps its device.
+    keeps_opt_out: the caller cannot prove who speaks, so a "yes" does not undo a person's "no".
     A repeat within the hour with nothing changed writes nothing. Raises InvalidInput, Conflict("customer_erased").
     Touches devices_device, customers_customer, customers_consent, accounts_auditentry.
     Cost: one query for a repeat, two statements for a known device of the same person, up to nine else.
@@ -52,10 +55,10 @@ def register(*, app: App, draft: DeviceDraft, customer: str | None, now: datetim
         return Registration(known.device, is_new=False, secret=None)
     try:
         with transaction.atomic():
-            return _store(app, clean, answers, customer, now, is_known=known is not None)
+            return _store(app, clean, answers, customer, now, is_known=known is not None, keeps_opt_out=keeps_opt_out)
     except IntegrityError:  # a twin request stored the same address a moment ago: now it is known
         with transaction.atomic():
-            return _store(app, clean, answers, customer, now, is_known=True)
+            return _store(app, clean, answers, customer, now, is_known=True, keeps_opt_out=keeps_opt_out)
 
 
 def change_device(*, device: Device, changes: Mapping[str, Any], now: datetime) -> Device:
@@ -85,7 +88,14 @@ def is_secret_of(*, device: Device, secret: str) -> bool:
 
 
 def _store(
-    app: App, clean: CleanDevice, answers: Mapping[str, bool], customer: str | None, now: datetime, *, is_known: bool
+    app: App,
+    clean: CleanDevice,
+    answers: Mapping[str, bool],
+    customer: str | None,
+    now: datetime,
+    *,
+    is_known: bool,
+    keeps_opt_out: bool,
 ) -> Registration:
     known = _locked(app, clean.address_hash) if is_known else None
     before = _locked(app, clean.previous_hash) if clean.previous_hash else None
@@ -106,6 +116,7 @@ def _store(
         source="api",
         now=now,
         only_changes=True,
+        keeps_opt_out=keeps_opt_out,
     )
     return Registration(device, is_new=secret is not None, secret=secret)
 
