@@ -65,6 +65,7 @@ UNFOLD: dict[str, Any] = {
     "COLORS": COLOURS,
     "STYLES": [asset("theme/theme.css"), asset("charts/charts.css")],
     "SITE_VIEWS": [
+        ("dashboard/reach/", "dashboard_reach", "apps.campaigns.admin_dashboard.ReachView"),
         ("deliveries/log/", "delivery_log", "apps.deliveries.admin_log.LogView"),
         ("deliveries/log/<str:delivery_id>/", "delivery_story", "apps.deliveries.admin_log.StoryView"),
     ],

@@ -36,7 +36,7 @@ PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
     "pause": (live.act(lifecycle.pause, _("Paused. Nothing new goes out from now on.")), "launch"),
     "resume": (live.act(lifecycle.resume, _("On its way again.")), "launch"),
     "cancel": (live.act(lifecycle.cancel, _("Cancelled. Whoever had not been sent it will not get it.")), "launch"),
-    "unschedule": (live.act(lifecycle.unschedule, _("Back in the drawer: it is a draft again.")), "launch"),
+    "unschedule": (live.act(lifecycle.unschedule, _("It is a draft again.")), "launch"),
     "launch-ahead": (live.act(live.launch_ahead, _("Launched.")), "launch"),
     "duplicate": (live.act(lifecycle.duplicate, _("This is the copy. The original stays as it is.")), "add"),
 }
@@ -73,6 +73,10 @@ class CampaignAdmin(AppScopedAdmin):
     def has_launch_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         is_launcher = request.user.has_perm("campaigns.launch_campaign")  # type: ignore[union-attr]
         return is_launcher and self.has_view_permission(request, obj)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """The question before a draft is thrown away names the draft, not the rows it is made of."""
+        return [str(campaign) for campaign in objs], {self.opts.verbose_name_plural: len(objs)}, set(), []
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CampaignList

@@ -95,6 +95,14 @@ def test_nothing_touched_stores_nothing(marketer: Client, campaign: Campaign) ->
     assert stored(campaign).version == 1
 
 
+def test_a_draft_is_thrown_away_by_its_name(marketer: Client, campaign: Campaign) -> None:
+    question = marketer.get(page_of(campaign, "delete")).content.decode()
+    assert "Spring" in question
+    assert "Variant object" not in question
+    marketer.post(page_of(campaign, "delete"), {"post": "yes"})
+    assert not Campaign.objects.exists()
+
+
 def test_what_is_typed_is_stored(marketer: Client, campaign: Campaign, app: App) -> None:
     segment = make_segment(app)
     save(marketer, campaign, **{"name": "Summer", "include": [segment.pk], "text-en-title": "Sun"})

@@ -36,7 +36,7 @@ def test_counts_people_once_and_leaves_out_who_said_no(marketer: Client, app: Ap
     make_device(both, gateway="apns")
     make_device(make_customer(app, push_consent=False))
     make_people(make_app(), 3)
-    assert marketer.get("/admin/").context["reachable"] == 1
+    assert marketer.get("/admin/dashboard/reach/").context["reachable"] == 1
 
 
 def test_a_new_house_offers_every_first_step(marketer: Client) -> None:

@@ -41,3 +41,16 @@ def test_the_side_bar_shows_only_what_may_be_viewed(client: Client) -> None:
     page = client.get("/admin/").content.decode()
     assert "Dashboard" in page
     assert "/admin/accounts/" not in page
+
+
+def test_what_is_not_there_is_said_kindly(staff: Client) -> None:
+    answer = staff.get("/admin/campaigns/campaign/999999/change/")
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.content.decode()
+
+
+def test_a_closed_door_says_so(client: Client) -> None:
+    client.force_login(make_user())
+    answer = client.get("/admin/deliveries/log/")
+    assert answer.status_code == 403
+    assert "Your role does not open this door" in answer.content.decode()
