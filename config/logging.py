@@ -109,6 +109,7 @@ def configuration(*, as_json: bool, level: str = "INFO") -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             "celery.app.trace": {"level": "WARNING"},  # else two lines for each wake-up
             "celery.worker.strategy": {"level": "WARNING"},
+            "celery.worker.request": {"level": "WARNING"},  # else a line for each wake-up that came too late
             "celery.beat": {"level": "WARNING"},
             "django_celery_beat": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},

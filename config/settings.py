@@ -178,6 +178,8 @@ SECURE_CSP: dict[str, list[str]] = {
     "frame-ancestors": [CSP.NONE],
 }
 
+# A batch whose worker shows no sign of life for so long goes to another one.
+DELIVERY_LEASE_SECONDS = float(env.text("HELIOGRAPH_LEASE_SECONDS", "45"))
 GATEWAY_ENDPOINTS = gateway_addresses.endpoints(DATA_DIR, may_be_sandbox=not IS_PRODUCTION)
 
 if IS_PRODUCTION:

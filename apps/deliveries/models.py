@@ -91,7 +91,8 @@ class Batch(models.Model):
 
     The three arrays run in parallel. opened, recorded: how many of the devices, from the front, have been opened
     for sending and written down; opened > recorded = a slice is in flight, or was when its worker died (suspect).
-    attempt: the fence; every claim raises it and every write names it. crashes: workers lost at this position.
+    in_flight: the holder of the lease has a slice open. crashes: workers lost so at this position.
+    attempt: the fence; every claim raises it and every write names it.
     variant -1 = undecided (held rest of an A/B test). not_after: when the quiet hours of time_zone begin.
     tries, may_have_arrived: of every device in it, carried over from Retry.
     """
@@ -112,6 +113,7 @@ class Batch(models.Model):
     time_zone = models.CharField(max_length=64, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
     may_have_arrived = models.BooleanField(default=False)
+    in_flight = models.BooleanField(default=False)
     attempt = models.PositiveIntegerField(default=0)
     crashes = models.PositiveSmallIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)

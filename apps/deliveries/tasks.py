@@ -1,5 +1,6 @@
 """Celery's door to the engine: idempotent wake-ups. Losing or doubling one does no harm."""
 
+from datetime import timedelta
 from functools import cache
 from random import Random
 
@@ -28,6 +29,7 @@ def send(lane: str) -> None:
         slot_seconds=SLOT_SECONDS,
         clock=timezone.now,
         chance=Random(),  # noqa: S311
+        lease=timedelta(seconds=settings.DELIVERY_LEASE_SECONDS),
         is_stopping=stopping.requested.is_set,
     )
     if done.is_more and not stopping.requested.is_set():

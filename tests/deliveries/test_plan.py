@@ -213,9 +213,9 @@ def test_exclusions_stand_on_a_ledger_page(app: App) -> None:
 
 
 def test_a_throttled_dispatch_is_cut_into_smaller_batches(app: App) -> None:
-    make_people(app, 5)
+    make_people(app, 50)
     dispatch = make_dispatch(app, throttle_per_second=0.2)
-    assert [len(batch.device_ids) for batch in Batch.objects.filter(dispatch=dispatch)] == [2, 2, 1]
+    assert [len(batch.device_ids) for batch in Batch.objects.filter(dispatch=dispatch)] == [20, 20, 10]
 
 
 def test_an_audience_that_takes_too_long_fails_before_anybody_is_sent_to(app: App) -> None:

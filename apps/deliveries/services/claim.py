@@ -8,7 +8,6 @@ from typing import Any
 from apps.core.sql import execute, rows
 from apps.deliveries.states import GATEWAY_NUMBERS
 
-LEASE = timedelta(seconds=45)
 PROBE_AGAIN_AFTER = timedelta(seconds=30)
 _GATEWAYS = [word for word, number in sorted(GATEWAY_NUMBERS.items(), key=lambda pair: pair[1]) if number]
 
@@ -51,8 +50,8 @@ class Held:
         return self.opened > self.recorded
 
 
-def claim_batches(*, lane: str, most: int, now: datetime) -> list[Held]:
-    """Up to `most` due batches of the lane, leased to the caller until now + LEASE. Touches batches, probes."""
+def claim_batches(*, lane: str, most: int, lease: timedelta, now: datetime) -> list[Held]:
+    """Up to `most` due batches of the lane, leased to the caller. Touches batches, probes."""
     claimed = rows(
         "deliveries",
         "claim_batches",
@@ -60,7 +59,7 @@ def claim_batches(*, lane: str, most: int, now: datetime) -> list[Held]:
             "lane": lane,
             "most": most,
             "now": now,
-            "leased_until": now + LEASE,
+            "leased_until": now + lease,
             "next_probe": now + PROBE_AGAIN_AFTER,
             "gateways": _GATEWAYS,
         },
@@ -87,6 +86,12 @@ def give_back(*, held: Sequence[Held]) -> int:
         return 0
     ids, fences = [one.batch_id for one in held], [one.fence for one in held]
     return execute("deliveries", "give_back_batches", {"batch_ids": ids, "fences": fences})
+
+
+def renew_leases(*, held: Sequence[Held], lease: timedelta, now: datetime) -> int:
+    """Keep what waits in our hand. Returns how many still were ours."""
+    ids, fences = [one.batch_id for one in held], [one.fence for one in held]
+    return execute("deliveries", "renew_leases", {"batch_ids": ids, "fences": fences, "leased_until": now + lease})
 
 
 def reclaim_batches(*, now: datetime) -> int:

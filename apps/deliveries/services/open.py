@@ -7,7 +7,7 @@ decided here, with the reason; the rest becomes messages.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -15,7 +15,7 @@ from apps.core.sql import rows
 from apps.customers.queries import facts as facts_from
 from apps.deliveries.delivery_ids import make_delivery_id
 from apps.deliveries.rendering import RenderFailed
-from apps.deliveries.services.claim import LEASE, Held
+from apps.deliveries.services.claim import Held
 from apps.deliveries.services.contents import DispatchText, Text
 from apps.deliveries.services.pace import Wish
 from apps.deliveries.states import GATEWAY_NUMBERS, OUTCOMES, PLATFORM_NUMBERS
@@ -81,7 +81,9 @@ class Slice:
         self.settled.append(self.outcome_of(place, outcome, code))
 
 
-def open_slices(*, wishes: Sequence[Wish], texts: Mapping[int, DispatchText], now: datetime) -> list[Slice]:
+def open_slices(
+    *, wishes: Sequence[Wish], texts: Mapping[int, DispatchText], lease: timedelta, now: datetime
+) -> list[Slice]:
     """Open as much of each batch as wished; batches that may not be sent now are missing in the answer.
 
     A suspect's wish is for one device. Touches batches; commit before sending. Cost: 9 us a device.
@@ -101,7 +103,7 @@ def open_slices(*, wishes: Sequence[Wish], texts: Mapping[int, DispatchText], no
             "is_probe": [one.held.is_probe for one in slices],
             "needs_facts": [one.text.needs_facts for one in slices],
             "gateway_words": _GATEWAYS,
-            "leased_until": now + LEASE,
+            "leased_until": now + lease,
             "now": now,
         },
     )

@@ -8,7 +8,7 @@ while the database works. At most IN_FLIGHT devices are in flight per process: t
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from threading import Lock
 from time import monotonic, sleep
@@ -16,7 +16,7 @@ from time import monotonic, sleep
 from django.db import connection, transaction
 from django.db.utils import IntegrityError, InterfaceError, OperationalError
 
-from apps.deliveries.services.claim import Held, claim_batches, give_back
+from apps.deliveries.services.claim import Held, claim_batches, give_back, renew_leases
 from apps.deliveries.services.contents import DispatchText, texts_of
 from apps.deliveries.services.open import Slice, open_slices
 from apps.deliveries.services.pace import Wish, grant, size_at
@@ -24,6 +24,7 @@ from apps.deliveries.services.record import record_slices
 from apps.deliveries.services.wire import Sent, Wire
 
 IN_FLIGHT = 1000
+LEASE = timedelta(seconds=45)
 DATABASE_REST_SECONDS = 0.5
 # A batch whose next token is further away is given back; claim takes it again when there is one.
 LONGEST_REST_SECONDS = 1.0
@@ -63,6 +64,7 @@ def work(
     slot_seconds: float,
     clock: Callable[[], datetime],
     chance: Random,
+    lease: timedelta = LEASE,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> WorkDone:
     """Work on a lane until nothing is due, the slot is over, or the process stops; then nothing is in flight or held.
@@ -73,7 +75,7 @@ def work(
     if not _at_work[lane].acquire(blocking=False):
         return WorkDone()
     try:
-        return _Shift(lane, wire, clock, chance, is_stopping).run(slot_seconds)
+        return _Shift(lane, wire, clock, chance, lease, is_stopping).run(slot_seconds)
     finally:
         _at_work[lane].release()
 
@@ -86,10 +88,16 @@ class _Shift:
     """
 
     def __init__(
-        self, lane: str, wire: Wire, clock: Callable[[], datetime], chance: Random, is_stopping: Callable[[], bool]
+        self,
+        lane: str,
+        wire: Wire,
+        clock: Callable[[], datetime],
+        chance: Random,
+        lease: timedelta,
+        is_stopping: Callable[[], bool],
     ) -> None:
         self._lane, self._rhythm, self._wire = lane, RHYTHMS[lane], wire
-        self._clock, self._chance, self._is_stopping = clock, chance, is_stopping
+        self._clock, self._chance, self._lease, self._is_stopping = clock, chance, lease, is_stopping
         self._held: dict[int, Held] = {}
         self._flying: dict[int, Slice] = {}
         self._answers: list[Sent] = []
@@ -97,6 +105,7 @@ class _Shift:
         self._rests_until: dict[int, float] = {}
         self._may_repeat = False
         self._look_at = 0.0
+        self._renew_at = 0.0
         self._devices = 0
 
     def run(self, slot_seconds: float) -> WorkDone:
@@ -139,6 +148,7 @@ class _Shift:
             lost = {one.slice.held.batch_id for one in written} - ours
             claimed = self._claim(now) if takes_more else {}
             held = {batch_id: one for batch_id, one in (self._held | claimed).items() if batch_id not in lost}
+            self._renew(held, now)
             if takes_more:
                 held, opened = self._open(held, now)
         self._answers, self._may_repeat = [], False
@@ -155,7 +165,7 @@ class _Shift:
         room = self._rhythm.batches - len(self._held)
         if room <= 0 or monotonic() < self._look_at:
             return {}
-        claimed = claim_batches(lane=self._lane, most=room, now=now)
+        claimed = claim_batches(lane=self._lane, most=room, lease=self._lease, now=now)
         if len(claimed) < room:
             self._look_at = monotonic() + self._rhythm.look_every
         wanted = {one.dispatch_id for one in [*self._held.values(), *claimed]}
@@ -165,11 +175,17 @@ class _Shift:
             self._wire.meet(one.channel, is_test=self._texts[one.dispatch_id].policy.is_test)
         return {one.batch_id: one for one in claimed}
 
+    def _renew(self, held: dict[int, Held], now: datetime) -> None:
+        """Batches may wait in our hand for tokens, or for a dangerous one to be tried alone."""
+        if held and monotonic() > self._renew_at:
+            renew_leases(held=list(held.values()), lease=self._lease, now=now)
+            self._renew_at = monotonic() + self._lease.total_seconds() / 3
+
     def _open(self, held: dict[int, Held], now: datetime) -> tuple[dict[int, Held], list[Slice]]:
         """The next slices. Returns what we go on holding: batches that may not be sent now are given back."""
         wishes = grant(wishes=self._wishes(held), now=now)
         granted = [wish for wish in wishes if wish.count]
-        opened = open_slices(wishes=granted, texts=self._texts, now=now)
+        opened = open_slices(wishes=granted, texts=self._texts, lease=self._lease, now=now)
         refused = {wish.held.batch_id for wish in granted} - {one.held.batch_id for one in opened}
         for wish in wishes:
             if not wish.count:

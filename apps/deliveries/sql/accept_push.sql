@@ -19,11 +19,11 @@ content as (
 batch as (
     insert into deliveries_batch (
         dispatch_id, app_id, gateway, lane, state, device_ids, customer_ids, variants, opened, recorded, release_at,
-        not_after, expires_at, time_zone, tries, may_have_arrived, attempt, crashes
+        not_after, expires_at, time_zone, tries, may_have_arrived, in_flight, attempt, crashes
     )
     select accepted.id, accepted.app_id, target.gateway, 'urgent', 'waiting',
            array_agg(target.device_id order by target.device_id), array_agg(target.customer_id order by target.device_id),
-           array_agg(0::smallint), 0, 0, %(release_at)s::timestamptz, null, %(expires_at)s::timestamptz, '', 0, false, 0, 0
+           array_agg(0::smallint), 0, 0, %(release_at)s::timestamptz, null, %(expires_at)s::timestamptz, '', 0, false, false, 0, 0
     from accepted
     cross join unnest(%(device_ids)s::bigint[], %(customer_ids)s::bigint[], %(gateways)s::smallint[])
         as target (device_id, customer_id, gateway)

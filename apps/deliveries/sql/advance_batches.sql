@@ -4,6 +4,7 @@
 update deliveries_batch batch
 set recorded = done.last,
     opened = greatest(batch.opened, done.last),
+    in_flight = false,
     crashes = case when batch.opened > done.last then least(batch.crashes, 1) else 0 end,
     state = case when done.is_end then 'done' else 'leased' end,
     leased_until = case when done.is_end then null else batch.leased_until end

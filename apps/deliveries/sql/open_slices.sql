@@ -6,7 +6,7 @@
 -- Relies on: primary keys alone. Cost: 9 us a device.
 with opened as (
     update deliveries_batch batch
-    set opened = greatest(batch.opened, wanted.last), leased_until = %(leased_until)s::timestamptz
+    set opened = greatest(batch.opened, wanted.last), in_flight = true, leased_until = %(leased_until)s::timestamptz
     from unnest(
             %(batch_ids)s::bigint[], %(fences)s::int[], %(firsts)s::int[], %(lasts)s::int[], %(is_probe)s::bool[],
             %(needs_facts)s::bool[]

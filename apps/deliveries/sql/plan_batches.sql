@@ -3,14 +3,14 @@
 -- What was tried and lost: one wide row a recipient (ten times slower, 250 times the WAL).
 insert into deliveries_batch (
     dispatch_id, app_id, gateway, lane, state, device_ids, customer_ids, variants, opened, recorded, release_at, not_after,
-    expires_at, time_zone, tries, may_have_arrived, attempt, crashes
+    expires_at, time_zone, tries, may_have_arrived, in_flight, attempt, crashes
 )
 select %(dispatch_id)s::bigint, %(app_id)s::bigint, placed.gateway, %(lane)s::text,
        case when placed.is_undecided then 'held' else 'waiting' end,
        array_agg(placed.device_id order by placed.device_id),
        array_agg(placed.customer_id order by placed.device_id),
        array_agg(placed.variant order by placed.device_id),
-       0, 0, zone.release_at, zone.not_after, %(expires_at)s::timestamptz, placed.time_zone, 0, false, 0, 0
+       0, 0, zone.release_at, zone.not_after, %(expires_at)s::timestamptz, placed.time_zone, 0, false, false, 0, 0
 from (
     select device.*, device.variant = -1 as is_undecided,
            (row_number() over (

@@ -20,12 +20,12 @@ with due as (
 )
 insert into deliveries_batch (
     dispatch_id, app_id, gateway, lane, state, device_ids, customer_ids, variants, opened, recorded, release_at, not_after,
-    expires_at, time_zone, tries, may_have_arrived, attempt, crashes
+    expires_at, time_zone, tries, may_have_arrived, in_flight, attempt, crashes
 )
 select placed.dispatch_id, placed.app_id, placed.gateway, placed.lane, 'waiting',
        array_agg(placed.device_id order by placed.device_id), array_agg(placed.customer_id order by placed.device_id),
        array_agg(placed.variant order by placed.device_id), 0, 0, %(now)s::timestamptz, placed.not_after, placed.expires_at,
-       placed.time_zone, placed.tries, placed.may_have_arrived, 0, 0
+       placed.time_zone, placed.tries, placed.may_have_arrived, false, 0, 0
 from (
     select due.*,
            (row_number() over (

@@ -1,0 +1,169 @@
+"""A house to be set on fire: real workers, the real sandbox, beat played by the test, the check after every fault."""
+
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from subprocess import Popen
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from apps.accounts.models import App
+from apps.deliveries.delivery_ids import make_delivery_id
+from apps.deliveries.models import Batch, Delivery, Dispatch
+from apps.deliveries.services.checks import check_ledger
+from apps.deliveries.services.claim import reclaim_batches
+from apps.deliveries.services.fold import fold_counts
+from apps.deliveries.services.lifecycle import finish_dispatches
+from apps.deliveries.services.release import release_due
+from apps.deliveries.services.work import IN_FLIGHT
+from apps.deliveries.states import OUTCOME_WORDS
+from tests.factories import make_app, make_channel, make_dispatch
+from tests.fixtures_sandbox import RunningSandbox
+
+LEASE_SECONDS = 4
+
+_PEOPLE = """
+with person as (
+    insert into customers_customer (
+        app_id, external_id, email, phone, first_name, last_name, language, time_zone, country, traits, topics,
+        created_at, updated_at
+    )
+    select %(app_id)s, 'p' || n, '', '', 'Ada', '', 'en', '', 'PL', '{}', '{}', now(), now()
+    from generate_series(1, %(number)s) n
+    returning id
+)
+insert into devices_device (
+    app_id, customer_id, platform, gateway, address, address_hash, address_kind, webpush_p256dh, webpush_auth,
+    environment, state, retired_reason, secret_hash, locale, time_zone, app_version, os_version, model, permission,
+    tags, created_at, registered_at, last_seen_at
+)
+select %(app_id)s, id, 'android', 'fcm', 'ok-' || id, sha256(id::text::bytea), 'token', '', '',
+       '', 'active', '', '\\x00', '', '', '', '', '', '', '{}', now(), now() - interval '1 day', now()
+from person
+"""
+
+
+class House:
+    """Workers come and go; time passes in `until`, which does what beat does."""
+
+    def __init__(self, sandbox: RunningSandbox, environment: Mapping[str, str]) -> None:
+        self.sandbox = sandbox
+        self.app: App = make_app()
+        self.workers: list[Popen[bytes]] = []
+        self.killed = 0
+        account = sandbox.credentials.app(self.app.slug)
+        make_channel(self.app, "fcm", credentials={"service_account": dict(account.fcm.service_account)})
+        self._environment = {
+            **environment,
+            "FCM_BASE_URL": sandbox.url_tls,
+            "APNS_HOST": "127.0.0.1",
+            "APNS_PORT": str(sandbox.port + 1),
+            "GATEWAY_CA_FILE": sandbox.ca_file,
+            "HELIOGRAPH_LEASE_SECONDS": str(LEASE_SECONDS),
+        }
+
+    def people(self, number: int) -> None:
+        """So many people with an Android phone each."""
+        with connection.cursor() as cursor:
+            cursor.execute(_PEOPLE, {"app_id": self.app.pk, "number": number})
+
+    def launch(self, **fields: Any) -> Dispatch:
+        return make_dispatch(self.app, now=timezone.now(), **fields)
+
+    def start_worker(self, lane: str = "bulk") -> "Popen[bytes]":
+        command = ["-m", "celery", "--app", "config", "--quiet", "worker", "--queues", lane, "--pool", "threads"]
+        command += ["--concurrency", "1", "--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
+        worker = Popen(
+            [sys.executable, *command, "--hostname", f"{lane}-{os.getpid()}-{len(self.workers)}@test"],
+            env=self._environment,
+        )
+        self.workers.append(worker)
+        return worker
+
+    def kill(self, worker: "Popen[bytes]") -> None:
+        worker.send_signal(signal.SIGKILL)
+        worker.wait(10)
+        self.killed += 1
+
+    def kill_in_flight(self, worker: "Popen[bytes]") -> None:
+        """Kill it at a moment when it waits for the gateway: it is frozen first, and looked at."""
+        deadline = monotonic() + 60
+        while monotonic() < deadline:
+            self.until(flying().exists, seconds=60, what="in flight")
+            worker.send_signal(signal.SIGSTOP)
+            sleep(0.1)  # what it had sent to the database is done
+            if flying().exists():
+                self.kill(worker)
+                return
+            worker.send_signal(signal.SIGCONT)
+        pytest.fail("the worker never had anything in flight")
+
+    def stop(self) -> None:
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.kill()
+                worker.wait(10)
+
+    def beat(self) -> None:
+        """One tick of everything that beat drives."""
+        now = timezone.now()
+        reclaim_batches(now=now)
+        release_due(now=now)
+        fold_counts()
+        finish_dispatches(now=now)
+
+    def until(self, is_so: Callable[[], bool], *, seconds: float, what: str) -> None:
+        """Let time pass until something is so."""
+        deadline = monotonic() + seconds
+        while not is_so():
+            if monotonic() > deadline:
+                pytest.fail(f"not {what} within {seconds} s: {self.standing()}")
+            self.beat()
+            sleep(0.2)
+
+    def until_done(self, dispatch: Dispatch, *, seconds: float) -> None:
+        rows = Dispatch.objects.filter(id=dispatch.id, finished_at=None)
+        self.until(lambda: not rows.exists(), seconds=seconds, what="done")
+
+    def recorded(self) -> int:
+        return Delivery.objects.count()
+
+    def arrived(self) -> int:
+        return int(self.sandbox.inbox(limit="1", fields="token")["count"])
+
+    def standing(self) -> str:
+        return f"{dict(self.outcomes())}, {Dispatch.objects.values_list('state', 'reason')}"
+
+    def outcomes(self) -> Counter[str]:
+        return Counter(OUTCOME_WORDS[number] for number in Delivery.objects.values_list("outcome", flat=True))
+
+    def check(self) -> int:
+        """What must hold after every fault. Returns the copies that arrived more than once."""
+        assert check_ledger() == []
+        by_outcome: dict[str, set[str]] = {}
+        for row in Delivery.objects.all():
+            nid = make_delivery_id(
+                planned_on=row.planned_on, dispatch_id=row.dispatch_id, device_id=row.device_id, variant=row.variant
+            )
+            by_outcome.setdefault(OUTCOME_WORDS[row.outcome], set()).add(nid)
+        messages = self.sandbox.inbox(limit="1000000", fields="notification_id,token")["messages"]
+        copies = Counter(message["notification_id"] for message in messages)
+        accepted = by_outcome.get("accepted", set())
+        assert accepted <= copies.keys(), "accepted, but never arrived"
+        assert copies.keys() <= accepted | by_outcome.get("unknown_outcome", set()), "arrived, but called otherwise"
+        assert len({(one["notification_id"], one["token"]) for one in messages}) == len(copies), "one id, two phones"
+        repeated = copies.total() - len(copies)
+        assert repeated <= self.killed * IN_FLIGHT, "more duplicates than were in flight"
+        return repeated
+
+
+def flying() -> QuerySet[Batch]:
+    """Batches whose worker has a slice open, or died with it."""
+    return Batch.objects.filter(in_flight=True)
