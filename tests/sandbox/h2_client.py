@@ -66,6 +66,11 @@ class H2Client:
         self._flush()
         return stream
 
+    def widen(self, stream: int) -> None:
+        """Give the server more window on a stream, as libcurl does before there is an answer."""
+        self._h2.increment_flow_control_window(65536, stream)
+        self._flush()
+
     def wait(self, stream: int, seconds: float = 5) -> Seen:
         """Read until the stream is answered, reset, or the connection or the time is over."""
         seen = self._seen[stream]

@@ -200,6 +200,13 @@ def test_slow_answers_late_and_lets_others_pass(sandbox: RunningSandbox, client:
     assert time.monotonic() - began >= 0.5
 
 
+def test_a_window_widened_before_the_answer_does_not_lose_it(sandbox: RunningSandbox, client: ApnsClient) -> None:
+    sandbox.script("apns", "slow", token=TOKEN, seconds=0.2)
+    slow = client.start()
+    client.wire.widen(slow)
+    assert client.wire.wait(slow).status == 200
+
+
 def test_never_stays_silent_and_the_connection_lives(sandbox: RunningSandbox, client: ApnsClient) -> None:
     client.send(token="b2" * 32)  # a new connection has one stream until a token was accepted
     sandbox.script("apns", "never", token=TOKEN)

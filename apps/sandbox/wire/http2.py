@@ -204,6 +204,8 @@ class Http2Connection(asyncio.Protocol):
     def _send_unsent(self, stream_id: int) -> None:
         """Send as much of a body as the client's window lets through."""
         rest = self._unsent.get(stream_id)
+        if rest is None:  # a window widened before there is an answer
+            return
         while rest is not None:
             room = min(self._h2.local_flow_control_window(stream_id), self._h2.max_outbound_frame_size)
             if room <= 0:
