@@ -12,13 +12,24 @@ def main() -> None:
 
     try:
         execute_from_command_line(sys.argv)
-    except OperationalError:
-        from config.embedded import is_running
-        from config.env import DATA_DIR, text
-
-        if text("DATABASE_URL") or is_running(DATA_DIR):
+    except OperationalError as error:
+        explanation = why_no_database(error)
+        if not explanation:
             raise
-        sys.exit(f"The embedded PostgreSQL of {DATA_DIR} is not running: start it with `make demo` or `manage.py up`")
+        sys.exit(explanation)
+
+
+def why_no_database(error: Exception) -> str:
+    """One line where the database cannot be reached at all; "" where it answered and refused something."""
+    from config.embedded import is_running
+    from config.env import DATA_DIR, text
+
+    if text("DATABASE_URL"):
+        said = str(error).strip().splitlines()[0]
+        return f"The database of DATABASE_URL does not answer: {said}" if said.startswith("connection") else ""
+    if is_running(DATA_DIR):
+        return ""
+    return f"The embedded PostgreSQL of {DATA_DIR} is not running: start it with `make demo` or `manage.py up`"
 
 
 if __name__ == "__main__":

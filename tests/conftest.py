@@ -5,6 +5,7 @@ xdist worker, has a database of its own, so any number of sessions may run at on
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import django
@@ -64,9 +65,12 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     with django_db_blocker.unblock():
         emptying.keep_rows_of_migrations()
+    yield
+    with django_db_blocker.unblock():
+        emptying.end_other_sessions()
 
 
 @pytest.fixture

@@ -30,6 +30,15 @@ def keep_rows_of_migrations() -> None:
     TransactionTestCase._fixture_teardown = empty_the_rest  # type: ignore[method-assign]
 
 
+def end_other_sessions() -> None:
+    """Before the database is dropped: threads of workers keep connections of their own."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+
+
 def _tables_with_rows() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(TABLES)

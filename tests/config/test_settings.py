@@ -83,6 +83,14 @@ def test_a_command_without_its_servers_says_so_in_one_line(tmp_path: Path) -> No
     assert "Traceback" not in done.stderr
 
 
+def test_an_unreachable_database_is_said_in_one_line(tmp_path: Path) -> None:
+    url = "postgres://nobody@127.0.0.1:9/none"
+    done = manage("migrate", HELIOGRAPH_DATA_DIR=str(tmp_path / "data"), DATABASE_URL=url)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("The database of DATABASE_URL does not answer: connection")
+    assert "Traceback" not in done.stderr
+
+
 def test_every_variable_is_in_the_example() -> None:
     code = "".join(path.read_text() for path in (BASE_DIR / "config").rglob("*.py"))
     used = set(re.findall(r'(?:env\.)?(?:text|words|secret|required_in_production)\("([A-Z_]+)"', code))
