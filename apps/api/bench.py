@@ -72,7 +72,7 @@ def _key(app: App, now: datetime) -> str:
 
 def _fire(port: int, key: str, count: int, clients: int) -> tuple[list[float], int]:
     """Waits in milliseconds, and how many requests were not answered 202."""
-    shares = list(batched(range(count), -(-count // clients), strict=False))
+    shares = list(batched(range(count), -(-count // clients)))
     with ThreadPoolExecutor(clients) as pool:
         answers = [answer for part in pool.map(lambda share: _client(port, key, share), shares) for answer in part]
     return [wait for wait, _status in answers], sum(status != 202 for _wait, status in answers)

@@ -34,7 +34,7 @@ def add_to_list(*, segment: Segment, external_ids: Sequence[str], now: datetime)
     names = list(dict.fromkeys(_name(one) for one in external_ids))
     found: dict[str, bool] = {}
     with transaction.atomic():
-        for some in batched(names, AT_ONCE, strict=False):
+        for some in batched(names, AT_ONCE):
             parameters = {"segment_id": segment.pk, "app_id": segment.app_id, "external_ids": list(some), "now": now}
             found.update(rows("segments", "add_members", parameters))
         joined = sum(found.values())

@@ -68,7 +68,7 @@ def _plan_all(rule: BoostRule, dispatch: Dispatch, body: str, now: datetime) -> 
 def _plan_personal(rule: BoostRule, dispatch: Dispatch, text: CompiledBody, now: datetime) -> None:
     people = rows("sms_booster", "unopened_facts", {"most": rule.max_messages}, unopened=_unopened(dispatch))
     common = {"rule_id": rule.pk, "app_id": dispatch.app_id, "dispatch_id": dispatch.pk, "now": now}
-    for part in batched(people, _AT_ONCE, strict=False):
+    for part in batched(people, _AT_ONCE):
         made = [_made(text, facts(columns, json.loads(traits))) for _id, _phone, traits, *columns in part]
         values = {
             "customer_ids": [person[0] for person in part],
