@@ -86,7 +86,8 @@ _MOVE_BROWSERS = """
 with moved as (
     select id, %(base_url)s || substring(address from '/wp/.*$') as address
     from devices_device
-    where app_id = %(app_id)s and gateway = 'webpush' and not starts_with(address, %(base_url)s || '/')
+    where app_id = %(app_id)s and gateway = 'webpush' and address ~ '/wp/'
+      and not starts_with(address, %(base_url)s || '/')
 )
 update devices_device as device
 set address = moved.address, address_hash = sha256(convert_to(moved.address, 'UTF8'))

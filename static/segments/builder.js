@@ -41,8 +41,19 @@ rule.addEventListener("click", (event) => {
     redraw(button, { action: button.dataset.act, focus: "last" });
   }
 });
+// What a person types while a row is on its way to being drawn again must not be lost with the old row.
+let sent = new Map();
+let typed = new Map();
+const valuesOf = (row) => new Map([...row.querySelectorAll("input:not([type=hidden]), textarea")].map((field) => [field.name, field.value]));
+
+rule.addEventListener("htmx:beforeSwap", (event) => {
+  const row = event.detail.target;
+  if (!row?.matches?.(".sg-row")) return;
+  typed = new Map([...valuesOf(row)].filter(([name, value]) => sent.get(name) !== value));
+});
 rule.addEventListener("htmx:configRequest", (event) => {
   if (!event.target.matches(".sg-row-inputs")) return;
+  sent = valuesOf(event.target.closest(".sg-row"));
   const { parameters } = event.detail;
   if (wish.action === "add-sum") parameters[`${parameters.of}-sum`] = "at_least";
   else if (wish.action) parameters.action = wish.action;
@@ -52,6 +63,11 @@ rule.addEventListener("htmx:configRequest", (event) => {
 rule.addEventListener("htmx:afterSettle", (event) => {
   const row = event.target;
   if (row.matches?.(".sg-row")) {
+    for (const [name, value] of typed) {
+      const field = row.querySelector(`[name="${CSS.escape(name)}"]`);
+      if (field) field.value = value;
+    }
+    typed = new Map();
     const what = wish.focus;
     const fields = [...row.querySelectorAll(".sg-details select, .sg-details input:not([type=hidden])")];
     if (what === "last" || what === "condition") fields.at(-1)?.focus();

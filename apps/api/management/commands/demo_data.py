@@ -1,10 +1,11 @@
 """`demo_data`: the deterministic demo world, so that everything can be tried without an account anywhere."""
 
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import apps as django_apps
 from django.conf import settings
@@ -26,6 +27,7 @@ from apps.devices import demo as devices
 from apps.sandbox.credentials import SandboxCredentials, load_or_create
 from apps.segments import demo as segments
 from apps.sms_booster import demo as booster
+from config import env
 
 
 class Command(BaseCommand):
@@ -36,7 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--events", type=int, default=500_000)
         parser.add_argument("--seed", type=int, default=7)
         parser.add_argument("--reset", action="store_true", help="empty every table first")
-        parser.add_argument("--sandbox-port", type=int, default=9400)
+        parser.add_argument("--sandbox-port", type=int, help="default: where it was last, else 9400")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.IS_PRODUCTION:
@@ -46,19 +48,20 @@ class Command(BaseCommand):
         now = timezone.now()
         if options["reset"]:
             _empty_every_table()
-        sandbox = load_or_create(settings.DATA_DIR, options["sandbox_port"])
+        known = logins.known_logins(settings.DATA_DIR)
+        port = options["sandbox_port"] or urlsplit(known.get("sandbox_url", "")).port or 9400
+        sandbox = load_or_create(settings.DATA_DIR, port)
         with transaction.atomic():
-            shop = self._house(sandbox, now)
+            shop = self._house(sandbox, known, now)
             if Customer.objects.filter(app=shop).exists():
                 self.stdout.write("The demo world stands already (--reset makes it anew).")
                 return
             self._world(shop, sandbox, options, now)
         _analyse()
 
-    def _house(self, sandbox: SandboxCredentials, now: datetime) -> App:
+    def _house(self, sandbox: SandboxCredentials, known: Mapping[str, Any], now: datetime) -> App:
         """Apps, team, keys and channels: refreshed at every run, so that a moved port or a lost file mends itself."""
         shop, news = team.make_apps()
-        known = logins.known_logins(settings.DATA_DIR)
         users = team.make_team(apps=(shop, news), known=known.get("users", {}))
         keys = logins.make_keys(app=shop, known=known.get("api_keys", {}), now=now)
         for app in (shop, news):
@@ -71,7 +74,9 @@ class Command(BaseCommand):
             }
             devices.connect_channels(app=app, credentials=credentials, now=now)
         devices.move_browsers(app=shop, base_url=sandbox.base_url_tls)
-        written = logins.Logins(settings.PUBLIC_URL, sandbox.base_url, users, keys, shop.slug)
+        # By hand, without PUBLIC_URL, the house stays where `up` put it.
+        url = env.text("PUBLIC_URL") or known.get("url") or settings.PUBLIC_URL
+        written = logins.Logins(url, sandbox.base_url, users, keys, shop.slug)
         logins.write_logins(data_dir=settings.DATA_DIR, logins=written)
         return shop
 
