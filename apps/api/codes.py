@@ -140,6 +140,8 @@ CODES: Mapping[str, Code] = {
     "missing_fallback": Code(0, _("Warning: part of the audience lacks a variable that has no default.")),
     "shares_sum": Code(0, _("The shares of the variants do not add up.")),
     "schedule_too_far": Code(0, _("The time is more than a year ahead.")),
+    "dear_characters": Code(0, _("A few characters make every SMS longer, and so dearer, than it need be.")),
+    "opt_out_missing": Code(0, _("The SMS does not say how to opt out.")),
     "too_many_parts": Code(0, _("The SMS has more parts than it may.")),
     "launching": Code(409, _("The campaign is being launched at this moment.")),
     "launch_failed": Code(409, _("The campaign was ready, but its refreshed segments are not.")),

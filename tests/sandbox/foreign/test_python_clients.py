@@ -31,6 +31,11 @@ def firebase(sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch) -> Iterat
     made: list[firebase_admin.App] = []
     address = sandbox.url + "/v1/projects/{0}/messages:send"
     monkeypatch.setattr("firebase_admin.messaging._MessagingService.FCM_URL", address)
+    # google-auth would ask Google, beside the send, which regions the account may use: no test leaves this machine.
+    monkeypatch.setattr(
+        "google.auth.credentials.CredentialsWithRegionalAccessBoundary._is_regional_access_boundary_lookup_required",
+        lambda _credentials: False,
+    )
 
     def make(slug: str = "shop", **changes: str) -> firebase_admin.App:
         account = {**sandbox.credentials.app(slug).fcm.service_account, **changes}
