@@ -14,9 +14,9 @@ DISPATCH_STATES = StateTable(
 
 BATCH_STATES = StateTable(
     "batch",
-    State("waiting", "may be claimed once it is released", ("leased", "cancelled")),
-    State("held", "waits for a decision (the rest of an A/B audience)", ("waiting", "cancelled")),
-    State("leased", "a worker has it until leased_until", ("waiting", "done", "cancelled")),
+    State("waiting", "may be claimed once it is released", ("leased", "done", "cancelled")),
+    State("held", "waits for a decision (the rest of an A/B audience)", ("waiting", "done", "cancelled")),
+    State("leased", "a worker has it until leased_until", ("waiting", "done")),
     State("done", "every device in it is in the ledger or in Retry"),
     State("cancelled", "closed without sending; its devices have the outcome cancelled"),
 )

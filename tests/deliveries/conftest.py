@@ -41,6 +41,8 @@ def run_lane(wire: "Wire") -> Worker:
     from tests.factories import NOW
 
     def run(lane: str = "bulk", at: datetime = NOW, slot_seconds: float = 20, **how: Any) -> "WorkDone":
-        return work(lane=lane, wire=wire, slot_seconds=slot_seconds, clock=lambda: at, chance=Random(7), **how)
+        return work(
+            lane=lane, wire=wire, slot_seconds=slot_seconds, **{"clock": lambda: at, "chance": Random(7), **how}
+        )
 
     return run

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -12,6 +12,7 @@ from apps.customers.models import Customer
 from apps.deliveries.delivery_ids import read_delivery_id
 from apps.deliveries.models import Batch, Delivery, Dispatch, LedgerPage, Retry
 from apps.deliveries.policy import Policy
+from apps.deliveries.services.claim import reclaim_batches
 from apps.deliveries.services.plan import ContentDraft
 from apps.deliveries.states import OUTCOME_WORDS
 from apps.devices.models import Channel, Device
@@ -237,6 +238,60 @@ def test_every_recorded_slice_adds_to_the_feed(app: App, run_lane: Worker) -> No
     make_dispatch(app)
     run_lane()
     assert sum(row[3] for page in LedgerPage.objects.all() for row in page.counts if row[:3] == [1, 0, 1]) == 150
+
+
+def test_answers_outlive_the_connection_they_are_written_through(app: App, phones: Phones, run_lane: Worker) -> None:
+    make_people(app, 250)
+    dispatch = make_dispatch(app)
+    cut: list[int] = []
+
+    def cut_connections() -> None:
+        with connection.cursor() as cursor:
+            if not cut:
+                cursor.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where datname = current_database() and pid <> pg_backend_pid()"
+                )
+                cut.append(len(cursor.fetchall()))
+        connection.close()
+
+    phones.meanwhile = cut_connections
+    run_lane()
+    assert cut[0] > 0
+    assert outcomes(dispatch) == {"accepted": 250}
+    assert len(phones.inbox) == 250
+
+
+def test_an_outcome_that_is_there_already_stays(app: App, run_lane: Worker) -> None:
+    devices = make_people(app, 50)
+    dispatch = make_dispatch(app)
+    Delivery.objects.create(
+        planned_on=NOW.date(), dispatch_id=dispatch.id, device_id=devices[7].id, customer_id=devices[7].customer_id,
+        app_id=app.pk, outcome=4, gateway=1, platform=1, variant=0, attempt=1, recorded_at=NOW,
+    )  # fmt: skip
+    run_lane()
+    assert outcomes(dispatch) == {"accepted": 49, "expired": 1}
+    assert sum(row[3] for page in LedgerPage.objects.all() for row in page.counts) == 49
+
+
+def test_a_shift_that_failed_leaves_nothing_for_the_next(app: App, phones: Phones, run_lane: Worker) -> None:
+    make_people(app, 5)
+    dispatch = make_dispatch(app)
+    phones.seconds = 0.2
+
+    def broken_clock() -> datetime:
+        if phones.most_at_once:
+            raise ZeroDivisionError
+        return NOW
+
+    with pytest.raises(ZeroDivisionError):
+        run_lane(clock=broken_clock)
+    assert run_lane().devices == 0
+    assert reclaim_batches(now=NOW + timedelta(minutes=1)) == 1
+    phones.seconds = 0.0
+    run_lane()
+    assert outcomes(dispatch) == {"accepted": 5}
+    assert len(phones.inbox) == 10
 
 
 def test_in_flight_is_bounded(app: App, phones: Phones, run_lane: Worker) -> None:

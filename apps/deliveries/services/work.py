@@ -214,8 +214,9 @@ class _Shift:
         return wishes
 
     def _collect(self) -> None:
-        """Answers that came; their batches stand past them from now on."""
-        answers = self._wire.collect(wait_seconds=self._rhythm.look_every)
+        """Answers that came; their batches stand past them from now on. A shift that failed may have left others."""
+        found = self._wire.collect(wait_seconds=self._rhythm.look_every)
+        answers = [one for one in found if self._flying.get(one.slice.held.batch_id) is one.slice]
         for answer in answers:
             held = answer.slice.held
             del self._flying[held.batch_id]
