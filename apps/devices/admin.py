@@ -68,6 +68,10 @@ class DeviceAdmin(AppScopedAdmin):
         """Devices register themselves."""
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What a device says about itself only the device changes; restoring is an action of the list."""
+        return obj is None and super().has_change_permission(request)
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """The ledger names them; erasing their person empties them."""
         return False
