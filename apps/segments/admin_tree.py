@@ -292,12 +292,12 @@ class Drawer:
         value = leaf.get("value")
         if operator.kind is Kind.EVENT:
             given = value if isinstance(value, Mapping) else {}
-            view.event = self.event(given, adds_condition=adds_condition)
+            view.event = self.event(own, given, adds_condition=adds_condition)
         else:
             view.value = self.value(own, operator, value, chosen.key, chosen)
         return view
 
-    def event(self, value: Mapping[str, Any], *, adds_condition: bool) -> EventView:
+    def event(self, node: str, value: Mapping[str, Any], *, adds_condition: bool) -> EventView:
         name = str(value.get("name") or "")
         properties = self.catalogue.events.get(name, {})
         where = [one for one in value.get("where") or [] if isinstance(one, Mapping)]
@@ -310,15 +310,14 @@ class Drawer:
             times=times.get("op", ""),
             count=times.get("count", ""),
             days=value.get("days", ""),
-            where=[self.condition(one, name, properties) for one in where],
+            where=[self.condition(f"{node}w{index}", one, name, properties) for index, one in enumerate(where)],
             sum=total.get("op", ""),
             amount=total.get("amount", ""),
             may_add=bool(properties) and len(where) < MOST_CONDITIONS,
             has_amount=properties.get("amount") == "number",
         )
 
-    def condition(self, given: Mapping[str, Any], event: str, properties: Mapping[str, str]) -> ConditionView:
-        own = fresh_id()
+    def condition(self, own: str, given: Mapping[str, Any], event: str, properties: Mapping[str, str]) -> ConditionView:
         name = str(given.get("property") or "")
         operators = OPERATORS[properties[name]] if name in properties else ()
         operator = next((one for one in operators if one.key == given.get("op")), operators[0] if operators else None)

@@ -67,7 +67,7 @@ def part(model_admin: Admin, request: HttpRequest, slug: str) -> HttpResponse:
     node = request.POST.get("of", "")
     leaf = read_row(request.POST, drawer.catalogue, node)
     row = drawer.row(leaf, parent, node=node, adds_condition=action == "add-condition")
-    return _piece(request, app, row, focus=request.POST.get("focus", ""))
+    return _piece(request, app, row)
 
 
 def count(model_admin: Admin, request: HttpRequest, slug: str) -> HttpResponse:
@@ -281,10 +281,8 @@ def _number(request: HttpRequest, name: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
 
 
-def _piece(request: HttpRequest, app: App, node: Any, *, focus: str = "") -> HttpResponse:
-    return TemplateResponse(
-        request, "segments/builder/node.html", {"node": node, "app": app, "may_edit": True, "focus": focus or "field"}
-    )
+def _piece(request: HttpRequest, app: App, node: Any) -> HttpResponse:
+    return TemplateResponse(request, "segments/builder/node.html", {"node": node, "app": app, "may_edit": True})
 
 
 def _page(

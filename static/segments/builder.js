@@ -1,27 +1,28 @@
 // The rule builder's few moves that need no server: which row to draw again, removing, and saying that it changed.
 const rule = document.getElementById("rule");
-let wish = {};
+let action = "";
 
 function changed() {
   htmx.trigger(document.body, "rule-changed");
 }
 
-function redraw(inside, more) {
-  const inputs = inside.closest(".sg-row").querySelector(".sg-row-inputs");
-  wish = more;
-  htmx.trigger(inputs, "redraw");
+// A row drawn again keeps the focus by itself: htmx gives it back to the field of the same id.
+function redraw(inside, asked = "") {
+  action = asked;
+  htmx.trigger(inside.closest(".sg-row").querySelector(".sg-row-inputs"), "redraw");
 }
 
 // Where the focus belongs once something is gone: the next row, the one before, or the group's "add".
-function focusNear(node) {
+function removeNode(node) {
   const group = node.parentElement.closest(".sg-group");
   const near = node.nextElementSibling || node.previousElementSibling;
   node.remove();
   (near?.querySelector("select, button") || group.querySelector(":scope > .sg-adds button"))?.focus();
+  changed();
 }
 
 rule.addEventListener("change", (event) => {
-  if (event.target.matches("[data-redraw]")) redraw(event.target, { focus: event.target.dataset.redraw });
+  if (event.target.matches("[data-redraw]")) redraw(event.target);
   else changed();
 });
 rule.addEventListener("input", (event) => {
@@ -29,51 +30,61 @@ rule.addEventListener("input", (event) => {
 });
 rule.addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  if (!button) return;
-  if (button.matches("[data-remove]")) {
-    focusNear(button.closest("[data-node]"));
-    changed();
-  } else if (button.matches("[data-remove-condition]")) {
+  if (button?.matches("[data-remove]")) removeNode(button.closest("[data-node]"));
+  if (button?.matches("[data-act]")) redraw(button, button.dataset.act);
+  if (button?.matches("[data-remove-condition]")) {
     const row = button.closest(".sg-row");
     button.closest("[data-condition]").remove();
-    redraw(row, { focus: "none" });
-  } else if (button.matches("[data-act]")) {
-    redraw(button, { action: button.dataset.act, focus: "last" });
+    redraw(row);
   }
-});
-// What a person types while a row is on its way to being drawn again must not be lost with the old row.
-let sent = new Map();
-let typed = new Map();
-const valuesOf = (row) => new Map([...row.querySelectorAll("input:not([type=hidden]), textarea")].map((field) => [field.name, field.value]));
-
-rule.addEventListener("htmx:beforeSwap", (event) => {
-  const row = event.detail.target;
-  if (!row?.matches?.(".sg-row")) return;
-  typed = new Map([...valuesOf(row)].filter(([name, value]) => sent.get(name) !== value));
 });
 rule.addEventListener("htmx:configRequest", (event) => {
-  if (!event.target.matches(".sg-row-inputs")) return;
-  sent = valuesOf(event.target.closest(".sg-row"));
   const { parameters } = event.detail;
-  if (wish.action === "add-sum") parameters[`${parameters.of}-sum`] = "at_least";
-  else if (wish.action) parameters.action = wish.action;
-  parameters.focus = wish.focus || "";
+  if (action === "add-sum") parameters[`${parameters.of}-sum`] = "at_least";
+  else if (action) parameters.action = action;
 });
-// A redrawn row keeps the keyboard where it was: on the field that asked, or on what that field brought.
-rule.addEventListener("htmx:afterSettle", (event) => {
-  const row = event.target;
-  if (row.matches?.(".sg-row")) {
-    for (const [name, value] of typed) {
-      const field = row.querySelector(`[name="${CSS.escape(name)}"]`);
-      if (field) field.value = value;
-    }
-    typed = new Map();
-    const what = wish.focus;
-    const fields = [...row.querySelectorAll(".sg-details select, .sg-details input:not([type=hidden])")];
-    if (what === "last" || what === "condition") fields.at(-1)?.focus();
-    else if (what && what !== "none" && !row.contains(document.activeElement)) row.querySelector(`[name$="-${what}"]`)?.focus();
+
+// What happens in a row while it is on its way to being drawn again is not lost with the old row: an answer to a choice
+// that was changed meanwhile is let go (the next request is waiting already), what was typed meanwhile is kept.
+let typed = new Map();
+let place = -1;
+
+function controls(row) {
+  return [...row.querySelectorAll("select, button, input:not([type=hidden]), textarea")].filter((one) => !one.hidden);
+}
+
+rule.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, requestConfig } = event.detail;
+  if (!target.matches(".sg-row")) return;
+  const isOther = (field) => ![field.value, undefined].includes(requestConfig.parameters[field.name]);
+  const texts = [...target.querySelectorAll("input:not([type=hidden], [type=checkbox]), textarea")];
+  typed = new Map(texts.filter(isOther).map((field) => [field.name, field.value]));
+  place = controls(target).indexOf(document.activeElement);
+  event.detail.shouldSwap = ![...target.querySelectorAll("select[data-redraw]")].some(isOther);
+});
+rule.addEventListener("htmx:afterSwap", (event) => {
+  const row = document.getElementById(event.detail.target.id);
+  for (const [name, value] of typed) {
+    const field = row?.querySelector(`[name="${CSS.escape(name)}"]`);
+    if (field) field.value = value;
   }
-  wish = {};
+  typed = new Map();
+});
+
+// What was asked for gets the focus, but never away from where somebody is typing by now. Who went on before the rest
+// of the row was there is at the same place of the new row.
+rule.addEventListener("htmx:afterSettle", (event) => {
+  const { target } = event;
+  const { activeElement } = document;
+  const isLost = !activeElement || activeElement === document.body;
+  if (target.matches(".sg-list")) {
+    if (isLost || activeElement === event.detail.requestConfig.elt) target.lastElementChild?.querySelector("select")?.focus();
+  } else if (isLost && action) {
+    [...target.querySelectorAll(".sg-details select")].at(-1)?.focus();
+  } else if (isLost && place >= 0) {
+    (controls(target)[place] || controls(target).at(-1))?.focus();
+  }
+  action = "";
   changed();
 });
 
