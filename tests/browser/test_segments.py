@@ -112,3 +112,18 @@ def test_the_page_fits_a_phone(builder: Page) -> None:
     builder.locator(".sg-group .sg-group").get_by_label("What the rule is about").select_option("event")
     width = builder.evaluate("document.documentElement.scrollWidth")
     assert width <= 390
+
+
+def test_what_is_typed_while_a_row_is_drawn_again_is_kept(builder: Page) -> None:
+    builder.locator(".sg-adds").get_by_role("button", name="Rule").click()
+    row = builder.locator(".sg-row")
+    row.get_by_label("What the rule is about").select_option("event")
+    row.get_by_label("Event", exact=True).select_option("purchase")
+    row.get_by_role("button", name="condition").click()
+    days = row.get_by_label("Days to look back; empty means ever")
+    builder.route("**/part/", lambda route: (builder.wait_for_timeout(700), route.continue_()))
+    row.get_by_label("Property of the event").select_option("category")
+    days.press_sequentially("30", delay=20)
+    expect(row.get_by_label("Value")).to_be_visible()
+    expect(days).to_have_value("30")
+    expect(days).to_be_focused()
