@@ -132,6 +132,42 @@ def test_bad_credentials_close_the_channel_and_fail_nobody(app: App, phones: Pho
     assert Retry.objects.count() == 3
 
 
+def test_bad_credentials_that_were_replaced_meanwhile_close_nothing(app: App, phones: Phones, run_lane: Worker) -> None:
+    (device,) = make_people(app, 1)
+    phones.answers = {device.address: [DENIED]}
+
+    def replace_credentials() -> None:
+        Channel.objects.update(updated_at=NOW + timedelta(days=1))
+        connection.close()
+
+    Channel.objects.update(updated_at=NOW)
+    phones.meanwhile = replace_credentials
+    make_dispatch(app)
+    run_lane()
+    assert (Channel.objects.get().state, Retry.objects.count()) == ("active", 1)
+
+
+def test_a_channel_that_hangs_leaves_room_for_another(app: App, phones: Phones, run_lane: Worker) -> None:
+    make_channel(app, "apns")
+    make_people(app, 1200)
+    (other,) = make_people(app, 1, gateway="apns")
+    make_dispatch(app, throttle_per_second=50)  # twelve batches of 100 for one channel, one of 1 for the other
+    Dispatch.objects.update(throttle_per_second=None)
+    phones.seconds = 0.3
+    run_lane()
+    assert phones.most_at_once <= 801
+    assert other.address in phones.calls
+
+
+@pytest.mark.parametrize("word", ["NUL \0 in it", "half \ud83d a smile", "ł" * 100])
+def test_a_vendors_odd_word_stops_nobody(app: App, phones: Phones, run_lane: Worker, word: str) -> None:
+    (device,) = make_people(app, 1)
+    phones.answers = {device.address: [SendResult(Verdict.MESSAGE_BAD, word)]}
+    dispatch = make_dispatch(app)
+    run_lane()
+    assert outcomes(dispatch) == {"message_bad": 1}
+
+
 def test_a_closed_channel_is_probed_with_one_device_and_opens_again(app: App, phones: Phones, run_lane: Worker) -> None:
     make_people(app, 3)
     dispatch = make_dispatch(app)

@@ -1,6 +1,6 @@
 """Claim: one statement takes a lease on due batches. The attempt it raises is the fence of every later write."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,14 +50,22 @@ class Held:
         return self.opened > self.recorded
 
 
-def claim_batches(*, lane: str, most: int, lease: timedelta, now: datetime) -> list[Held]:
-    """Up to `most` due batches of the lane, leased to the caller. Touches batches, probes."""
+def claim_batches(
+    *, lane: str, most: int, most_each: int, busy: Mapping[int, int], lease: timedelta, now: datetime
+) -> list[Held]:
+    """Up to `most` due batches of the lane, leased to the caller. Touches batches, probes.
+
+    most_each: of one channel, with those it has in our hand already (busy: channel id -> batches).
+    """
     claimed = rows(
         "deliveries",
         "claim_batches",
         {
             "lane": lane,
             "most": most,
+            "most_each": most_each,
+            "busy_ids": list(busy),
+            "busy_counts": list(busy.values()),
             "now": now,
             "leased_until": now + lease,
             "next_probe": now + PROBE_AGAIN_AFTER,

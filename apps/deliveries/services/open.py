@@ -74,11 +74,18 @@ class Slice:
         """A device's row; where it may already have arrived, nothing but accepted can be claimed any more."""
         if self.may_have_arrived and outcome != _ACCEPTED:
             outcome, code = _UNKNOWN, code or "may_have_arrived"
-        return Settled(place, outcome, code[:60], vendor_message_id)
+        return Settled(place, outcome, storable(code)[:60], storable(vendor_message_id))
 
     def settle(self, place: Place, outcome: int, code: str = "") -> None:
         """Decide a device without a call."""
         self.settled.append(self.outcome_of(place, outcome, code))
+
+
+def storable(text: str) -> str:
+    """A vendor's word without what PostgreSQL cannot store: NUL, and halves of characters."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def open_slices(

@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from apps.core.sql import execute, rows
+from apps.deliveries.services.claim import ChannelKey
 from apps.deliveries.services.ledger import LedgerRow, append_outcomes
-from apps.deliveries.services.open import Place, Settled, Slice
+from apps.deliveries.services.open import Place, Settled, Slice, storable
 from apps.deliveries.services.verdicts import Final, TryAgain, decide
 from apps.deliveries.services.wire import Sent
+from apps.devices.models import Channel
 from apps.devices.services.channels import pause_channel, resume_channel
 from apps.devices.services.hygiene import Death, retire_devices
 from apps.gateways.contract import SendResult, Verdict
@@ -27,7 +29,7 @@ class _Findings:
     outcomes: list[LedgerRow] = field(default_factory=list)
     retries: list[tuple[Slice, Place, TryAgain]] = field(default_factory=list)
     deaths: list[Death] = field(default_factory=list)
-    closed_channels: dict[int, str] = field(default_factory=dict)
+    closed_channels: dict[ChannelKey, str] = field(default_factory=dict)
     working_channels: set[int] = field(default_factory=set)
 
 
@@ -48,8 +50,8 @@ def record_slices(*, sent: Sequence[Sent], now: datetime, chance: Random, may_re
     retire_devices(deaths=found.deaths, now=now)
     for channel_id in found.working_channels:
         resume_channel(channel_id=channel_id, now=now)
-    for channel_id, reason in found.closed_channels.items():
-        pause_channel(channel_id=channel_id, reason=reason, now=now, probe_after=now + FIRST_PROBE_AFTER)
+    for channel, reason in found.closed_channels.items():
+        _close_channel(channel, reason, now)
     return ours
 
 
@@ -91,14 +93,19 @@ def _judge(sent: Sent, found: _Findings, now: datetime, chance: Random) -> None:
 
 def _learn(slice_: Slice, place: Place, result: SendResult, found: _Findings, now: datetime) -> None:
     """What the answer says about the address and the account, apart from this message."""
-    channel_id = slice_.held.channel.channel_id
     if result.verdict is Verdict.TOKEN_DEAD:
         gone_since = datetime.fromtimestamp(result.token_dead_at, UTC) if result.token_dead_at else slice_.opened_at
         found.deaths.append(Death(place.device_id, result.vendor_code or "token_dead", gone_since))
     if result.verdict is Verdict.CONFIG_BAD:
-        found.closed_channels[channel_id] = f"{result.vendor_code} {result.detail}".strip()
+        found.closed_channels[slice_.held.channel] = storable(f"{result.vendor_code} {result.detail}".strip())
     elif slice_.is_probe and result.verdict is not Verdict.RETRY:
-        found.working_channels.add(channel_id)
+        found.working_channels.add(slice_.held.channel.channel_id)
+
+
+def _close_channel(channel: ChannelKey, reason: str, now: datetime) -> None:
+    """Unless it was configured anew meanwhile: the answer is about credentials that are no more."""
+    if not Channel.objects.filter(id=channel.channel_id, updated_at__gt=channel.updated_at).exists():
+        pause_channel(channel_id=channel.channel_id, reason=reason, now=now, probe_after=now + FIRST_PROBE_AFTER)
 
 
 def _row(slice_: Slice, settled: Settled) -> LedgerRow:
@@ -131,7 +138,7 @@ def _write_retries(found: _Findings) -> None:
         "gateways": [one.held.gateway for one, _, _ in found.retries],
         "variants": [place.variant for _, place, _ in found.retries],
         "tries": [again.tries for _, _, again in found.retries],
-        "reasons": [again.reason for _, _, again in found.retries],
+        "reasons": [storable(again.reason) for _, _, again in found.retries],
         "may_have_arrived": [again.may_have_arrived for _, _, again in found.retries],
         "due_at": [again.due_at for _, _, again in found.retries],
         "expires_at": [one.held.expires_at for one, _, _ in found.retries],

@@ -6,6 +6,7 @@ while the database works. At most IN_FLIGHT devices are in flight per process: t
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,8 @@ from apps.deliveries.services.record import record_slices
 from apps.deliveries.services.wire import Sent, Wire
 
 IN_FLIGHT = 1000
+# Of what a process can hold and have in flight, no channel gets more: one that hangs leaves room for the others.
+CHANNEL_SHARE = 0.8
 LEASE = timedelta(seconds=45)
 DATABASE_REST_SECONDS = 0.5
 # A batch whose next token is further away is given back; claim takes it again when there is one.
@@ -165,7 +168,14 @@ class _Shift:
         room = self._rhythm.batches - len(self._held)
         if room <= 0 or monotonic() < self._look_at:
             return {}
-        claimed = claim_batches(lane=self._lane, most=room, lease=self._lease, now=now)
+        claimed = claim_batches(
+            lane=self._lane,
+            most=room,
+            most_each=int(self._rhythm.batches * CHANNEL_SHARE),
+            busy=Counter(one.channel.channel_id for one in self._held.values()),
+            lease=self._lease,
+            now=now,
+        )
         if len(claimed) < room:
             self._look_at = monotonic() + self._rhythm.look_every
         wanted = {one.dispatch_id for one in [*self._held.values(), *claimed]}
@@ -198,19 +208,23 @@ class _Shift:
 
     def _wishes(self, held: dict[int, Held]) -> list[Wish]:
         """Who may open how much. A device that was alone with a crash before is tried with nothing else in flight."""
-        room = IN_FLIGHT - sum(one.last - one.first for one in self._flying.values())
+        flying = Counter[int]()
+        for slice_ in self._flying.values():
+            flying[slice_.held.channel.channel_id] += slice_.last - slice_.first
         idle = [one for batch_id, one in held.items() if batch_id not in self._flying and one.recorded < one.size]
         ready = [one for one in idle if self._rests_until.pop(one.batch_id, 0.0) <= monotonic()]
         dangerous = [one for one in ready if one.is_suspect and one.crashes > 1]
         if dangerous:
             return [Wish(dangerous[0], 1)] if not self._flying else []
+        room = IN_FLIGHT - flying.total()
         wishes = []
         for one in ready:
             count = 1 if one.is_suspect or one.is_probe else min(_size(one), one.size - one.recorded)
-            if count > room:
-                break
-            room -= count
-            wishes.append(Wish(one, count))
+            channel_id = one.channel.channel_id
+            if count <= min(room, int(IN_FLIGHT * CHANNEL_SHARE) - flying[channel_id]):
+                room -= count
+                flying[channel_id] += count
+                wishes.append(Wish(one, count))
         return wishes
 
     def _collect(self) -> None:

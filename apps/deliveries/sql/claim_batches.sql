@@ -1,5 +1,6 @@
 -- Takes a lease on due batches of one lane, each channel in turn. waiting -> leased.
--- Parameters: lane, most, now, leased_until, next_probe, gateways (words in the order of their numbers).
+-- Parameters: lane, most, most_each (a channel, with what it holds already), busy_ids and busy_counts (what each channel
+-- holds; parallel), now, leased_until, next_probe, gateways (words in the order of their numbers).
 -- A batch is due when released, not expired, outside its quiet hours, its dispatch sending, its channel open, and when
 -- throttle and pace have at least one device left. Of a channel closed by a bad configuration one batch is tried
 -- each time its probe is due. Rows: at most `most`. Relies on: batch_due, one probe a channel.
@@ -12,8 +13,11 @@ with probed as (
 ),
 channel as (
     select channel.id, channel.app_id, array_position(%(gateways)s::text[], channel.gateway::text) as gateway,
-           channel.pace_per_second, channel.updated_at, channel.state = 'paused' as is_probe
+           channel.pace_per_second, channel.updated_at, channel.state = 'paused' as is_probe,
+           greatest(%(most_each)s::int - coalesce(busy.batches, 0), 0) as room
     from devices_channel channel
+    left join unnest(%(busy_ids)s::bigint[], %(busy_counts)s::int[]) as busy (channel_id, batches)
+        on busy.channel_id = channel.id
     left join deliveries_pacebucket bucket on bucket.owner = 'channel:' || channel.id
     where (channel.state = 'active' or channel.id in (select probed.id from probed))
       and (channel.pace_per_second is null or bucket.id is null
@@ -38,7 +42,7 @@ due as (
                or bucket.tokens + extract(epoch from %(now)s::timestamptz - bucket.refilled_at)
                   * dispatch.throttle_per_second >= 1)
         order by batch.release_at, batch.id
-        limit case when channel.is_probe then 1 else %(most)s::int end
+        limit case when channel.is_probe then 1 else least(channel.room, %(most)s::int) end
         for update of batch skip locked
     ) candidate
     order by turn, candidate.release_at
