@@ -19,12 +19,13 @@ test: check
 test-all: check
 	@$(PYTEST)
 
-# What needs neither database nor browser: style, types, who may import whom, production settings.
+# What needs neither database nor browser: style, types, who may import whom, migrations, production settings.
 check: setup
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-logo > .venv/lint-imports.log || (cat .venv/lint-imports.log; false)
+	@.venv/bin/python manage.py makemigrations --check --dry-run > .venv/migrations.log 2>&1 || (cat .venv/migrations.log; false)
 	@env HELIOGRAPH_ENV=production DATABASE_URL=postgres://nobody@127.0.0.1:9/none PUBLIC_URL=https://push.example.org \
 		SECRET_KEY=$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
 		FIELD_ENCRYPTION_KEYS=k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= \
