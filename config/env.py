@@ -71,6 +71,12 @@ def database(url: str) -> dict[str, Any]:
     return {**config, "HOST": host or config["HOST"]}
 
 
+def needs_embedded_valkey() -> bool:
+    """Whether broker or cache is left to the embedded servers."""
+    broker = text("CELERY_BROKER_URL")
+    return not broker or not (text("CACHE_URL") or cache_beside(broker))
+
+
 def cache_beside(broker_url: str) -> str:
     """Database 1 of the Redis or Valkey that is the broker; "" where the broker is something else."""
     url = urlsplit(broker_url)

@@ -138,7 +138,10 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = schedule.beat_schedule()
 
-CACHE_URL = env.text("CACHE_URL") or env.cache_beside(BROKER_URL) or EMBEDDED.cache_url()
+CACHE_URL = env.text("CACHE_URL") or env.cache_beside(BROKER_URL)
+if IS_PRODUCTION and BROKER_URL and not CACHE_URL:
+    raise env.MissingSetting("CACHE_URL is not set: a broker that is no Redis or Valkey cannot be the cache too")
+CACHE_URL = CACHE_URL or EMBEDDED.cache_url()
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

@@ -129,7 +129,7 @@ class House:
                 self._console.print("the embedded servers stay up: another process uses them")
 
     def _start_servers(self) -> None:
-        postgres, valkey = not env.text("DATABASE_URL"), not env.text("CELERY_BROKER_URL")
+        postgres, valkey = not env.text("DATABASE_URL"), env.needs_embedded_valkey()
         if not (postgres or valkey):
             return
         names = " and ".join(name for name, wanted in (("PostgreSQL", postgres), ("Valkey", valkey)) if wanted)

@@ -46,6 +46,12 @@ def test_production_refuses_to_start_without(missing: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_production_with_rabbitmq_wants_a_cache() -> None:
+    done = manage("check", CELERY_BROKER_URL="amqp://nobody@127.0.0.1:9", **PRODUCTION)
+    assert done.returncode == 1
+    assert done.stderr.startswith("CACHE_URL is not set")
+
+
 def test_a_value_may_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("https://from.a.file.example\n")
     given = {**PRODUCTION, "PUBLIC_URL_FILE": str(tmp_path / "url")}

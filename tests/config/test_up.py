@@ -1,103 +1,24 @@
 """`manage.py up` as a process tree: ready, tended, refused, stopped."""
 
-import json
 import os
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from config.env import BASE_DIR
+from config import pulse
+from tests.house import House, free_port, standing_house, start_up, wait_for
 
 pytestmark = pytest.mark.long
-
-
-class House:
-    """One `up`, with its data directory and port."""
-
-    def __init__(self, data_dir: Path, port: int) -> None:
-        self.data_dir = data_dir
-        self.port = port
-        self.process = start_up(data_dir, port)
-
-    def readiness(self) -> tuple[int, dict[str, str]]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
-                return answer.status, json.load(answer)["checks"]
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)["checks"]
-        except OSError:
-            return 0, {}
-
-    def is_ready(self) -> bool:
-        return self.readiness()[0] == 200
-
-    def processes(self) -> dict[int, str]:
-        """Every process of this house: each has the data directory in its environment or its command line."""
-        return {
-            int(entry.name): command
-            for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and (command := self._command_of_ours(entry))
-        }
-
-    def _command_of_ours(self, entry: Path) -> str:
-        try:
-            command = (entry / "cmdline").read_text().replace("\0", " ")
-            environment = (entry / "environ").read_text(errors="replace")
-        except OSError:
-            return ""
-        return command if str(self.data_dir) in command + environment else ""
-
-    def kill(self, part: str) -> None:
-        """kill -9 of the first process whose command line contains the part."""
-        pid = min(pid for pid, command in self.processes().items() if part in command)
-        os.kill(pid, signal.SIGKILL)
-
-
-def start_up(data_dir: Path, port: int) -> subprocess.Popen[str]:
-    clean = {name: value for name, value in os.environ.items() if name not in {"CELERY_BROKER_URL", "CACHE_URL"}}
-    return subprocess.Popen(
-        [sys.executable, "manage.py", "up", "--port", str(port), "--no-sandbox", "--workers", "1"],
-        cwd=BASE_DIR,
-        env={**clean, "HELIOGRAPH_DATA_DIR": str(data_dir)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[House]:
     """One house for the tests that leave it standing."""
-    with tempfile.TemporaryDirectory(prefix="hg-") as folder:
-        Path(folder).chmod(0o755)
-        house = House(Path(folder) / "data", free_port())
-        wait_for(house.is_ready, 90)
+    with standing_house() as house:
         yield house
-        house.process.send_signal(signal.SIGTERM)
-        house.process.communicate(timeout=20)
 
 
 def test_every_check_of_readyz_is_ok(house: House) -> None:
@@ -150,10 +71,7 @@ def test_the_beat_goes_on_after_a_killed_broker(house: House) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_everything_within_ten_seconds(number: signal.Signals) -> None:
-    with tempfile.TemporaryDirectory(prefix="hg-") as folder:
-        Path(folder).chmod(0o755)
-        house = House(Path(folder) / "data", free_port())
-        wait_for(house.is_ready, 90)
+    with standing_house() as house:
         house.process.send_signal(number)
         house.process.communicate(timeout=10)
         assert house.process.returncode == 0
@@ -161,10 +79,7 @@ def test_a_signal_stops_everything_within_ten_seconds(number: signal.Signals) ->
 
 
 def test_a_killed_up_leaves_nothing_running() -> None:
-    with tempfile.TemporaryDirectory(prefix="hg-") as folder:
-        Path(folder).chmod(0o755)
-        house = House(Path(folder) / "data", free_port())
-        wait_for(house.is_ready, 90)
+    with standing_house() as house:
         house.process.kill()
         house.process.communicate()
         wait_for(lambda: house.processes() == {}, 15)
@@ -173,6 +88,10 @@ def test_a_killed_up_leaves_nothing_running() -> None:
 def test_a_worker_that_goes_deaf_is_started_again_within_two_minutes(house: House) -> None:
     time.sleep(90)  # a young process is given time
     deaf = min(pid for pid, command in house.processes().items() if "--hostname upkeep@" in command)
-    os.kill(deaf, signal.SIGSTOP)  # alive, connected, and doing nothing
+    while True:  # alive, connected, and doing nothing; not in the middle of a task, which is given more time
+        os.kill(deaf, signal.SIGSTOP)
+        if pulse.read(house.data_dir / "pulses/worker-upkeep", time.time()).tasks == 0:
+            break
+        os.kill(deaf, signal.SIGCONT)
     wait_for(lambda: deaf not in house.processes(), 120)
     wait_for(house.is_ready, 60)

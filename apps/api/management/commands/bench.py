@@ -86,7 +86,7 @@ def _median_run(runs: list[Measured]) -> Measured:
 
 def _run_inside_own_database(arguments: list[str], say: Callable[[str], Any]) -> int:
     url = settings.DATABASE_URL
-    held = embedded.hold(env.DATA_DIR, say, postgres=not url, valkey=not settings.BROKER_URL)
+    held = embedded.hold(env.DATA_DIR, say, postgres=not url, valkey=env.needs_embedded_valkey())
     try:
         with _own_database(url or held.home.database_url()) as own_url:
             environment = {**os.environ, "DATABASE_URL": own_url, "HELIOGRAPH_DATA_DIR": str(env.DATA_DIR / "bench")}
