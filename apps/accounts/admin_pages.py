@@ -1,11 +1,15 @@
-"""Links from one page of the admin to another: only where the page exists and the person may open it."""
+"""Pages of the admin that draw themselves, and links to them: only where the page exists and the person may open it."""
 
 from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.admin import ModelAdmin
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
+
+type AnyAdmin = ModelAdmin[Any]
 
 
 def page_of(request: HttpRequest, model: str, page: str = "changelist", *args: Any) -> str:
@@ -15,3 +19,12 @@ def page_of(request: HttpRequest, model: str, page: str = "changelist", *args: A
         return ""
     is_open = model_admin.has_add_permission if page == "add" else model_admin.has_view_permission
     return reverse(f"admin:{model.lower().replace('.', '_')}_{page}", args=args) if is_open(request) else ""
+
+
+def draw_page(
+    model_admin: AnyAdmin, request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    """A page of a model's own making, with the frame that every page of the admin has."""
+    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
+    frame = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts}
+    return TemplateResponse(request, template, {**frame, **context}, status=status)

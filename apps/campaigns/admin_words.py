@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from django.utils.translation import gettext_lazy as _
 
 from apps.campaigns.models import Campaign
-from apps.deliveries.admin_words import Word
+from apps.core.words import Word
 
 DRAFTED: Mapping[str, Word] = {
     "draft": Word(_("Draft"), _("Being written; nothing is sent.")),

@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.accounts.admin_pages import draw_page
 from apps.accounts.queries import apps_of
 from apps.core.problems import FieldProblem, InvalidInput
 from apps.customers.admin_forms import ConsentForm, NewProfileForm, ProfileForm, initial_of
@@ -48,7 +49,7 @@ def page(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpRe
         "may_tell": may_reveal and customer.external_id and not customer.erased_at,
         **_events(customer, None),
     }
-    return _draw(model_admin, request, "customers/page.html", context)
+    return draw_page(model_admin, request, "customers/page.html", context)
 
 
 def events(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpResponse:
@@ -75,7 +76,7 @@ def edit(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpRe
             return redirect("admin:customers_customer_change", customer.pk)
         form.refuse(verdict.problems)
     context = {"title": str(customer), "original": customer, "customer": customer, "form": form}
-    return _draw(model_admin, request, "customers/form.html", context)
+    return draw_page(model_admin, request, "customers/form.html", context)
 
 
 def add(model_admin: Admin, request: HttpRequest) -> HttpResponse:
@@ -91,7 +92,7 @@ def add(model_admin: Admin, request: HttpRequest) -> HttpResponse:
             return redirect("admin:customers_customer_change", customer.pk)
         taken = [FieldProblem("/external_id", "name_taken", _("this person is known already"))]
         form.refuse(verdict.problems or taken)
-    return _draw(model_admin, request, "customers/form.html", {"title": _("New customer"), "form": form})
+    return draw_page(model_admin, request, "customers/form.html", {"title": _("New customer"), "form": form})
 
 
 def consent(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpResponse:
@@ -152,9 +153,3 @@ def _events(customer: Customer, before: datetime | None) -> dict[str, Any]:
 
 def _back(customer: Customer) -> HttpResponseRedirect:
     return redirect("admin:customers_customer_change", customer.pk)
-
-
-def _draw(model_admin: Admin, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
-    everywhere = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts}
-    return TemplateResponse(request, template, {**everywhere, **context})

@@ -20,13 +20,13 @@ from django.views import View
 from apps.accounts.admin_pages import page_of
 from apps.accounts.models import App
 from apps.accounts.queries import apps_of
+from apps.core.words import Word
 from apps.customers.models import Customer
 from apps.deliveries.admin_words import (
     GATEWAY_LABELS,
     KIND_LABELS,
     OUTCOME_LABELS,
     PLATFORM_LABELS,
-    Word,
     outcome_label,
     receipt_label,
 )

@@ -1,19 +1,10 @@
 """What the engine's words are called on screens, and in which tone they are shown. A marketer reads only these."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """name: as short as a table needs; meaning: one sentence. tone: good, warn, bad, mute or accent (theme.css)."""
-
-    name: Any
-    meaning: Any
-    tone: str = "mute"
-
+from apps.core.words import Word
 
 OUTCOME_LABELS: dict[str, Word] = {
     "accepted": Word(_("Sent"), _("Handed over to Apple, Google or the browser."), "good"),

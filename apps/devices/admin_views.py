@@ -1,15 +1,13 @@
 """The pages of a channel: choose the gateway, paste its credentials, stop and open it."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.accounts.admin_pages import draw_page
 from apps.accounts.models import App
 from apps.accounts.queries import apps_of
 from apps.core.problems import InvalidInput
@@ -34,7 +32,7 @@ def new_page(model_admin: Admin, request: HttpRequest) -> HttpResponse:
             "only": only[0] if len(only) == 1 else None,
             "taken": {gateway for slug, gateway in taken if len(only) == 1 and slug == only[0].slug},
         }
-        return _draw(model_admin, request, "devices/channel/new.html", context)
+        return draw_page(model_admin, request, "devices/channel/new.html", context)
     app, gateway = form.cleaned_data["app"], form.cleaned_data["gateway"]
     known = Channel.objects.filter(app=app, gateway=gateway).first()
     if known is not None:
@@ -96,14 +94,8 @@ def _editor(model_admin: Admin, request: HttpRequest, app: App, gateway: str, ch
         "word": channel_state_of(channel) if channel else None,
         "may_edit": may_edit,
     }
-    return _draw(model_admin, request, "devices/channel/page.html", context)
+    return draw_page(model_admin, request, "devices/channel/page.html", context)
 
 
 def _pasted(form: CredentialsForm) -> dict[str, str]:
     return {name: value for name, value in form.cleaned_data.items() if name != "pace_per_second"}
-
-
-def _draw(model_admin: Admin, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
-    everywhere = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts}
-    return TemplateResponse(request, template, {**everywhere, **context})

@@ -1,22 +1,11 @@
 """What the states of devices and channels are called on screens, and in which tone they are shown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.words import Word
 from apps.devices.models import Channel, Device
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """name: as short as a table needs; meaning: one sentence. tone: good, warn, bad, mute or accent (theme.css)."""
-
-    name: Any
-    meaning: Any
-    tone: str = "mute"
-
 
 DEVICES: Mapping[str, Word] = {
     "active": Word(_("Active"), _("It can be sent to."), "good"),

@@ -15,12 +15,14 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.accounts.admin_pages import draw_page
 from apps.accounts.models import App
 from apps.accounts.queries import apps_of
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
 from apps.core.templatetags.house import Column
 from apps.segments.admin_forms import NewSegmentForm, PeopleForm, SegmentForm
-from apps.segments.admin_tree import EVERYBODY, Drawer, GroupView, read_form, read_row
+from apps.segments.admin_rule_form import EVERYBODY, read_form, read_row
+from apps.segments.admin_rule_page import Drawer, GroupView
 from apps.segments.models import Segment
 from apps.segments.queries import members_of, sizes_of, users_of
 from apps.segments.rules import explain_rule, load_catalogue
@@ -43,7 +45,7 @@ def new_page(model_admin: Admin, request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         only = apps[:2]
         context = {"apps": apps, "only": only[0] if len(only) == 1 else None, "title": _("New segment")}
-        return _page(model_admin, request, "segments/new.html", context)
+        return draw_page(model_admin, request, "segments/new.html", context)
     app, kind = form.cleaned_data["app"], form.cleaned_data["kind"]
     return _editor(model_admin, request, app, kind, None)
 
@@ -173,7 +175,7 @@ def _editor(model_admin: Admin, request: HttpRequest, app: App, kind: str, segme
         **(_about(request, segment) if segment else {}),
     }
     template = "segments/rule_page.html" if kind == "dynamic" else "segments/list_page.html"
-    return _page(model_admin, request, template, context, status=422 if problems else 200)
+    return draw_page(model_admin, request, template, context, status=422 if problems else 200)
 
 
 def _draft(form: SegmentForm, rule: Any) -> SegmentDraft:
@@ -283,11 +285,3 @@ def _number(request: HttpRequest, name: str) -> int | None:
 
 def _piece(request: HttpRequest, app: App, node: Any) -> HttpResponse:
     return TemplateResponse(request, "segments/builder/node.html", {"node": node, "app": app, "may_edit": True})
-
-
-def _page(
-    model_admin: Admin, request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
-) -> HttpResponse:
-    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
-    everywhere = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts}
-    return TemplateResponse(request, template, {**everywhere, **context}, status=status)

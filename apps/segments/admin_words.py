@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.deliveries.admin_words import Word
+from apps.core.words import Word
 from apps.segments.models import Segment
 
 STATES: Mapping[str, Word] = {
