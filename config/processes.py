@@ -50,6 +50,11 @@ class Child:
         return time.monotonic() - self._started_at
 
     @property
+    def pid(self) -> int:
+        """0 before it was started."""
+        return self._process.pid if self._process is not None else 0
+
+    @property
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

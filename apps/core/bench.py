@@ -62,6 +62,11 @@ def timed() -> Iterator[Stopwatch]:
     watch.peak_rss_mb = max(_usage(who).ru_maxrss for who in _WHO) / 1024
 
 
+def peak_child_mb() -> float:
+    """Peak memory of the largest process that was started here and has ended."""
+    return _usage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
 def machine() -> str:
     """Processor, cores and Python, so that a figure is never read without them."""
     return f"{_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}"

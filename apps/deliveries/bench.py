@@ -1,11 +1,8 @@
 """`bench campaign` and `bench export`: the engine's whole road, and its CSV."""
 
-import json
-import socket
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -15,8 +12,9 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.accounts.models import App
-from apps.core.bench import Measured, timed
+from apps.core.bench import Measured, peak_child_mb, timed
 from apps.core.sql import Compiled, execute
+from apps.deliveries.bench_sink import OpenSink, cpu_seconds_below, database_cpu_seconds, open_sink
 from apps.deliveries.models import Dispatch
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.checks import check_ledger
@@ -40,12 +38,14 @@ Say = Callable[[str], None]
 def campaign(options: dict[str, Any], say: Say) -> Measured:
     """One campaign from launch to done: plan, claim, render, real clients over TLS and HTTP/2, record.
 
-    The sink is the sandbox, a Python program on the same machine. Fails if the ids it counted differ from the ledger.
-    Extra fields: distinct_at_sink, accepted, plan_seconds, gateway, workers, sink.
+    The sink is nginx where it is installed (see apps.sandbox.sink), else the slower sandbox. Fails if the ids that it
+    counted differ from the ledger. Extra fields: distinct_at_sink, accepted, plan_seconds, sending_rate (no planning),
+    worker_mb (the largest worker), wal_bytes_per_item, database_us_per_item and sink_us_per_item (CPU), gateway,
+    workers, sink.
     """
     now = timezone.now()
     with ExitStack() as running:
-        sink = running.enter_context(_sink(options))
+        sink = running.enter_context(open_sink(options))
         say(f"making {options['devices']:,} devices")
         app = make_bench_world(
             devices=options["devices"], gateway=options["gateway"], now=now, sandbox=sink.credentials
@@ -56,30 +56,56 @@ def campaign(options: dict[str, Any], say: Say) -> Measured:
             worker.start()
         _wait_for_beat(say)
         say("launching")
+        spent = _Spent(sink, workers)
         with timed() as watch:
             started = time.perf_counter()
             dispatch = _launch(app)
             planned = time.perf_counter()
             _wait_until_done(dispatch, say)
             ended = time.perf_counter()
-            for worker in workers:
-                worker.stop()
-        watch.seconds = ended - started
+            spent.stop()
+        watch.seconds, watch.cpu_seconds = ended - started, watch.cpu_seconds + spent.workers
+        for worker in workers:
+            worker.stop()
         accepted = _accepted(dispatch)
         distinct = sink.distinct()
         _require_sums(dispatch, accepted, distinct)
+    rows = dispatch.planned_devices
     return watch.measured(
         "campaign",
         unit="deliveries",
-        rows=dispatch.planned_devices,
+        rows=rows,
         accepted=accepted,
         distinct_at_sink=distinct,
         plan_seconds=round(planned - started, 2),
+        sending_rate=round(accepted / (ended - planned), 1),
+        worker_mb=round(peak_child_mb(), 1),
+        wal_bytes_per_item=round(spent.wal_bytes / rows),
+        database_us_per_item=round(spent.database * 1e6 / rows, 2),
+        sink_us_per_item=round(spent.sink * 1e6 / rows, 2),
         gateway=options["gateway"],
         workers=options["workers"],
-        sink=f"python sandbox on the same machine, {options['sink_delay_ms']} ms",
-        leaves_out="CPU of database, broker and sink; building the world",
+        sink=f"{sink.name} on the same machine, {options['sink_delay_ms']} ms",
+        leaves_out="building the world; cpu_us_per_item is that of the product's own processes",
     )
+
+
+class _Spent:
+    """CPU seconds and bytes of WAL that others spend from now until `stop`."""
+
+    def __init__(self, sink: OpenSink, workers: Sequence[Child]) -> None:
+        self._sink, self._pids = sink, [worker.pid for worker in workers]
+        self.database = self.sink = self.workers = 0.0
+        self.wal_bytes = 0
+        self._begun = self._read()
+
+    def stop(self) -> None:
+        spent = [now - begun for now, begun in zip(self._read(), self._begun, strict=True)]
+        self.database, self.sink, self.workers, self.wal_bytes = *spent[:3], int(spent[3])
+
+    def _read(self) -> tuple[float, float, float, int]:
+        workers = sum(map(cpu_seconds_below, self._pids))
+        return database_cpu_seconds(), self._sink.cpu_seconds(), workers, _wal_position()
 
 
 def export(options: dict[str, Any], say: Say) -> Measured:
@@ -138,46 +164,6 @@ def _give_subscriptions(app: App, sandbox: SandboxCredentials) -> None:
         )
 
 
-class _Sink:
-    """The sandbox as a sink: what it was given, and what it counted."""
-
-    def __init__(self, house: programs.Options, credentials: SandboxCredentials) -> None:
-        self.house, self.credentials = house, credentials
-
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        request = urllib.request.Request(f"{self.credentials.base_url}{path}")
-        if body is not None:
-            request.data = json.dumps(body).encode()
-            request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=60) as response:
-            answer: dict[str, Any] = json.loads(response.read() or b"{}")
-            return answer
-
-    def distinct(self) -> int:
-        return int(self.ask("/_inbox?limit=0")["distinct"])
-
-
-@contextmanager
-def _sink(options: dict[str, Any]) -> Iterator[_Sink]:
-    """A sandbox of the benchmark's own on three free ports."""
-    port = _free_ports()
-    house = programs.Options(
-        data_dir=settings.DATA_DIR, port=port, sandbox_port=port, workers=options["workers"], demo=False
-    )
-    child = Child(programs.sandbox(house))
-    credentials = load_or_create(settings.DATA_DIR, house.sandbox_ports[0])
-    child.start()
-    try:
-        sink = _Sink(house, credentials)
-        _wait_for_port(house.sandbox_ports[0])
-        if options["sink_delay_ms"]:
-            script = {"gateway": options["gateway"], "behaviour": "slow", "seconds": options["sink_delay_ms"] / 1000}
-            sink.ask("/_script", script)
-        yield sink
-    finally:
-        child.stop()
-
-
 def _launch(app: App) -> Dispatch:
     return plan_dispatch(
         app=app,
@@ -234,6 +220,12 @@ def _require_sums(dispatch: Dispatch, accepted: int, distinct: int) -> None:
         raise RuntimeError(f"the ledger says {accepted:,} accepted, the sink counted {distinct:,} distinct ids")
 
 
+def _wal_position() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_current_wal_lsn() - '0/0'")
+        return int(cursor.fetchone()[0])
+
+
 def _wait_for_beat(say: Say) -> None:
     """The first heartbeat of every lane: from then on wake-ups flow."""
     for _ in range(600):
@@ -241,26 +233,3 @@ def _wait_for_beat(say: Say) -> None:
             return
         time.sleep(0.1)
     say("beat gave no sign of life in 60 s; going on")
-
-
-def _free_ports() -> int:
-    """The first of three free neighbours."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first = int(probe.getsockname()[1])
-        if first < 65_000 and not any(_answers(first + offset) for offset in range(3)):
-            return first
-
-
-def _wait_for_port(port: int) -> None:
-    for _ in range(300):
-        if _answers(port):
-            return
-        time.sleep(0.1)
-    raise RuntimeError(f"the sink did not open port {port}")
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,155 @@
+"""Where a benchmark's campaign goes: nginx, or the sandbox where there is no nginx; and what others spent meanwhile."""
+
+import json
+import os
+import socket
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from apps.sandbox import sink
+from apps.sandbox.credentials import SandboxCredentials, load_or_create
+from config.processes import Child, Program
+from config.up import programs
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+# What the vendors allow on one connection (gateways.md).
+_STREAMS = {"fcm": 100, "apns": 1000, "webpush": 100}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSink:
+    """A running sink. distinct(): how many notifications it was given, each once; stops it first."""
+
+    name: str
+    house: programs.Options
+    credentials: SandboxCredentials
+    cpu_seconds: Callable[[], float]
+    distinct: Callable[[], int]
+
+
+@contextmanager
+def open_sink(options: dict[str, Any]) -> Iterator[OpenSink]:
+    """A sink of the benchmark's own on three free ports."""
+    port = _free_ports()
+    house = programs.Options(
+        data_dir=settings.DATA_DIR, port=port, sandbox_port=port, workers=options["workers"], demo=False
+    )
+    credentials = load_or_create(settings.DATA_DIR, house.sandbox_ports[0])
+    opened = _nginx if sink.is_available() else _sandbox
+    with opened(options, house, credentials) as running:
+        yield running
+
+
+@contextmanager
+def _nginx(options: dict[str, Any], house: programs.Options, credentials: SandboxCredentials) -> Iterator[OpenSink]:
+    folder = settings.DATA_DIR / "sink"
+    nginx = sink.Sink(folder, credentials, delay_ms=options["sink_delay_ms"], streams=_STREAMS[options["gateway"]])
+    child = Child(Program("sink", nginx.command, folder / "nginx.log"))
+    child.start()
+    try:
+        _wait_for_port(house.sandbox_ports[0])
+
+        def distinct() -> int:
+            child.stop()
+            return nginx.distinct()
+
+        yield OpenSink("nginx", house, credentials, lambda: cpu_seconds_below(child.pid), distinct)
+    finally:
+        child.stop()
+
+
+@contextmanager
+def _sandbox(options: dict[str, Any], house: programs.Options, credentials: SandboxCredentials) -> Iterator[OpenSink]:
+    child = Child(programs.sandbox(house))
+    child.start()
+    try:
+        _wait_for_port(house.sandbox_ports[0])
+        if options["sink_delay_ms"]:
+            script = {"gateway": options["gateway"], "behaviour": "slow", "seconds": options["sink_delay_ms"] / 1000}
+            _ask(credentials, "/_script", script)
+        yield OpenSink(
+            "python sandbox (nginx with its echo module is not installed)",
+            house,
+            credentials,
+            lambda: cpu_seconds_below(child.pid),
+            lambda: int(_ask(credentials, "/_inbox?limit=0")["distinct"]),
+        )
+    finally:
+        child.stop()
+
+
+def _ask(credentials: SandboxCredentials, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    request = urllib.request.Request(f"{credentials.base_url}{path}")
+    if body is not None:
+        request.data = json.dumps(body).encode()
+        request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request, timeout=60) as response:
+        answer: dict[str, Any] = json.loads(response.read() or b"{}")
+        return answer
+
+
+def database_cpu_seconds() -> float:
+    """CPU of the PostgreSQL server and all its processes so far; 0 where it is not on this machine.
+
+    Processes that ended are counted by the postmaster, which waits for them.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_backend_pid()")
+        backend = int(cursor.fetchone()[0])
+    postmaster = _parent(backend)
+    return cpu_seconds_below(postmaster) if postmaster > 1 else 0.0
+
+
+def cpu_seconds_below(pid: int) -> float:
+    """CPU of a process, of what it has waited for, and of its living children."""
+    children = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return sum(_cpu_seconds(one, waited=one == pid) for one in children if one == pid or _parent(one) == pid)
+
+
+def _cpu_seconds(pid: int, *, waited: bool) -> float:
+    """proc(5): utime, stime, cutime, cstime are the fields 14 to 17."""
+    fields = _stat(pid)
+    return sum(map(int, fields[11:15] if waited else fields[11:13])) / _TICKS if fields else 0.0
+
+
+def _parent(pid: int) -> int:
+    fields = _stat(pid)
+    return int(fields[1]) if fields else 0
+
+
+def _stat(pid: int) -> list[str]:
+    """What stands behind the command's name in /proc/PID/stat; empty where the process is gone, or no Linux."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return []
+
+
+def _free_ports() -> int:
+    """The first of three free neighbours."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            first = int(probe.getsockname()[1])
+        if first < 65_000 and not any(_answers(first + offset) for offset in range(3)):
+            return first
+
+
+def _wait_for_port(port: int) -> None:
+    for _ in range(300):
+        if _answers(port):
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"the sink did not open port {port}")
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
