@@ -1,7 +1,8 @@
 """`bench NAME`: measure one road of the product, in a database of its own, on this machine.
 
 The command runs twice: outside, it holds the embedded servers, makes an empty database and starts itself again
-inside, where Django sees only that database; then it drops it. So a benchmark can never touch real rows.
+inside, where Django sees only that database; then it drops it. So a benchmark can never touch real rows, and each of
+several runs begins with an empty database and a fresh process.
 """
 
 import json
@@ -12,7 +13,6 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import contextmanager
 from importlib import import_module
-from statistics import median
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,12 +22,13 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from psycopg import sql
 
-from apps.core.bench import Measured
+from apps.core.bench import Measured, medians
 from config import embedded, env
 
 # name -> module and function; each takes the parsed options and a `say` for progress.
 BENCHMARKS = {
     "campaign": "apps.deliveries.bench.campaign",
+    "plan": "apps.deliveries.bench_plan.plan",
     "export": "apps.deliveries.bench.export",
     "render": "apps.deliveries.rendering.bench.render",
     "accept": "apps.api.bench.accept",
@@ -46,7 +47,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", choices=sorted(BENCHMARKS))
         parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
-        parser.add_argument("--runs", type=int, default=1, help="repeat so often and report the run of median rate")
+        parser.add_argument("--runs", type=int, default=1, help="repeat so often and report medians")
         parser.add_argument("--devices", type=int, default=20_000, help="how many devices (or ledger rows)")
         parser.add_argument("--gateway", choices=["fcm", "apns", "webpush"], default="fcm")
         parser.add_argument("--sink-delay-ms", type=int, default=0, help="how long the sink thinks before it answers")
@@ -56,17 +57,26 @@ class Command(BaseCommand):
         parser.add_argument("--inside", action="store_true", help="(used by the command itself)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not options["inside"]:
-            raise SystemExit(_run_inside_own_database(sys.argv[1:], self.stderr.write))
-        call_command("migrate", verbosity=0)
-        runs = [_benchmark(options["name"])(options, self.stderr.write) for _ in range(options["runs"])]
-        self._show(_median_run(runs), options)
-
-    def _show(self, result: Measured, options: dict[str, Any]) -> None:
-        if options["json"]:
-            self.stdout.write(result.as_json())
+        if options["inside"]:
+            call_command("migrate", verbosity=0)
+            self.stdout.write(_benchmark(options["name"])(options, self.stderr.write).as_json())
             return
-        for key, value in json.loads(result.as_json()).items():
+        if options["runs"] < 1:
+            raise CommandError("--runs counts from 1")
+        runs = [self._run(number, options["runs"]) for number in range(1, options["runs"] + 1)]
+        self._show(medians(runs) if len(runs) > 1 else runs[0], as_json=options["json"])
+
+    def _run(self, number: int, count: int) -> dict[str, Any]:
+        result = _run_inside_own_database(sys.argv[1:], self.stderr.write)
+        if count > 1:
+            self.stderr.write(f"run {number} of {count}: {result['rate']:,.0f} {result['unit']} a second")
+        return result
+
+    def _show(self, result: dict[str, Any], *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(result))
+            return
+        for key, value in result.items():
             self.stdout.write(f"{key:>20}  {value}")
 
 
@@ -76,15 +86,8 @@ def _benchmark(name: str) -> Benchmark:
     return benchmark
 
 
-def _median_run(runs: list[Measured]) -> Measured:
-    """The run whose rate is nearest to the median, so that all its figures belong together."""
-    middle = median(run.rate for run in runs)
-    chosen = min(runs, key=lambda run: abs(run.rate - middle))
-    chosen.extra["runs"] = len(runs)
-    return chosen
-
-
-def _run_inside_own_database(arguments: list[str], say: Callable[[str], Any]) -> int:
+def _run_inside_own_database(arguments: list[str], say: Callable[[str], Any]) -> dict[str, Any]:
+    """One run's JSON object. Raises SystemExit where the run failed; it has said why."""
     url = settings.DATABASE_URL
     held = embedded.hold(env.DATA_DIR, say, postgres=not url, valkey=env.needs_embedded_valkey())
     try:
@@ -96,7 +99,11 @@ def _run_inside_own_database(arguments: list[str], say: Callable[[str], Any]) ->
                     "CACHE_URL": held.home.cache_url(_VALKEY_DATABASE + 1),
                 }
             command = [sys.executable, sys.argv[0], *arguments, "--inside"]
-            return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - ourselves
+            done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
+            if done.returncode:
+                raise SystemExit(done.returncode)
+            result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+            return result
     finally:
         held.release()
 

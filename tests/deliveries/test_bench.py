@@ -1,0 +1,29 @@
+"""The engine's benchmarks run, small, and give their fields. No figure is judged."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FIELDS = {"name", "seconds", "rate", "unit", "cpu_us_per_item", "peak_rss_mb", "rows", "machine", "leaves_out"}
+
+
+def bench(name: str, **options: Any) -> dict[str, Any]:
+    out = StringIO()
+    call_command("bench", name, inside=True, stdout=out, **options)
+    result: dict[str, Any] = json.loads(out.getvalue().splitlines()[-1])
+    assert result.keys() >= FIELDS
+    assert result["name"] == name
+    return result
+
+
+def test_plan_excludes_for_every_reason_it_names() -> None:
+    result = bench("plan", devices=400)
+    assert result["rows"] == 400
+    assert result["excluded"].keys() == {"no_consent", "capped", "holdout", "no_live_device"}
+    assert "postgres_us_per_item" in result
+    assert result["wal_bytes_per_item"] > 0
