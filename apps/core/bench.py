@@ -1,7 +1,7 @@
 """Measuring: wall time, CPU and memory of a piece of work and of the processes it started.
 
 The CPU counted is this process's and that of children it has waited for. The database's is asked for apart
-(`database_cpu_seconds`); what else is left out, every benchmark says itself.
+(apps.core.cpu); what else is left out, every benchmark says itself.
 """
 
 import json
@@ -12,11 +12,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import Any
-
-from django.db import connection
 
 
 @dataclass(slots=True)
@@ -87,58 +84,6 @@ def _median(values: Sequence[Any]) -> Any:
         middle = median(values)
         return round(middle) if all(isinstance(value, int) for value in values) else round(middle, 4)
     return values[-1]
-
-
-def database_cpu_seconds() -> float | None:
-    """CPU that all processes of this PostgreSQL have used so far; None where it runs on another machine.
-
-    Whole server: backends, parallel workers, those that have ended, WAL writer, checkpointer. Step: 10 ms.
-    """
-    server = _server_process()
-    if server is None:
-        return None
-    ended_too = _stat(server)
-    total = sum(ended_too[_UTIME : _CSTIME + 1])
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                times = _stat(int(entry.name))
-            except OSError:  # it has ended meanwhile
-                continue
-            total += sum(times[_UTIME : _STIME + 1]) if times[_PARENT] == server else 0
-    return total / os.sysconf("SC_CLK_TCK")
-
-
-def backend_cpu_seconds(backend: int) -> float:
-    """CPU one backend has used so far, to the nanosecond: cheap enough to be read around every statement."""
-    return int(Path(f"/proc/{backend}/schedstat").read_text().split()[0]) / 1e9
-
-
-def local_backend() -> int | None:
-    """The process that serves our connection; None where it runs on another machine, or /proc does not say."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_backend_pid(), inet_server_addr() is null or inet_server_addr() << '127.0.0.0/8'")
-        backend, is_near = cursor.fetchone()
-    try:
-        is_postgres = Path(f"/proc/{backend}/comm").read_text().startswith("postgres")
-        backend_cpu_seconds(backend)
-    except OSError:
-        return None
-    return int(backend) if is_near and is_postgres else None
-
-
-# Places in /proc/<pid>/stat, counted behind the program's name, which may hold anything.
-_PARENT, _UTIME, _STIME, _CSTIME = 1, 11, 12, 14
-
-
-def _server_process() -> int | None:
-    backend = local_backend()
-    return None if backend is None else _stat(backend)[_PARENT]
-
-
-def _stat(pid: int) -> list[int]:
-    behind_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return [0, *map(int, behind_name[1:15])]
 
 
 def machine() -> str:

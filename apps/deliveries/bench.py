@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from apps.accounts.models import App
 from apps.core.bench import Measured, peak_child_mb, timed
+from apps.core.cpu import cpu_seconds_below, database_cpu_seconds
 from apps.core.sql import Compiled, execute
-from apps.deliveries.bench_sink import OpenSink, cpu_seconds_below, database_cpu_seconds, open_sink
+from apps.deliveries.bench_sink import OpenSink, open_sink
 from apps.deliveries.models import Dispatch
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.checks import check_ledger
@@ -105,7 +106,7 @@ class _Spent:
 
     def _read(self) -> tuple[float, float, float, int]:
         workers = sum(map(cpu_seconds_below, self._pids))
-        return database_cpu_seconds(), self._sink.cpu_seconds(), workers, _wal_position()
+        return database_cpu_seconds(), self._sink.cpu_seconds(), workers, wal_position()
 
 
 def export(options: dict[str, Any], say: Say) -> Measured:
@@ -220,7 +221,8 @@ def _require_sums(dispatch: Dispatch, accepted: int, distinct: int) -> None:
         raise RuntimeError(f"the ledger says {accepted:,} accepted, the sink counted {distinct:,} distinct ids")
 
 
-def _wal_position() -> int:
+def wal_position() -> int:
+    """Bytes of WAL written since the server was made."""
     with connection.cursor() as cursor:
         cursor.execute("select pg_current_wal_lsn() - '0/0'")
         return int(cursor.fetchone()[0])

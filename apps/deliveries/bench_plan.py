@@ -9,9 +9,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from apps.accounts.models import App
-from apps.core.bench import Measured, database_cpu_seconds, timed
+from apps.core.bench import Measured, timed
+from apps.core.cpu import database_cpu_seconds
 from apps.core.sql import Compiled, execute
-from apps.deliveries.bench import make_bench_world
+from apps.deliveries.bench import make_bench_world, wal_position
 from apps.deliveries.models import Dispatch
 from apps.deliveries.policy import Policy
 from apps.deliveries.queries import report
@@ -30,11 +31,11 @@ def plan(options: dict[str, Any], say: Say) -> Measured:
     """One campaign through plan_dispatch: consent, frequency cap, hold-out, two variants, people without a device.
 
     Everybody got a campaign yesterday, so the cap is counted from a ledger as large as the audience. Extra fields:
-    postgres_us_per_item (all processes of the server; null where it runs elsewhere), wal_bytes_per_item, excluded.
+    database_us_per_item (CPU of all its processes), wal_bytes_per_item, excluded.
     """
     say(f"making {options['devices']:,} people with a history")
     app = _world_with_history(options["devices"], timezone.now())
-    cpu, wal = database_cpu_seconds(), _wal_position()
+    cpu, wal = database_cpu_seconds(), wal_position()
     with timed() as watch:
         dispatch = plan_dispatch(
             app=app,
@@ -47,13 +48,13 @@ def plan(options: dict[str, Any], say: Say) -> Measured:
             policy=Policy(cap_count=2, shares=(50, 50), holdout_percent=10, salt="bench"),
             now=timezone.now(),
         )
-    wal, cpu_after = _wal_position() - wal, database_cpu_seconds()
+    wal, cpu = wal_position() - wal, database_cpu_seconds() - cpu
     people = dispatch.planned_devices
     return watch.measured(
         "plan",
         unit="people",
         rows=people,
-        postgres_us_per_item=None if cpu is None or cpu_after is None else round((cpu_after - cpu) * 1e6 / people, 2),
+        database_us_per_item=round(cpu * 1e6 / people, 2),
         wal_bytes_per_item=round(wal / people, 1),
         excluded=dict(report(dispatch).excluded),
         leaves_out="the segment's own rule (everybody is asked for); building the world",
@@ -87,9 +88,3 @@ def _remember_campaign(app: App, *, occurrence: str, each: int, sent_at: datetim
         finished_at=sent_at,
     )
     execute("deliveries", "bench_history", {"dispatch_id": dispatch.pk, "each": each, "recorded_at": sent_at})
-
-
-def _wal_position() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint")
-        return int(cursor.fetchone()[0])

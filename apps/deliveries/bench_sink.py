@@ -1,25 +1,22 @@
-"""Where a benchmark's campaign goes: nginx, or the sandbox where there is no nginx; and what others spent meanwhile."""
+"""Where a benchmark's campaign goes: nginx, or the sandbox where there is no nginx."""
 
 import json
-import os
 import socket
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 
+from apps.core.cpu import cpu_seconds_below
 from apps.sandbox import sink
 from apps.sandbox.credentials import SandboxCredentials, load_or_create
 from config.processes import Child, Program
 from config.up import programs
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 # What the vendors allow on one connection (gateways.md).
 _STREAMS = {"fcm": 100, "apns": 1000, "webpush": 100}
 
@@ -94,42 +91,6 @@ def _ask(credentials: SandboxCredentials, path: str, body: dict[str, Any] | None
     with urllib.request.urlopen(request, timeout=60) as response:
         answer: dict[str, Any] = json.loads(response.read() or b"{}")
         return answer
-
-
-def database_cpu_seconds() -> float:
-    """CPU of the PostgreSQL server and all its processes so far; 0 where it is not on this machine.
-
-    Processes that ended are counted by the postmaster, which waits for them.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_backend_pid()")
-        backend = int(cursor.fetchone()[0])
-    postmaster = _parent(backend)
-    return cpu_seconds_below(postmaster) if postmaster > 1 else 0.0
-
-
-def cpu_seconds_below(pid: int) -> float:
-    """CPU of a process, of what it has waited for, and of its living children."""
-    children = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-    return sum(_cpu_seconds(one, waited=one == pid) for one in children if one == pid or _parent(one) == pid)
-
-
-def _cpu_seconds(pid: int, *, waited: bool) -> float:
-    """proc(5): utime, stime, cutime, cstime are the fields 14 to 17."""
-    fields = _stat(pid)
-    return sum(map(int, fields[11:15] if waited else fields[11:13])) / _TICKS if fields else 0.0
-
-
-def _parent(pid: int) -> int:
-    fields = _stat(pid)
-    return int(fields[1]) if fields else 0
-
-
-def _stat(pid: int) -> list[str]:
-    """What stands behind the command's name in /proc/PID/stat; empty where the process is gone, or no Linux."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return []
 
 
 def _free_ports() -> int:

@@ -25,5 +25,5 @@ def test_plan_excludes_for_every_reason_it_names() -> None:
     result = bench("plan", devices=400)
     assert result["rows"] == 400
     assert result["excluded"].keys() == {"no_consent", "capped", "holdout", "no_live_device"}
-    assert "postgres_us_per_item" in result
+    assert "database_us_per_item" in result
     assert result["wal_bytes_per_item"] > 0
