@@ -52,6 +52,7 @@ _HOSTS = {"production": "api.push.apple.com", "sandbox": "api.sandbox.push.apple
 _TOPIC = re.compile(r"[A-Za-z0-9.-]+")
 _ADDRESS = re.compile(r"(?:[0-9a-fA-F]{2}){32,100}")
 _SUSPECT_CODES = frozenset({"BadDeviceToken", "DeviceTokenNotForTopic"})
+_NO_TIME = 1e13  # milliseconds: the year 2286
 
 _VERDICTS: Mapping[str, Verdict | RetryReason] = {
     "BadDeviceToken": Verdict.TOKEN_DEAD,
@@ -181,8 +182,10 @@ def _by_class(status: int) -> Verdict | RetryReason:
 
 
 def _dead_at(timestamp: object) -> float | None:
-    """Apple's milliseconds as seconds."""
-    return timestamp / 1000 if isinstance(timestamp, int | float) and timestamp > 0 else None
+    """Apple's milliseconds as seconds; None for what is no time."""
+    if isinstance(timestamp, bool) or not isinstance(timestamp, int | float) or not 0 < timestamp < _NO_TIME:
+        return None
+    return timestamp / 1000
 
 
 def _says_expired(answer: Answer) -> bool:

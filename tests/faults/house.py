@@ -5,6 +5,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from subprocess import Popen
 from time import monotonic, sleep
@@ -17,7 +18,7 @@ from django.utils import timezone
 
 from apps.accounts.models import App
 from apps.deliveries.delivery_ids import make_delivery_id
-from apps.deliveries.models import Batch, Delivery, Dispatch
+from apps.deliveries.models import Batch, Delivery, Dispatch, Retry
 from apps.deliveries.services.checks import check_ledger
 from apps.deliveries.services.claim import reclaim_batches
 from apps.deliveries.services.fold import fold_counts
@@ -25,10 +26,12 @@ from apps.deliveries.services.lifecycle import finish_dispatches
 from apps.deliveries.services.release import release_due
 from apps.deliveries.services.work import IN_FLIGHT
 from apps.deliveries.states import OUTCOME_WORDS
+from apps.devices.models import Channel, Device
 from tests.factories import make_app, make_channel, make_dispatch
 from tests.fixtures_sandbox import RunningSandbox
 
 LEASE_SECONDS = 4
+GATEWAY_OF = {"android": "fcm", "ios": "apns", "web": "webpush"}
 
 _PEOPLE = """
 with person as (
@@ -36,7 +39,7 @@ with person as (
         app_id, external_id, email, phone, first_name, last_name, language, time_zone, country, traits, topics,
         created_at, updated_at
     )
-    select %(app_id)s, 'p' || n, '', '', 'Ada', '', 'en', '', 'PL', '{}', '{}', now(), now()
+    select %(app_id)s, %(platform)s || n, '', '', 'Ada', '', 'en', '', 'PL', '{}', '{}', now(), now()
     from generate_series(1, %(number)s) n
     returning id
 )
@@ -45,8 +48,11 @@ insert into devices_device (
     environment, state, retired_reason, secret_hash, locale, time_zone, app_version, os_version, model, permission,
     tags, created_at, registered_at, last_seen_at
 )
-select %(app_id)s, id, 'android', 'fcm', 'ok-' || id, sha256(id::text::bytea), 'token', '', '',
-       '', 'active', '', '\\x00', '', '', '', '', '', '', '{}', now(), now() - interval '1 day', now()
+select %(app_id)s, id, %(platform)s, %(gateway)s,
+       case when %(gateway)s = 'fcm' then 'ok-' || id else lpad(to_hex(id), 64, '0') end,
+       sha256(id::text::bytea), 'token', '', '',
+       case when %(gateway)s = 'apns' then 'production' else '' end,
+       'active', '', '\\x00', '', '', '', '', '', '', '{}', now(), now() - interval '1 day', now()
 from person
 """
 
@@ -61,19 +67,38 @@ class House:
         self.killed = 0
         account = sandbox.credentials.app(self.app.slug)
         make_channel(self.app, "fcm", credentials={"service_account": dict(account.fcm.service_account)})
+        make_channel(self.app, "apns", credentials=asdict(account.apns))
+        make_channel(self.app, "webpush", credentials=asdict(account.vapid))
         self._environment = {
             **environment,
             "FCM_BASE_URL": sandbox.url_tls,
             "APNS_HOST": "127.0.0.1",
             "APNS_PORT": str(sandbox.port + 1),
+            "WEBPUSH_ALLOWED_HOSTS": "127.0.0.1,localhost",
             "GATEWAY_CA_FILE": sandbox.ca_file,
             "HELIOGRAPH_LEASE_SECONDS": str(LEASE_SECONDS),
         }
 
-    def people(self, number: int) -> None:
-        """So many people with an Android phone each."""
+    def people(self, number: int, platform: str = "android") -> None:
+        """So many people more with one device each: android, ios or web."""
+        gateway = GATEWAY_OF[platform]
         with connection.cursor() as cursor:
-            cursor.execute(_PEOPLE, {"app_id": self.app.pk, "number": number})
+            values = {"app_id": self.app.pk, "number": number, "platform": platform, "gateway": gateway}
+            cursor.execute(_PEOPLE, values)
+        for device in Device.objects.filter(platform="web", webpush_auth=""):
+            self._subscribe(device)
+
+    def _subscribe(self, device: Device) -> None:
+        """Make a virtual browser of it."""
+        made = self.sandbox.credentials.subscription_for(f"w{device.pk}.{self.app.slug}")
+        device.address, device.webpush_p256dh, device.webpush_auth = made.endpoint, made.p256dh, made.auth
+        device.save()
+
+    def lead_through(self, gateway: str, port: int) -> None:
+        """Workers started from now on find this gateway at another port of this machine."""
+        self._environment |= {"fcm": {"FCM_BASE_URL": f"https://127.0.0.1:{port}"}, "apns": {"APNS_PORT": str(port)}}[
+            gateway
+        ]
 
     def launch(self, **fields: Any) -> Dispatch:
         return make_dispatch(self.app, now=timezone.now(), **fields)
@@ -138,6 +163,21 @@ class House:
     def until_done(self, dispatch: Dispatch, *, seconds: float) -> None:
         rows = Dispatch.objects.filter(id=dispatch.id, finished_at=None)
         self.until(lambda: not rows.exists(), seconds=seconds, what="done")
+
+    def hurry(self) -> None:
+        """What waits for its next try, or for the next probe of its channel, waits no longer."""
+        Retry.objects.update(due_at=timezone.now())
+        Channel.objects.filter(state="paused").update(probe_after=timezone.now())
+
+    def until_done_hurrying(self, dispatch: Dispatch, *, seconds: float) -> None:
+        """Until done, with every back-off cut short."""
+        rows = Dispatch.objects.filter(id=dispatch.id, finished_at=None)
+
+        def is_done() -> bool:
+            self.hurry()
+            return not rows.exists()
+
+        self.until(is_done, seconds=seconds, what="done")
 
     def recorded(self) -> int:
         return Delivery.objects.count()

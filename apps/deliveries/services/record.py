@@ -94,8 +94,8 @@ def _judge(sent: Sent, found: _Findings, now: datetime, chance: Random) -> None:
 def _learn(slice_: Slice, place: Place, result: SendResult, found: _Findings, now: datetime) -> None:
     """What the answer says about the address and the account, apart from this message."""
     if result.verdict is Verdict.TOKEN_DEAD:
-        gone_since = datetime.fromtimestamp(result.token_dead_at, UTC) if result.token_dead_at else slice_.opened_at
-        found.deaths.append(Death(place.device_id, result.vendor_code or "token_dead", gone_since))
+        said = datetime.fromtimestamp(result.token_dead_at, UTC) if result.token_dead_at else slice_.opened_at
+        found.deaths.append(Death(place.device_id, result.vendor_code or "token_dead", min(said, now)))
     if result.verdict is Verdict.CONFIG_BAD:
         found.closed_channels[slice_.held.channel] = storable(f"{result.vendor_code} {result.detail}".strip())
     elif slice_.is_probe and result.verdict is not Verdict.RETRY:
