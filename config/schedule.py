@@ -4,6 +4,7 @@ Kept as one table so that an operator reads the pulse of the house in one place.
 its own tables when beat starts; `forget_removed` takes out what no longer stands here.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -48,6 +49,21 @@ TICKS = [
     Tick("api.purge_expired", 3600, UPKEEP),
     *(Tick("config.heartbeat", HEARTBEAT_SECONDS, lane, (lane,)) for lane in LANES),
 ]
+
+
+# What no broker brings: each worker looks for work in its lanes by itself, and drives its lanes' ticks where beat or
+# the broker is away (config.polling).
+LOOKS = [Tick("deliveries.look", 2, lane, (lane,)) for lane in (URGENT, BULK)]
+
+
+def own_ticks(lanes: Collection[str]) -> list[Tick]:
+    """The ticks that a worker of these lanes can do alone. A heartbeat is not one: it proves that the broker works."""
+    return [tick for tick in TICKS if tick.queue in lanes and tick.task != "config.heartbeat"]
+
+
+def own_looks(lanes: Collection[str]) -> list[Tick]:
+    """The looks of a worker of these lanes."""
+    return [look for look in LOOKS if look.queue in lanes]
 
 
 def beat_schedule() -> dict[str, dict[str, Any]]:

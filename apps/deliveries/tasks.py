@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from apps.deliveries.services import fold, lifecycle, partitions, release, wake, work
+from apps.deliveries.services import fold, lifecycle, partitions, plan, release, wake, work
 from apps.deliveries.services.claim import reclaim_batches
 from apps.deliveries.services.gateway_of import gateway_of
 from apps.deliveries.services.wire import Wire
@@ -36,6 +36,13 @@ def send(lane: str) -> None:
         wake.wake(lane)
 
 
+@shared_task(name="deliveries.look")
+def look(lane: str) -> None:
+    """What a worker does without a wake-up (config.polling): work where there is something to do."""
+    if release.is_lane_due(lane=lane, now=timezone.now()):
+        send(lane)
+
+
 @shared_task(name="deliveries.release")
 def release_due() -> None:
     """Make due what is due and wake its lanes."""
@@ -57,6 +64,7 @@ def fold_counts() -> None:
 @shared_task(name="deliveries.finish")
 def finish() -> None:
     """End what is over."""
+    plan.end_abandoned(now=timezone.now())
     lifecycle.finish_dispatches(now=timezone.now())
 
 

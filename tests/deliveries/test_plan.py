@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -15,7 +16,7 @@ from apps.accounts.models import App
 from apps.core.sql import Compiled
 from apps.deliveries.models import Batch, Delivery, Dispatch, LedgerPage
 from apps.deliveries.policy import Policy
-from apps.deliveries.services.plan import plan_dispatch, simulate_dispatch
+from apps.deliveries.services.plan import ABANDONED_AFTER, end_abandoned, plan_dispatch, simulate_dispatch
 from apps.deliveries.states import OUTCOME_WORDS
 from tests.factories import NOW, make_app, make_customer, make_device, make_dispatch, make_people, make_plan
 
@@ -287,16 +288,47 @@ def test_a_killed_planner_is_taken_over(app: App) -> None:
     assert (dispatch.state, dispatch.planning_attempt, len(planned_devices(dispatch))) == ("sending", 2, 2)
 
 
-def test_a_dispatch_that_kills_every_planner_fails(app: App) -> None:
-    plan = make_plan(app)
-    Dispatch.objects.create(
+def begun(plan: dict[str, Any], *, attempts: int = 1) -> Dispatch:
+    """What a planner leaves that was killed so many times."""
+    return Dispatch.objects.create(
         **{name: plan[name] for name in ("app", "kind", "origin", "occurrence")},
         planned_on=NOW.date(),
         created_at=NOW,
         expires_at=NOW,
-        planning_attempt=5,
+        planning_attempt=attempts,
     )
+
+
+def test_a_dispatch_that_kills_every_planner_fails(app: App) -> None:
+    plan = make_plan(app)
+    begun(plan, attempts=5)
     assert plan_dispatch(**plan).reason == "planning_crashed"
+
+
+def test_a_plan_that_nobody_takes_over_fails_with_its_reason(app: App) -> None:
+    dispatch = begun(make_plan(app))
+    assert end_abandoned(now=NOW + ABANDONED_AFTER) == 0
+    assert end_abandoned(now=NOW + ABANDONED_AFTER + timedelta(seconds=1)) == 1
+    dispatch.refresh_from_db()
+    assert (dispatch.state, dispatch.reason) == ("failed", "planning_crashed")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_planner_that_takes_its_time_is_not_abandoned(app: App) -> None:
+    make_people(app, 2)
+    slow = Compiled("select id as customer_id from customers_customer, lateral (select pg_sleep(1 + 0 * id)) slept")
+
+    def planned() -> Dispatch:
+        try:
+            return plan_dispatch(**make_plan(app, audience=slow))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as planner:
+        result = planner.submit(planned)
+        sleep(0.4)
+        assert end_abandoned(now=NOW + 2 * ABANDONED_AFTER) == 0
+        assert result.result().state == "sending"
 
 
 def drawn(text: str) -> int:

@@ -58,13 +58,14 @@ from person
 
 
 class House:
-    """Workers come and go; time passes in `until`, which does what beat does."""
+    """Workers come and go; time passes in `until`, which does what beat does unless has_beat is False."""
 
     def __init__(self, sandbox: RunningSandbox, environment: Mapping[str, str]) -> None:
         self.sandbox = sandbox
         self.app: App = make_app()
         self.workers: list[Popen[bytes]] = []
         self.killed = 0
+        self.has_beat = True
         account = sandbox.credentials.app(self.app.slug)
         make_channel(self.app, "fcm", credentials={"service_account": dict(account.fcm.service_account)})
         make_channel(self.app, "apns", credentials=asdict(account.apns))
@@ -78,6 +79,10 @@ class House:
             "GATEWAY_CA_FILE": sandbox.ca_file,
             "HELIOGRAPH_LEASE_SECONDS": str(LEASE_SECONDS),
         }
+
+    def use(self, **environment: str) -> None:
+        """Workers started from now on see this."""
+        self._environment |= environment
 
     def people(self, number: int, platform: str = "android") -> None:
         """So many people more with one device each: android, ios or web."""
@@ -103,10 +108,12 @@ class House:
     def launch(self, **fields: Any) -> Dispatch:
         return make_dispatch(self.app, now=timezone.now(), **fields)
 
-    def start_worker(self, lane: str = "bulk") -> "Popen[bytes]":
+    def start_worker(self, *lanes: str) -> "Popen[bytes]":
+        """One Celery worker of these lanes; without any, of bulk."""
+        lane = ",".join(lanes or ["bulk"])
         command = ["-m", "celery", "--app", "config", "--quiet", "worker", "--queues", lane, "--pool", "threads"]
         command += ["--concurrency", "1", "--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
-        return self.start(*command, "--hostname", f"{lane}-{os.getpid()}-{len(self.workers)}@test")
+        return self.start(*command, "--hostname", f"worker-{os.getpid()}-{len(self.workers)}@test")
 
     def start(self, *arguments: str) -> "Popen[bytes]":
         """A worker of any kind: `python` with these arguments."""
@@ -157,7 +164,8 @@ class House:
         while not is_so():
             if monotonic() > deadline:
                 pytest.fail(f"not {what} within {seconds} s: {self.standing()}")
-            self.beat()
+            if self.has_beat:
+                self.beat()
             sleep(0.2)
 
     def until_done(self, dispatch: Dispatch, *, seconds: float) -> None:

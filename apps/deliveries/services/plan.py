@@ -29,6 +29,8 @@ THROTTLED_BATCH_SECONDS = 2
 SMALLEST_BATCH = 20
 MOST_PLANNING_ATTEMPTS = 5
 AUDIENCE_MILLISECONDS = 30_000
+# A planner that died is replaced by the next call; where none comes for so long, the dispatch has failed.
+ABANDONED_AFTER = timedelta(minutes=2)
 # Hash tables of a million people stay in memory (measured: a third of the time, half of the noise).
 WORK_MEM = "128MB"
 # A push counts against the cap from when it was accepted, which may be days after its dispatch was planned.
@@ -105,6 +107,21 @@ def plan_dispatch(
         _take_planning(plan, dispatch)
         dispatch.refresh_from_db()
     return dispatch
+
+
+def end_abandoned(*, now: datetime) -> int:
+    """Dispatches whose planner died and whom nobody planned again: planning -> failed. Returns how many.
+
+    Whoever asked for it sees the reason; nobody was sent anything.
+    """
+    old = Dispatch.objects.filter(finished_at=None, state="planning", created_at__lt=now - ABANDONED_AFTER)
+    ended = 0
+    for dispatch_id in old.values_list("id", flat=True):
+        with transaction.atomic():
+            if _is_free(dispatch_id):
+                row = Dispatch.objects.filter(id=dispatch_id)
+                ended += DISPATCH_STATES.move(row, "failed", reason="planning_crashed", finished_at=now)
+    return ended
 
 
 def simulate_dispatch(

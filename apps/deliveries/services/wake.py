@@ -39,6 +39,7 @@ class _Publisher:
         self._wished: dict[str, int] = {}
         self._change = Condition()
         self._thread: Thread | None = None
+        self._is_refused = False
 
     def ask(self, lane: str, times: int) -> None:
         with self._change:
@@ -56,9 +57,12 @@ class _Publisher:
             try:
                 for lane, times in wished.items():
                     _publish(lane, times)
+                self._is_refused = False
                 time.sleep(THIN_SECONDS)
             except (OperationalError, OSError) as error:
-                _log.warning("no wake-up sent, workers will find the work by themselves: %s", error)
+                if not self._is_refused:  # once an outage, not once a second
+                    _log.warning("no wake-ups for now, workers find the work by themselves: %s", error)
+                self._is_refused = True
                 time.sleep(BROKER_REST_SECONDS)
 
 

@@ -1,0 +1,59 @@
+"""A Valkey of one test's own, which may be stopped, flushed and looked into while others use the common one."""
+
+import subprocess
+from pathlib import Path
+from time import monotonic, sleep
+
+import redis
+
+from config.embedded.binaries import valkey_program
+from tests.house import free_port
+
+
+class Valkey:
+    """On a TCP port of loopback, keeping nothing. Not started yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until it answers; empty."""
+        command = [str(valkey_program()), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        command += ["--save", "", "--appendonly", "no"]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        deadline = monotonic() + 10
+        while not self._answers():
+            assert monotonic() < deadline, "Valkey does not answer"
+            sleep(0.02)
+
+    def stop(self) -> None:
+        """Kill it: what was in it is gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+
+    def flush(self) -> None:
+        with self._client() as client:
+            client.flushall()
+
+    def waiting(self, queue: str) -> int:
+        """Messages of a Celery queue that no worker has taken."""
+        with self._client() as client:
+            return int(client.llen(queue))  # type: ignore[arg-type]
+
+    def _answers(self) -> bool:
+        try:
+            with self._client() as client:
+                return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+    def _client(self) -> redis.Redis:
+        return redis.Redis(port=self.port)
+
+
+def broker_and_cache(port: int) -> dict[str, str]:
+    """The environment of a process whose broker and cache are at this port."""
+    return {"CELERY_BROKER_URL": f"redis://127.0.0.1:{port}/0", "CACHE_URL": f"redis://127.0.0.1:{port}/1"}
