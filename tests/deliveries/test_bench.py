@@ -27,3 +27,11 @@ def test_plan_excludes_for_every_reason_it_names() -> None:
     assert result["excluded"].keys() == {"no_consent", "capped", "holdout", "no_live_device"}
     assert "database_us_per_item" in result
     assert result["wal_bytes_per_item"] > 0
+
+
+def test_record_tells_each_stage() -> None:
+    result = bench("record", devices=300)
+    assert result["rows"] == 288  # one in 25 has refused push
+    assert result["stages"].keys() == {"claim", "open", "record", "commit"}
+    assert all(cost.keys() == {"wall_us", "python_us", "database_us"} for cost in result["stages"].values())
+    assert result.keys() >= {"database_us_per_item", "road_rate", "render_us", "wal_bytes_per_item"}

@@ -103,7 +103,7 @@ def test_every_row_of_the_code_table(
 
 
 def test_the_vendors_message_id_is_kept(server: Vendor, authority: Authority) -> None:
-    assert send(server, authority, push())[0].vendor_message_id == "projects/p1/messages/0:1"
+    assert send(server, authority, push())[0].vendor_message_id == "0:1"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 from django.db import connection
@@ -19,6 +20,9 @@ _COPY = """copy deliveries_delivery (
 ) from stdin"""
 # What COPY's text format escapes; NUL cannot be stored at all.
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": None})
+_LINE = "%s\t" * 13
+# A row's part in LedgerPage: dispatch, day, outcome, variant, platform.
+_measure = itemgetter(1, 0, 5, 8, 7)
 
 type _Counts = Counter[tuple[int, date, int, int, int]]
 
@@ -45,7 +49,7 @@ def append_outcomes(*, outcomes: Sequence[LedgerRow], now: datetime, may_repeat:
     """Append rows and their pages, in the caller's transaction. recorded_at and written_at are `now`.
 
     may_repeat: some may be there already; those are left as they are. Else a repeat raises IntegrityError.
-    Cost: 5 us a row.
+    Cost: 1.5 us a row, and 4 us of PostgreSQL.
     """
     if not outcomes:
         return
@@ -54,16 +58,20 @@ def append_outcomes(*, outcomes: Sequence[LedgerRow], now: datetime, may_repeat:
 
 
 def _copy(outcomes: Sequence[LedgerRow], now: datetime) -> _Counts:
-    at = now.isoformat()
-    lines = [
-        f"{row.planned_on}\t{row.dispatch_id}\t{row.customer_id}\t{row.device_id}\t{row.app_id}\t{row.outcome}"
-        f"\t{row.gateway}\t{row.platform}\t{row.variant}\t{row.attempt}\t{row.language.translate(_ESCAPES)}"
-        f"\t{row.code.translate(_ESCAPES)}\t{row.vendor_message_id.translate(_ESCAPES)}\t{at}\n"
-        for row in outcomes
-    ]
+    lines = _lines(outcomes, now.isoformat())
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.cursor.copy(_COPY) as copy:
-        copy.write("".join(lines))
-    return Counter((row.dispatch_id, row.planned_on, row.outcome, row.variant, row.platform) for row in outcomes)
+        copy.write(lines)
+    return Counter(map(_measure, outcomes))
+
+
+def _lines(outcomes: Sequence[LedgerRow], at: str) -> str:
+    """COPY's text. Words are escaped only where any of them needs it: looking at each would cost more than all else."""
+    line = f"{_LINE}{at}\n"
+    text = "".join([line % row for row in outcomes])
+    is_clean = text.count("\t") == len(outcomes) * 13 and text.count("\n") == len(outcomes)
+    if is_clean and not any(mark in text for mark in "\\\r\0"):
+        return text
+    return "".join([line % (*row[:10], *(word.translate(_ESCAPES) for word in row[10:])) for row in outcomes])
 
 
 def _insert(outcomes: Sequence[LedgerRow], now: datetime) -> _Counts:

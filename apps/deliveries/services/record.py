@@ -11,15 +11,20 @@ from random import Random
 from apps.core.sql import execute, rows
 from apps.deliveries.services.claim import ChannelKey
 from apps.deliveries.services.ledger import LedgerRow, append_outcomes
-from apps.deliveries.services.open import Place, Settled, Slice, storable
+from apps.deliveries.services.open import Place, Slice, storable
 from apps.deliveries.services.verdicts import Final, TryAgain, decide
 from apps.deliveries.services.wire import Sent
+from apps.deliveries.states import OUTCOMES
 from apps.devices.models import Channel
 from apps.devices.services.channels import pause_channel, resume_channel
 from apps.devices.services.hygiene import Death, retire_devices
 from apps.gateways.contract import SendResult, Verdict
 
 FIRST_PROBE_AFTER = timedelta(seconds=30)
+
+_ACCEPTED = OUTCOMES["accepted"]
+# An answer about the message or its address: so the vendor has let us in.
+_SAYS_CONFIGURED = {Verdict.ACCEPTED, Verdict.TOKEN_DEAD, Verdict.MESSAGE_BAD}
 
 
 @dataclass(slots=True)
@@ -73,33 +78,42 @@ def _advance(slices: Sequence[Slice]) -> set[int]:
 def _judge(sent: Sent, found: _Findings, now: datetime, chance: Random) -> None:
     slice_ = sent.slice
     for place, result in zip(slice_.places, sent.results, strict=True):
-        decision = decide(
-            result,
-            tries=slice_.held.tries,
-            may_have_arrived=slice_.may_have_arrived,
-            resends_unknown=slice_.text.policy.on_unknown == "resend",
-            expires_at=slice_.held.expires_at,
-            now=now,
-            chance=chance,
-        )
-        if isinstance(decision, Final):
-            settled = slice_.outcome_of(place, decision.outcome, decision.code, result.vendor_message_id)
-            found.outcomes.append(_row(slice_, settled))
+        if result.verdict is Verdict.ACCEPTED:  # nearly all: nothing to weigh
+            found.outcomes.append(_row(slice_, place, _ACCEPTED, "", storable(result.vendor_message_id)))
         else:
-            found.retries.append((slice_, place, decision))
-        _learn(slice_, place, result, found, now)
-    found.outcomes += [_row(slice_, settled) for settled in slice_.settled]
+            _weigh(slice_, place, result, found, now, chance)
+    if slice_.is_probe and any(result.verdict in _SAYS_CONFIGURED for result in sent.results):
+        found.working_channels.add(slice_.held.channel.channel_id)
+    for one in slice_.settled:
+        found.outcomes.append(_row(slice_, one.place, one.outcome, one.code, one.vendor_message_id))
 
 
-def _learn(slice_: Slice, place: Place, result: SendResult, found: _Findings, now: datetime) -> None:
+def _weigh(slice_: Slice, place: Place, result: SendResult, found: _Findings, now: datetime, chance: Random) -> None:
+    """An answer that is no plain yes: another try, or an outcome; and what it says beyond this message."""
+    decision = decide(
+        result,
+        tries=slice_.held.tries,
+        may_have_arrived=slice_.may_have_arrived,
+        resends_unknown=slice_.text.policy.on_unknown == "resend",
+        expires_at=slice_.held.expires_at,
+        now=now,
+        chance=chance,
+    )
+    if isinstance(decision, Final):
+        one = slice_.outcome_of(place, decision.outcome, decision.code, result.vendor_message_id)
+        found.outcomes.append(_row(slice_, place, one.outcome, one.code, one.vendor_message_id))
+    else:
+        found.retries.append((slice_, place, decision))
+    _learn(slice_, place, result, found)
+
+
+def _learn(slice_: Slice, place: Place, result: SendResult, found: _Findings) -> None:
     """What the answer says about the address and the account, apart from this message."""
     if result.verdict is Verdict.TOKEN_DEAD:
         said = datetime.fromtimestamp(result.token_dead_at, UTC) if result.token_dead_at else slice_.opened_at
         found.deaths.append(Death(place.device_id, result.vendor_code or "token_dead", min(said, now)))
     if result.verdict is Verdict.CONFIG_BAD:
         found.closed_channels[slice_.held.channel] = storable(f"{result.vendor_code} {result.detail}".strip())
-    elif slice_.is_probe and result.verdict is not Verdict.RETRY:
-        found.working_channels.add(slice_.held.channel.channel_id)
 
 
 def _close_channel(channel: ChannelKey, reason: str, now: datetime) -> None:
@@ -108,22 +122,22 @@ def _close_channel(channel: ChannelKey, reason: str, now: datetime) -> None:
         pause_channel(channel_id=channel.channel_id, reason=reason, now=now, probe_after=now + FIRST_PROBE_AFTER)
 
 
-def _row(slice_: Slice, settled: Settled) -> LedgerRow:
-    held, place = slice_.held, settled.place
+def _row(slice_: Slice, place: Place, outcome: int, code: str, vendor_message_id: str) -> LedgerRow:
+    held = slice_.held
     return LedgerRow(
         slice_.text.planned_on,
         held.dispatch_id,
         place.customer_id,
         place.device_id,
         held.app_id,
-        settled.outcome,
+        outcome,
         held.gateway,
         place.platform,
         place.variant,
         held.tries + 1,
         place.language,
-        settled.code,
-        settled.vendor_message_id,
+        code,
+        vendor_message_id,
     )
 
 

@@ -29,6 +29,7 @@ from config import embedded, env
 BENCHMARKS = {
     "campaign": "apps.deliveries.bench.campaign",
     "plan": "apps.deliveries.bench_plan.plan",
+    "record": "apps.deliveries.bench_record.record",
     "export": "apps.deliveries.bench.export",
     "render": "apps.deliveries.rendering.bench.render",
     "accept": "apps.api.bench.accept",
