@@ -104,10 +104,10 @@ def _weigh(slice_: Slice, place: Place, result: SendResult, found: _Findings, no
         found.outcomes.append(_row(slice_, place, one.outcome, one.code, one.vendor_message_id))
     else:
         found.retries.append((slice_, place, decision))
-    _learn(slice_, place, result, found)
+    _learn(slice_, place, result, found, now)
 
 
-def _learn(slice_: Slice, place: Place, result: SendResult, found: _Findings) -> None:
+def _learn(slice_: Slice, place: Place, result: SendResult, found: _Findings, now: datetime) -> None:
     """What the answer says about the address and the account, apart from this message."""
     if result.verdict is Verdict.TOKEN_DEAD:
         said = datetime.fromtimestamp(result.token_dead_at, UTC) if result.token_dead_at else slice_.opened_at
