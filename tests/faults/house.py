@@ -115,6 +115,10 @@ class House:
         command += ["--concurrency", "1", "--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
         return self.start(*command, "--hostname", f"worker-{os.getpid()}-{len(self.workers)}@test")
 
+    def start_beat(self) -> "Popen[bytes]":
+        """A real beat, for a house with has_beat = False and a broker of its own."""
+        return self.start("-m", "celery", "--app", "config", "--quiet", "beat", "--pidfile=", "--loglevel", "WARNING")
+
     def start(self, *arguments: str) -> "Popen[bytes]":
         """A worker of any kind: `python` with these arguments."""
         worker = Popen([sys.executable, *arguments], env=self._environment)

@@ -1,8 +1,5 @@
 """The broker stops, forgets, hangs or repeats itself: it only ever made things prompt."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from django.utils import timezone
 
@@ -10,25 +7,8 @@ from apps.campaigns.models import Campaign
 from config.queues import LANES
 from tests.factories import make_ready_campaign
 from tests.faults.house import House
-from tests.faults.valkey import Valkey, broker_and_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    """A broker of the test's own; not started."""
-    valkey = Valkey(tmp_path)
-    yield valkey
-    valkey.stop()
-
-
-@pytest.fixture
-def alone(house: House, valkey: Valkey) -> House:
-    """A house whose broker does not run, and which has no beat: its workers are told nothing."""
-    house.has_beat = False
-    house.use(**broker_and_cache(valkey.port))
-    return house
 
 
 def test_f12_a_scheduled_campaign_is_sent_and_ended_without_broker_or_beat(alone: House) -> None:

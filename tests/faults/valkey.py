@@ -1,8 +1,10 @@
 """A Valkey of one test's own, which may be stopped, flushed and looked into while others use the common one."""
 
+import json
 import subprocess
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import redis
 
@@ -38,10 +40,11 @@ class Valkey:
         with self._client() as client:
             client.flushall()
 
-    def waiting(self, queue: str) -> int:
-        """Messages of a Celery queue that no worker has taken."""
+    def waiting(self, *queues: str) -> list[dict[str, Any]]:
+        """The headers of the messages in these Celery queues that no worker has taken."""
         with self._client() as client:
-            return int(client.llen(queue))  # type: ignore[arg-type]
+            messages = [message for queue in queues for message in client.lrange(queue, 0, -1)]
+        return [json.loads(message)["headers"] for message in messages]
 
     def _answers(self) -> bool:
         try:

@@ -31,6 +31,7 @@ def plan_arguments(campaign: Campaign, now: datetime) -> dict[str, Any]:
         ],
         "policy": _policy(campaign),
         "throttle_per_second": campaign.throttle_per_second,
+        "due_at": campaign.scheduled_at if campaign.state == "scheduled" else None,
         "now": now,
     }
 

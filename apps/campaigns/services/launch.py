@@ -2,7 +2,7 @@
 
 import time
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -57,7 +57,7 @@ def launch_leased(*, campaign_id: int, now: datetime) -> bool:
         campaign = Campaign.objects.select_for_update(of=("self",)).select_related("app").get(pk=campaign_id)
         if campaign.state != "scheduled":
             return False
-        reason = _problem_now(campaign) or _hand_over(campaign, now)
+        reason = _missed(campaign, now) or _problem_now(campaign) or _hand_over(campaign, now)
         if reason:
             _send_back(campaign, reason, now)
     return not reason
@@ -96,6 +96,17 @@ def _due(now: datetime) -> list[int]:
 
 def _is_free(now: datetime) -> Q:
     return Q(launching_until=None) | Q(launching_until__lte=now)
+
+
+def _missed(campaign: Campaign, now: datetime) -> str:
+    """Why it is too late, where nothing launched it before its pushes had expired; or ""."""
+    if campaign.scheduled_at is None:
+        return ""
+    expired_at = campaign.scheduled_at + timedelta(minutes=campaign.expire_after_minutes)
+    if now < expired_at:
+        return ""
+    due, end = (f"{at.astimezone(UTC):%Y-%m-%d %H:%M}" for at in (campaign.scheduled_at, expired_at))
+    return f"missed: it was due at {due} and had expired at {end} UTC when launching was possible again"
 
 
 def _problem_now(campaign: Campaign) -> str:

@@ -94,14 +94,16 @@ def plan_dispatch(
     lane: str = "bulk",
     throttle_per_second: float | None = None,
     release_at: datetime | None = None,
+    due_at: datetime | None = None,
 ) -> Dispatch:
     """The dispatch of (app, origin, occurrence), planned once however often this is called.
 
+    due_at: when it should have begun, where it begins late (beat was down); its expiry counts from then.
     audience.sql selects one column, customer_id. While another process plans it, it is returned as it is (state
     planning); one whose planner died is planned here. A statement time-out ends it as failed(audience_timeout) before
     anybody is sent to. Cost: a million people 6 s, in one transaction.
     """
-    plan = _plan_of(app, kind, lane, audience, policy, throttle_per_second, release_at, now)
+    plan = _plan_of(app, kind, lane, audience, policy, throttle_per_second, release_at, due_at, now)
     dispatch = _first_row(plan, origin, occurrence, name, contents)
     if dispatch.state == "planning":
         _take_planning(plan, dispatch)
@@ -138,9 +140,10 @@ def simulate_dispatch(
     lane: str = "bulk",
     throttle_per_second: float | None = None,
     release_at: datetime | None = None,
+    due_at: datetime | None = None,
 ) -> Waterfall:
     """What plan_dispatch would do now: the same freezing, rolled back before anything is written from it."""
-    plan = _plan_of(app, kind, lane, audience, policy, throttle_per_second, release_at, now)
+    plan = _plan_of(app, kind, lane, audience, policy, throttle_per_second, release_at, due_at, now)
     waterfall = None
     try:
         with transaction.atomic():
@@ -159,10 +162,11 @@ def _plan_of(
     policy: Policy,
     throttle: float | None,
     release_at: datetime | None,
+    due_at: datetime | None,
     now: datetime,
 ) -> _Plan:
     begin = max(release_at or now, now)
-    expires_at = begin + timedelta(seconds=policy.expire_after_seconds)
+    expires_at = min(due_at or begin, begin) + timedelta(seconds=policy.expire_after_seconds)
     return _Plan(app, kind, lane, audience, policy, throttle, begin, expires_at, now)
 
 
