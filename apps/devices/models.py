@@ -12,6 +12,12 @@ from apps.customers.models import Customer
 from apps.devices.states import CHANNEL_STATES, DEVICE_STATES
 
 GATEWAYS: list[tuple[str, str]] = [("fcm", "FCM"), ("apns", "APNs"), ("webpush", "Web Push"), ("sms", "SMS")]
+CLOSERS: list[tuple[str, str]] = [
+    ("person", "person"),
+    ("credentials", "credentials"),
+    ("breaker", "breaker"),
+    ("vendor", "vendor"),
+]
 PLATFORMS: list[tuple[str, str]] = [("ios", "iOS"), ("android", "Android"), ("web", "Web")]
 
 
@@ -20,8 +26,11 @@ class Channel(models.Model):
 
     credentials: the fields of the gateway's credentials dataclass in gateways.contract, as a JSON object.
     pace_per_second: ours to the vendor, shared by every dispatch; null = unlimited.
-    probe_after: when paused by a bad configuration, the engine lets one batch through after this time to see
-    whether it works again.
+    closed_by: who paused it: a person, bad credentials, the breaker, or the vendor (Retry-After); "" while it is open.
+    probe_after: when the engine sends one device to see whether a channel works again; null = only a person opens it.
+    probe_wait_seconds: how long the breaker waits between probes now. slowed_to_per_second: the pace to which the
+    vendor's throttling has brought us (null = it does not throttle), slowed_from_per_second where that began.
+    trouble: the last that went wrong, in the vendor's words.
     """
 
     app = models.ForeignKey(App, models.CASCADE, related_name="channels")
@@ -31,6 +40,14 @@ class Channel(models.Model):
     paused_reason = models.CharField(_("why paused"), max_length=300, blank=True)
     probe_after = models.DateTimeField(null=True, blank=True)
     pace_per_second = models.FloatField(_("pace per second"), null=True, blank=True)
+    closed_by = models.CharField(max_length=11, blank=True, default="", db_default="", choices=CLOSERS)
+    closed_at = models.DateTimeField(null=True)
+    probe_wait_seconds = models.FloatField(default=0.0, db_default=0.0)
+    slowed_to_per_second = models.FloatField(null=True)
+    slowed_from_per_second = models.FloatField(null=True)
+    slowed_at = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=300, blank=True, default="", db_default="")
+    trouble_at = models.DateTimeField(null=True)
     verified_at = models.DateTimeField(_("verified at"), null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -44,6 +61,24 @@ class Channel(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_gateway_display()} · {self.app}"
+
+
+class ChannelGauge(models.Model):
+    """What a channel's gateway answered lately: this window and the one before. Written once a second by each worker.
+
+    throttled, failures (no answer, 5xx), deaths: how many of `calls` were so. Apart from Channel, whose row is wide.
+    """
+
+    channel = models.OneToOneField(Channel, models.CASCADE, primary_key=True, related_name="gauge")
+    began_at = models.DateTimeField()
+    calls = models.IntegerField(default=0)
+    throttled = models.IntegerField(default=0)
+    failures = models.IntegerField(default=0)
+    deaths = models.IntegerField(default=0)
+    calls_before = models.IntegerField(default=0)
+    throttled_before = models.IntegerField(default=0)
+    failures_before = models.IntegerField(default=0)
+    deaths_before = models.IntegerField(default=0)
 
 
 class Device(models.Model):

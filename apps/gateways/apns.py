@@ -169,9 +169,13 @@ def judge(answer: Answer, sent_id: str) -> SendResult:
     found = _VERDICTS.get(reason) or _HTTP_VERDICTS.get(answer.status) or _by_class(answer.status)
     if isinstance(found, Verdict):
         return SendResult(found, reason, detail=_HINTS.get(reason, ""), token_dead_at=_dead_at(said.get("timestamp")))
-    wait = answer.retry_after_seconds
+    told = answer.retry_after_seconds
     return SendResult(
-        Verdict.RETRY, reason, retry_after_seconds=_WAITS.get(reason) if wait is None else wait, retry_reason=found
+        Verdict.RETRY,
+        reason,
+        retry_after_seconds=_WAITS.get(reason) if told is None else told,
+        retry_reason=found,
+        whole_account=reason == "TooManyProviderTokenUpdates" or (told is not None and reason != "TooManyRequests"),
     )
 
 

@@ -35,7 +35,8 @@ class SendResult:
 
     vendor_code: the vendor's own word ("Unregistered", "UNREGISTERED", "410", "21610"); for a transport fault
     the transport's word ("timeout", "connection_refused"). token_dead_at: unix seconds, where the vendor says since
-    when (APNs 410); the engine keeps a device registered later than that.
+    when (APNs 410); the engine keeps a device registered later than that. whole_account: the wait is asked of the
+    account, not of this device alone, so nothing else should be sent before either.
     """
 
     verdict: Verdict
@@ -45,6 +46,7 @@ class SendResult:
     retry_reason: RetryReason | None = None
     detail: str = ""
     token_dead_at: float | None = None
+    whole_account: bool = False
 
 
 @dataclass(frozen=True, slots=True)

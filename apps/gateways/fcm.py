@@ -178,7 +178,12 @@ def judge(answer: Answer, *, payload_proven: bool) -> SendResult:
     if found is RetryReason.THROTTLED and wait is None:
         wait = _QUOTA_SECONDS
     return SendResult(
-        Verdict.RETRY, code or str(answer.status), retry_after_seconds=wait, retry_reason=found, detail=detail
+        Verdict.RETRY,
+        code or str(answer.status),
+        retry_after_seconds=wait,
+        retry_reason=found,
+        detail=detail,
+        whole_account=wait is not None,
     )
 
 

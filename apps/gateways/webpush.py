@@ -173,7 +173,14 @@ def judge(answer: Answer, *, sender_proven: bool) -> SendResult:
     wait = answer.retry_after_seconds
     if found is RetryReason.THROTTLED and wait is None:
         wait = _THROTTLED_SECONDS
-    return SendResult(Verdict.RETRY, code, retry_after_seconds=wait, retry_reason=found, detail=detail)
+    return SendResult(
+        Verdict.RETRY,
+        code,
+        retry_after_seconds=wait,
+        retry_reason=found,
+        detail=detail,
+        whole_account=wait is not None,
+    )
 
 
 def _explanation(answer: Answer) -> str:

@@ -119,7 +119,10 @@ def _learn(slice_: Slice, place: Place, result: SendResult, found: _Findings, no
 def _close_channel(channel: ChannelKey, reason: str, now: datetime) -> None:
     """Unless it was configured anew meanwhile: the answer is about credentials that are no more."""
     if not Channel.objects.filter(id=channel.channel_id, updated_at__gt=channel.updated_at).exists():
-        pause_channel(channel_id=channel.channel_id, reason=reason, now=now, probe_after=now + FIRST_PROBE_AFTER)
+        probe_after = now + FIRST_PROBE_AFTER
+        pause_channel(
+            channel_id=channel.channel_id, reason=reason, now=now, closed_by="credentials", probe_after=probe_after
+        )
 
 
 def _row(slice_: Slice, place: Place, outcome: int, code: str, vendor_message_id: str) -> LedgerRow:

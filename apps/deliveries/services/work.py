@@ -22,7 +22,9 @@ from apps.deliveries.services.contents import DispatchText, texts_of
 from apps.deliveries.services.open import Slice, open_slices
 from apps.deliveries.services.pace import Wish, grant, size_at
 from apps.deliveries.services.record import record_slices
+from apps.deliveries.services.tally import Tally
 from apps.deliveries.services.wire import Sent, Wire
+from apps.devices.services.steering import standings
 
 IN_FLIGHT = 1000
 # Of what a process can hold and have in flight, no channel gets more: one that hangs leaves room for the others.
@@ -104,6 +106,7 @@ class _Shift:
         self._held: dict[int, Held] = {}
         self._flying: dict[int, Slice] = {}
         self._answers: list[Sent] = []
+        self._tally = Tally()
         self._texts: dict[int, DispatchText] = {}
         self._rests_until: dict[int, float] = {}
         self._may_repeat = False
@@ -135,8 +138,11 @@ class _Shift:
             if was_busy or self._flying or self._held:
                 busy_at = monotonic()
             elif monotonic() - busy_at > self._rhythm.linger:
-                return WorkDone(self._devices)
+                break
             self._collect()
+            if self._tally.is_due():
+                self._report()
+        self._report()
         is_more = bool(self._held)
         give_back(held=list(self._held.values()))
         return WorkDone(self._devices, is_more)
@@ -154,6 +160,7 @@ class _Shift:
             self._renew(held, now)
             if takes_more:
                 held, opened = self._open(held, now)
+        self._tally.add(written)
         self._answers, self._may_repeat = [], False
         self._held = {batch_id: one for batch_id, one in held.items() if one.recorded < one.size}
         self._devices += sum(one.slice.last - one.slice.first for one in written if one.slice.held.batch_id in ours)
@@ -205,6 +212,18 @@ class _Shift:
                 self._rests_until[wish.held.batch_id] = monotonic() + wait
         give_back(held=[held[batch_id] for batch_id in refused])
         return {batch_id: one for batch_id, one in held.items() if batch_id not in refused}, opened
+
+    def _report(self) -> None:
+        """Tell what the gateways answered, and take up the pace that follows. A database away loses a report."""
+        try:
+            self._tally.report(now=self._clock(), chance=self._chance)
+            paces = standings([one.channel.channel_id for one in self._held.values()]) if self._held else {}
+        except (OperationalError, InterfaceError) as error:
+            _log.warning("the database is away, the channels are not steered: %s", error)
+            connection.close()
+            return
+        for one in self._held.values():
+            one.pace_per_second = paces.get(one.channel.channel_id, one.pace_per_second)
 
     def _wishes(self, held: dict[int, Held]) -> list[Wish]:
         """Who may open how much. A device that was alone with a crash before is tried with nothing else in flight."""

@@ -2,26 +2,34 @@
 -- Parameters: lane, most, most_each (a channel, with what it holds already), busy_ids and busy_counts (what each channel
 -- holds; parallel), now, leased_until, next_probe, gateways (words in the order of their numbers).
 -- A batch is due when released, not expired, outside its quiet hours, its dispatch sending, its channel open, and when
--- throttle and pace have at least one device left. Of a channel closed by a bad configuration one batch is tried
--- each time its probe is due. Rows: at most `most`. Relies on: batch_due, one probe a channel.
+-- throttle and pace (ours, or what the vendor's throttling left of it) have at least one device left. Of a closed channel
+-- one batch is tried each time its probe is due. Rows: at most `most`. Relies on: batch_due, one probe a channel.
 -- What was tried and lost: one scan over all waiting batches (walks everything of a paused channel on each claim).
 with probed as (
     update devices_channel channel
     set probe_after = %(next_probe)s::timestamptz
     where channel.state = 'paused' and channel.probe_after <= %(now)s::timestamptz
+      and exists (
+          select from deliveries_batch batch
+          join deliveries_dispatch dispatch on dispatch.id = batch.dispatch_id and dispatch.state = 'sending'
+          where batch.state = 'waiting' and batch.lane = %(lane)s and batch.app_id = channel.app_id
+            and batch.gateway = array_position(%(gateways)s::text[], channel.gateway::text)
+            and batch.release_at <= %(now)s::timestamptz
+      )
     returning channel.id
 ),
 channel as (
     select channel.id, channel.app_id, array_position(%(gateways)s::text[], channel.gateway::text) as gateway,
-           channel.pace_per_second, channel.updated_at, channel.state = 'paused' as is_probe,
+           pace.per_second as pace_per_second, channel.updated_at, channel.state = 'paused' as is_probe,
            greatest(%(most_each)s::int - coalesce(busy.batches, 0), 0) as room
     from devices_channel channel
+    cross join lateral (select least(channel.pace_per_second, channel.slowed_to_per_second) as per_second) pace
     left join unnest(%(busy_ids)s::bigint[], %(busy_counts)s::int[]) as busy (channel_id, batches)
         on busy.channel_id = channel.id
     left join deliveries_pacebucket bucket on bucket.owner = 'channel:' || channel.id
     where (channel.state = 'active' or channel.id in (select probed.id from probed))
-      and (channel.pace_per_second is null or bucket.id is null
-           or bucket.tokens + extract(epoch from %(now)s::timestamptz - bucket.refilled_at) * channel.pace_per_second >= 1)
+      and (pace.per_second is null or bucket.id is null
+           or bucket.tokens + extract(epoch from %(now)s::timestamptz - bucket.refilled_at) * pace.per_second >= 1)
 ),
 due as (
     select candidate.id, candidate.dispatch_id, candidate.throttle_per_second, channel.id as channel_id,

@@ -45,6 +45,15 @@ _CHECKS: Mapping[str, Callable[..., list[FieldProblem]]] = {
     "sms": check_twilio,
 }
 
+# What is told of a closed channel, of an open one.
+_OPEN: dict[str, Any] = {
+    "paused_reason": "",
+    "closed_by": "",
+    "closed_at": None,
+    "probe_after": None,
+    "probe_wait_seconds": 0.0,
+}
+
 
 def save_credentials(*, app: App, gateway: str, pasted: Mapping[str, str], now: datetime) -> Channel:
     """Check pasted credentials offline and store them; a field left empty keeps what is stored.
@@ -65,7 +74,7 @@ def save_credentials(*, app: App, gateway: str, pasted: Mapping[str, str], now: 
         fresh = {"credentials": _as_stored(gateway, wanted), "updated_at": now}
         if known and wanted == kept:
             return known
-        open_again = {"state": "active", "paused_reason": "", "probe_after": None, "verified_at": None}
+        open_again = {"state": "active", "verified_at": None, **_OPEN}
         channel, _created = Channel.objects.update_or_create(app=app, gateway=gateway, defaults={**fresh, **open_again})
     return channel
 
@@ -100,20 +109,34 @@ def credentials_of(channel: Channel) -> Credentials:
     return _KINDS[channel.gateway](**channel.credentials)
 
 
-def pause_channel(*, channel_id: int, reason: str, now: datetime, probe_after: datetime | None = None) -> bool:
-    """Close a channel: no new call starts, recipients stay waiting. False where it was closed already.
+def pause_channel(
+    *, channel_id: int, reason: str, now: datetime, closed_by: str = "person", probe_after: datetime | None = None
+) -> bool:
+    """Close a channel: no new call starts, recipients stay waiting. False where it was closed for good already.
 
-    probe_after: when the engine may try one batch to see whether it works again; None = only a person reopens it.
+    probe_after: when the engine may try one device to see whether it works again; None = only a person reopens it.
+    A channel that only rests (breaker, Retry-After) is closed over: what a person or the credentials say weighs more.
     """
+    shut: dict[str, Any] = {
+        "paused_reason": reason[:300],
+        "closed_by": closed_by,
+        "closed_at": now,
+        "probe_after": probe_after,
+    }
     rows = Channel.objects.filter(pk=channel_id)
-    moved = CHANNEL_STATES.move(rows, "paused", paused_reason=reason[:300], probe_after=probe_after, updated_at=now)
-    return moved == 1
+    if CHANNEL_STATES.move(rows, "paused", updated_at=now, **shut):
+        return True
+    return rows.filter(state="paused", closed_by__in=["breaker", "vendor"]).update(updated_at=now, **shut) == 1
 
 
 def resume_channel(*, channel_id: int, now: datetime) -> bool:
-    """Open a paused channel again. False where it was open already."""
+    """Open a paused channel again. False where it was open already.
+
+    One that only rested keeps its updated_at: its accounts and their connections are still the same.
+    """
     rows = Channel.objects.filter(pk=channel_id)
-    return CHANNEL_STATES.move(rows, "active", paused_reason="", probe_after=None, updated_at=now) == 1
+    rested = CHANNEL_STATES.move(rows.filter(closed_by__in=["breaker", "vendor"]), "active", **_OPEN)
+    return rested == 1 or CHANNEL_STATES.move(rows, "active", updated_at=now, **_OPEN) == 1
 
 
 def _as_pasted(credentials: Mapping[str, Any] | None) -> dict[str, str]:

@@ -1,0 +1,115 @@
+"""What gateways answer steers their channels while a campaign runs, and costs no recipient anything."""
+
+from datetime import timedelta
+
+import pytest
+
+from apps.accounts.models import App
+from apps.deliveries.models import Delivery, Retry
+from apps.deliveries.policy import Policy
+from apps.deliveries.services.claim import claim_batches
+from apps.deliveries.services.release import requeue_retries
+from apps.devices.models import Channel
+from apps.gateways.contract import RetryReason, SendResult, Verdict
+from tests.deliveries.conftest import Worker
+from tests.deliveries.phones import Phones
+from tests.factories import NOW, make_app, make_channel, make_dispatch, make_people
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FULL = SendResult(
+    Verdict.RETRY, "QUOTA_EXCEEDED", retry_after_seconds=60, retry_reason=RetryReason.THROTTLED, whole_account=True
+)
+TOO_MANY = SendResult(Verdict.RETRY, "TooManyRequests", retry_after_seconds=300, retry_reason=RetryReason.THROTTLED)
+DOWN = SendResult(Verdict.RETRY, "503", retry_reason=RetryReason.SERVER)
+
+
+@pytest.fixture
+def app() -> App:
+    app = make_app()
+    make_channel(app)
+    return app
+
+
+def test_retry_after_stops_the_channel_and_a_probe_lets_it_go_on(app: App, phones: Phones, run_lane: Worker) -> None:
+    devices = make_people(app, 30)
+    phones.answers = {device.address: [FULL] for device in devices}
+    make_dispatch(app)
+    run_lane()
+    channel = Channel.objects.get()
+    assert (channel.state, channel.closed_by, channel.probe_after) == ("paused", "vendor", NOW + timedelta(seconds=60))
+    phones.answers = {}
+    later = NOW + timedelta(seconds=80)
+    requeue_retries(now=later)
+    run_lane(at=later)
+    assert Channel.objects.get().state == "active"
+    assert set(Delivery.objects.values_list("outcome", flat=True)) == {1}
+    assert (Delivery.objects.count(), Retry.objects.count()) == (30, 0)
+
+
+def test_a_resting_channel_gets_no_call_but_its_probe(app: App, phones: Phones, run_lane: Worker) -> None:
+    devices = make_people(app, 30)
+    phones.answers = {device.address: [DOWN] for device in devices}
+    make_dispatch(app)
+    run_lane()
+    assert Channel.objects.get().closed_by == "breaker"
+    phones.calls.clear()
+    requeue_retries(now=NOW + timedelta(seconds=20))
+    run_lane(at=NOW + timedelta(seconds=1))
+    assert sum(phones.calls.values()) == 0
+    run_lane(at=NOW + timedelta(seconds=20))
+    assert sum(phones.calls.values()) == 1
+    assert (Delivery.objects.count(), Channel.objects.get().state) == (0, "paused")
+
+
+def test_a_probe_is_kept_until_there_is_somebody_to_send_to(app: App, phones: Phones, run_lane: Worker) -> None:
+    Channel.objects.update(state="paused", closed_by="breaker", probe_after=NOW)
+    run_lane()
+    make_people(app, 1)
+    make_dispatch(app)
+    run_lane(at=NOW + timedelta(seconds=1))
+    assert (len(phones.inbox), Channel.objects.get().state) == (1, "active")
+
+
+def test_another_apps_channel_goes_on(app: App, phones: Phones, run_lane: Worker) -> None:
+    other = make_app()
+    make_channel(other)
+    devices = make_people(app, 30)
+    (fine,) = make_people(other, 1)
+    phones.answers = {device.address: [DOWN] for device in devices}
+    make_dispatch(app)
+    run_lane()
+    make_dispatch(other)
+    run_lane(at=NOW + timedelta(seconds=1))
+    assert [message.address for message in phones.inbox] == [fine.address]
+
+
+def test_a_throttled_channel_is_claimed_at_its_new_pace(app: App, phones: Phones, run_lane: Worker) -> None:
+    slow = SendResult(
+        Verdict.RETRY, "429", retry_reason=RetryReason.THROTTLED, whole_account=True, retry_after_seconds=0
+    )
+    devices = make_people(app, 40)
+    phones.answers = {device.address: [slow] for device in devices}
+    make_dispatch(app)
+    run_lane()
+    assert Channel.objects.get().slowed_to_per_second == 20
+    make_dispatch(app)
+    (held,) = claim_batches(lane="bulk", most=1, most_each=1, busy={}, lease=timedelta(seconds=45), now=NOW)
+    assert held.pace_per_second == 20
+
+
+def test_one_device_that_gets_too_many_slows_nobody(app: App, phones: Phones, run_lane: Worker) -> None:
+    (device,) = make_people(app, 1)
+    phones.answers = {device.address: [TOO_MANY]}
+    make_dispatch(app)
+    run_lane()
+    channel = Channel.objects.get()
+    assert (channel.state, channel.slowed_to_per_second, Retry.objects.count()) == ("active", None, 1)
+
+
+def test_a_dispatch_of_tests_says_nothing_about_the_vendor(app: App, phones: Phones, run_lane: Worker) -> None:
+    devices = make_people(app, 30)
+    phones.answers = {device.address: [DOWN] for device in devices}
+    make_dispatch(app, policy=Policy(is_test=True))
+    run_lane()
+    assert Channel.objects.get().state == "active"
