@@ -1,0 +1,11 @@
+"""`manage.py soak`: a house of its own under load and random faults, and then the truth, computed anew.
+
+journal.py   what was done from outside, and when it was confirmed: the only thing that the checker believes
+world.py     the people, their devices and lists before it begins
+client.py    a caller of the real API who repeats what was not answered
+traffic.py   pushes, consent, erasures, moves, campaigns and what is done to them
+house.py     the processes of the house, found from outside, and the gateways' scripts
+faults.py    what can go wrong, drawn from the seed
+checker.py   every promise, against inbox, ledger and journal
+run.py       begin, keep going, heal, wait, judge
+"""

@@ -1,0 +1,178 @@
+"""One soak inside its house: begin, keep everything going, heal, wait until all is done, judge."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from random import Random
+from threading import Event
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from apps.api.soak.checker import Checker, Verdict
+from apps.api.soak.client import PATIENCE_SECONDS, Client
+from apps.api.soak.faults import Faults
+from apps.api.soak.house import House
+from apps.api.soak.journal import Journal
+from apps.api.soak.traffic import LIFE_SECONDS, Actor, Developer, Marketer, People, Supervisor, stubborn
+from apps.api.soak.world import World, make_world
+from apps.campaigns.models import Campaign
+from apps.deliveries.models import Dispatch
+from apps.deliveries.services.checks import check_ledger
+from apps.sandbox.credentials import load_or_create
+
+TELL_SECONDS = 10.0
+CHECK_SECONDS = 30.0
+TICK_SECONDS = 0.2
+# What waits is sent, expired or given up by then.
+SETTLE_SECONDS = LIFE_SECONDS + 120
+_DEVELOPERS = 3
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was asked for, and where the house is."""
+
+    minutes: float
+    seed: int
+    people: int
+    up_pid: int
+    port: int
+    sandbox_port: int
+
+
+def soak(order: Order, say: Say) -> dict[str, Any]:
+    """Run it. The answer's `result` is "kept", or the first broken promise; `broken` has all that were told."""
+    journal = Journal(settings.DATA_DIR / "soak.log")
+    house = House(up_pid=order.up_pid, data_dir=settings.DATA_DIR, sandbox_port=order.sandbox_port)
+    say(f"making {order.people:,} people")
+    sandbox = load_or_create(settings.DATA_DIR, order.sandbox_port)
+    world = make_world(people=order.people, sandbox=sandbox, chance=_chance(order, "world"), now=timezone.now())
+    faults = Faults(
+        house,
+        journal,
+        _chance(order, "faults"),
+        may_last=order.minutes * 30,
+        begins_at=time.time() + min(5.0, order.minutes * 6),
+    )
+    show = _Progress(house, journal, say)
+    with _traffic(order, world, journal) as stop:
+        _go_on(order.minutes * 60, faults, journal, show)
+        say("healing")
+        faults.heal()
+        stop()
+    _settle(order, world, journal, show)
+    say("judging")
+    verdict = Checker(house, world, journal, crashes=faults.crashes).verdict()
+    return _told(order, journal, verdict)
+
+
+def _chance(order: Order, name: str) -> Random:
+    """Its own stream for each, so that one's haste does not change the other's draws."""
+    return Random(f"{order.seed}:{name}")  # noqa: S311
+
+
+@contextmanager
+def _traffic(order: Order, world: World, journal: Journal) -> Iterator[Callable[[], None]]:
+    """Everybody at work. Yields what ends their work: each finishes what it was at."""
+    stopping, over = Event(), Event()
+
+    def hired(name: str) -> tuple[World, Client, Journal, Random, Event]:
+        chance = _chance(order, name)
+        return world, Client(order.port, world.key, journal, chance, over), journal, chance, stopping
+
+    marketer = Marketer(*hired("marketer"))
+    actors: list[Actor] = [Developer(*hired(f"developer {number}")) for number in range(_DEVELOPERS)]
+    actors += [People(*hired("people")), marketer, Supervisor(*hired("supervisor"), marketer=marketer)]
+
+    def stop() -> None:
+        stopping.set()
+        for actor in actors:
+            if not actor.join(PATIENCE_SECONDS + 30):
+                journal.accuse(f"{type(actor).__name__} did not come to an end")
+
+    for actor in actors:
+        actor.start()
+    try:
+        yield stop
+    finally:
+        stopping.set()
+        over.set()
+
+
+def _go_on(seconds: float, faults: Faults, journal: Journal, show: "_Progress") -> None:
+    ends_at = time.time() + seconds
+    check_at = time.time() + CHECK_SECONDS
+    while time.time() < ends_at:
+        faults.tick(time.time())
+        if time.time() > check_at:
+            for difference in stubborn(check_ledger):
+                journal.accuse(f"while it ran: {difference}")
+            check_at = time.time() + CHECK_SECONDS
+        show.now_and_then()
+        time.sleep(TICK_SECONDS)
+
+
+def _settle(order: Order, world: World, journal: Journal, show: "_Progress") -> None:
+    """Wait until every dispatch has ended; who stands paused is told to go on."""
+    client = Client(order.port, world.key, journal, _chance(order, "settling"), Event())
+    deadline = time.time() + SETTLE_SECONDS
+    while time.time() < deadline and stubborn(lambda: _unfinished() + _to_launch()):
+        for campaign_id in Campaign.objects.filter(dispatch__state="paused").values_list("id", flat=True):
+            client.ask("POST", f"/v2.1/campaigns/{campaign_id}/resume")
+        show.now_and_then()
+        time.sleep(1)
+    time.sleep(3)  # the last counts are folded
+    client.close()
+
+
+def _unfinished() -> int:
+    return Dispatch.objects.filter(finished_at=None).count()
+
+
+def _to_launch() -> int:
+    return Campaign.objects.filter(state="scheduled").count()
+
+
+class _Progress:
+    """A line every TELL_SECONDS."""
+
+    def __init__(self, house: House, journal: Journal, say: Say) -> None:
+        self._house, self._journal, self._say = house, journal, say
+        self._began_at = time.time()
+        self._next_at = 0.0
+
+    def now_and_then(self) -> None:
+        if time.time() < self._next_at:
+            return
+        self._next_at = time.time() + TELL_SECONDS
+        counts = self._journal.counts
+        self._say(
+            f"{time.time() - self._began_at:6.0f} s  {_faults(self._journal):4} faults"
+            f"  {counts['campaigns']:4} campaigns  {counts['pushes']:5} pushes  {self._house.arrived():7,} arrived"
+            f"  {stubborn(_unfinished):3} under way  {len(self._journal.wrong)} wrong"
+        )
+
+
+def _faults(journal: Journal) -> int:
+    return sum(count for kind, count in journal.faults.items() if kind != "gateway")
+
+
+def _told(order: Order, journal: Journal, verdict: Verdict) -> dict[str, Any]:
+    told = asdict(verdict)
+    broken = list(told.pop("broken"))
+    return {
+        "name": "soak",
+        "seed": order.seed,
+        "minutes": order.minutes,
+        "people": order.people,
+        "faults": dict(sorted((kind, count) for kind, count in journal.faults.items() if kind != "gateway")),
+        **dict(journal.counts),
+        **told,
+        "broken": broken,
+        "result": broken[0] if broken else "kept",
+    }
