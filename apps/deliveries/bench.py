@@ -55,14 +55,14 @@ def campaign(options: dict[str, Any], say: Say) -> Measured:
         for worker in workers:
             running.callback(worker.stop)
             worker.start()
-        _wait_for_beat(say)
+        wait_for_beat(say)
         say("launching")
         spent = _Spent(sink, workers)
         with timed() as watch:
             started = time.perf_counter()
             dispatch = launch(app)
             planned = time.perf_counter()
-            _wait_until_done(dispatch, say)
+            wait_until_done(dispatch, say)
             ended = time.perf_counter()
             spent.stop()
         watch.seconds, watch.cpu_seconds = ended - started, watch.cpu_seconds + spent.workers
@@ -128,11 +128,15 @@ def export(options: dict[str, Any], say: Say) -> Measured:
     )
 
 
-def make_bench_world(*, devices: int, gateway: str, now: datetime, sandbox: SandboxCredentials | None = None) -> App:
+def make_bench_world(
+    *, devices: int, gateway: str, now: datetime, sandbox: SandboxCredentials | None = None, slug: str = "bench"
+) -> App:
     """An app with one channel and so many people with one device each; one in 25 has refused push."""
-    app, _ = App.objects.get_or_create(slug="bench", defaults={"name": "Bench", "cap_count": 5})
+    app, _ = App.objects.get_or_create(slug=slug, defaults={"name": "Bench", "cap_count": 5})
     sandbox = sandbox or load_or_create(settings.DATA_DIR, 9400)
-    Channel.objects.update_or_create(app=app, gateway=gateway, defaults={"credentials": _fields(sandbox, gateway)})
+    Channel.objects.update_or_create(
+        app=app, gateway=gateway, defaults={"credentials": _fields(sandbox, gateway, slug)}
+    )
     execute("deliveries", "bench_people", {"app_id": app.pk, "devices": devices, "now": now})
     execute(
         "deliveries",
@@ -146,8 +150,8 @@ def make_bench_world(*, devices: int, gateway: str, now: datetime, sandbox: Sand
     return app
 
 
-def _fields(sandbox: SandboxCredentials, gateway: str) -> dict[str, Any]:
-    account = sandbox.app("bench")
+def _fields(sandbox: SandboxCredentials, gateway: str, slug: str) -> dict[str, Any]:
+    account = sandbox.app(slug)
     if gateway == "fcm":
         return {"service_account": dict(account.fcm.service_account)}
     return asdict(account.apns if gateway == "apns" else account.vapid)
@@ -165,8 +169,8 @@ def _give_subscriptions(app: App, sandbox: SandboxCredentials) -> None:
         )
 
 
-def launch(app: App) -> Dispatch:
-    """A campaign to everybody: two variants, personalised, under the app's cap."""
+def launch(app: App, *, cap_count: int = 5) -> Dispatch:
+    """A campaign to everybody: two variants, personalised, capped."""
     return plan_dispatch(
         app=app,
         kind="campaign",
@@ -175,12 +179,12 @@ def launch(app: App) -> Dispatch:
         name="bench",
         audience=Compiled(_EVERYBODY, {"bench_app": app.pk}),
         contents=[ContentDraft(variant, "", _HELLO) for variant in (0, 1)],
-        policy=Policy(cap_count=5, shares=(50, 50), salt="bench"),
+        policy=Policy(cap_count=cap_count, shares=(50, 50), salt="bench"),
         now=timezone.now(),
     )
 
 
-def _wait_until_done(dispatch: Dispatch, say: Say) -> None:
+def wait_until_done(dispatch: Dispatch, say: Say) -> None:
     """Raises RuntimeError when it takes longer than LONGEST_SECONDS, or ends otherwise than done."""
     deadline = time.monotonic() + LONGEST_SECONDS
     said = time.monotonic()
@@ -229,7 +233,7 @@ def wal_position() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _wait_for_beat(say: Say) -> None:
+def wait_for_beat(say: Say) -> None:
     """The first heartbeat of every lane: from then on wake-ups flow."""
     for _ in range(600):
         if all(age is not None for age in heartbeat.ages(time.time()).values()):

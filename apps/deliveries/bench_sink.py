@@ -34,15 +34,25 @@ class OpenSink:
 
 @contextmanager
 def open_sink(options: dict[str, Any]) -> Iterator[OpenSink]:
-    """A sink of the benchmark's own on three free ports."""
-    port = _free_ports()
+    """A sink of the benchmark's own on three free ports: the fastest that this machine has."""
+    opened = _nginx if sink.is_available() else _sandbox
+    with opened(options, *_house(options)) as running:
+        yield running
+
+
+@contextmanager
+def open_sandbox(options: dict[str, Any]) -> Iterator[OpenSink]:
+    """A sandbox of the benchmark's own: slower, but it can be asked what came when."""
+    with _sandbox(options, *_house(options)) as running:
+        yield running
+
+
+def _house(options: dict[str, Any]) -> tuple[programs.Options, SandboxCredentials]:
+    port = free_ports()
     house = programs.Options(
         data_dir=settings.DATA_DIR, port=port, sandbox_port=port, workers=options["workers"], demo=False
     )
-    credentials = load_or_create(settings.DATA_DIR, house.sandbox_ports[0])
-    opened = _nginx if sink.is_available() else _sandbox
-    with opened(options, house, credentials) as running:
-        yield running
+    return house, load_or_create(settings.DATA_DIR, house.sandbox_ports[0])
 
 
 @contextmanager
@@ -52,7 +62,7 @@ def _nginx(options: dict[str, Any], house: programs.Options, credentials: Sandbo
     child = Child(Program("sink", nginx.command, folder / "nginx.log"))
     child.start()
     try:
-        _wait_for_port(house.sandbox_ports[0])
+        wait_for_port(house.sandbox_ports[0])
 
         def distinct() -> int:
             child.stop()
@@ -68,22 +78,23 @@ def _sandbox(options: dict[str, Any], house: programs.Options, credentials: Sand
     child = Child(programs.sandbox(house))
     child.start()
     try:
-        _wait_for_port(house.sandbox_ports[0])
+        wait_for_port(house.sandbox_ports[0])
         if options["sink_delay_ms"]:
             script = {"gateway": options["gateway"], "behaviour": "slow", "seconds": options["sink_delay_ms"] / 1000}
-            _ask(credentials, "/_script", script)
+            ask_sandbox(credentials, "/_script", script)
         yield OpenSink(
             "python sandbox (nginx with its echo module is not installed)",
             house,
             credentials,
             lambda: cpu_seconds_below(child.pid),
-            lambda: int(_ask(credentials, "/_inbox?limit=0")["distinct"]),
+            lambda: int(ask_sandbox(credentials, "/_inbox?limit=0")["distinct"]),
         )
     finally:
         child.stop()
 
 
-def _ask(credentials: SandboxCredentials, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def ask_sandbox(credentials: SandboxCredentials, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """One call of the sandbox's own doors."""
     request = urllib.request.Request(f"{credentials.base_url}{path}")
     if body is not None:
         request.data = json.dumps(body).encode()
@@ -93,7 +104,7 @@ def _ask(credentials: SandboxCredentials, path: str, body: dict[str, Any] | None
         return answer
 
 
-def _free_ports() -> int:
+def free_ports() -> int:
     """The first of three free neighbours."""
     while True:
         with socket.socket() as probe:
@@ -103,12 +114,13 @@ def _free_ports() -> int:
             return first
 
 
-def _wait_for_port(port: int) -> None:
+def wait_for_port(port: int) -> None:
+    """Raises RuntimeError after 30 s."""
     for _ in range(300):
         if _answers(port):
             return
         time.sleep(0.1)
-    raise RuntimeError(f"the sink did not open port {port}")
+    raise RuntimeError(f"nothing opened port {port}")
 
 
 def _answers(port: int) -> bool:

@@ -33,6 +33,7 @@ BENCHMARKS = {
     "export": "apps.deliveries.bench.export",
     "render": "apps.deliveries.rendering.bench.render",
     "accept": "apps.api.bench.accept",
+    "accept_to_gateway": "apps.api.bench_latency.accept_to_gateway",
 }
 
 # Far from those of `up` and of the tests.
@@ -55,6 +56,8 @@ class Command(BaseCommand):
         parser.add_argument("--workers", type=int, default=1)
         parser.add_argument("--requests", type=int, default=3_000, help="accept: how many requests")
         parser.add_argument("--clients", type=int, default=16, help="accept: how many at once")
+        parser.add_argument("--seconds", type=float, default=60, help="accept_to_gateway: how long to offer requests")
+        parser.add_argument("--offered", type=float, default=50, help="accept_to_gateway: requests a second")
         parser.add_argument("--inside", action="store_true", help="(used by the command itself)")
 
     def handle(self, *args: Any, **options: Any) -> None:

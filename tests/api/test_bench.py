@@ -1,0 +1,33 @@
+"""The API's benchmarks run, small, and give their fields. No figure is judged."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+FIELDS = {"name", "seconds", "rate", "unit", "cpu_us_per_item", "peak_rss_mb", "rows", "machine", "leaves_out"}
+WHEN = {"p50_ms", "p99_ms", "lost", "answer_p50_ms", "answer_p99_ms"}
+
+
+@pytest.mark.long
+@pytest.mark.django_db(transaction=True)
+def test_accept_to_gateway_sees_every_request_arrive(
+    process_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", process_environment["DATABASE_URL"])
+    result = bench("accept_to_gateway", devices=200, seconds=1.0, offered=20.0)
+    assert result.keys() >= FIELDS | {f"{when}_{what}" for when in ("idle", "busy") for what in WHEN}
+    assert result["rows"] >= 20
+    assert result["idle_lost"] == result["busy_lost"] == 0
+    assert result["busy_rate_share"] > 0
+    assert result["bulk_devices"] >= 200
+
+
+def bench(name: str, **options: Any) -> dict[str, Any]:
+    out = StringIO()
+    call_command("bench", name, inside=True, stdout=out, **options)
+    result: dict[str, Any] = json.loads(out.getvalue().splitlines()[-1])
+    assert result["name"] == name
+    return result
