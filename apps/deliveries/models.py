@@ -23,6 +23,8 @@ KINDS: list[tuple[str, str | Promise]] = [
 ]
 LANES: list[tuple[str, str | Promise]] = [("urgent", _("urgent")), ("bulk", _("bulk"))]
 
+GUARDS = [(word, word) for word in ("canary", "watching", "stopped", "overruled")]
+
 
 class Dispatch(models.Model):
     """This content, to this audience, at this pace, under this policy. Knows its maker only as `origin`.
@@ -31,6 +33,8 @@ class Dispatch(models.Model):
     policy: policy.Policy as JSON. planned_*: written once by plan. external_id: the API caller's own name.
     planning_attempt: how often planning began; only one planner works at a time (an advisory lock that dies with it).
     finished_at: when the last device got its outcome; null also while a cancelled dispatch drains.
+    guard: "" = unguarded; canary: only its first batches go out, the rest waits for their answers; watching; stopped:
+    it paused the dispatch; overruled: a person went on all the same (services.guard).
     """
 
     app = models.ForeignKey(App, models.PROTECT, related_name="+")
@@ -44,6 +48,7 @@ class Dispatch(models.Model):
     reason = models.CharField(max_length=300, blank=True)
     policy = models.JSONField(default=dict)
     throttle_per_second = models.FloatField(null=True)
+    guard = models.CharField(max_length=9, blank=True, default="", db_default="", choices=GUARDS)
     planned_on = models.DateField()
     planned_people = models.PositiveIntegerField(default=0)
     planned_devices = models.PositiveIntegerField(default=0)
@@ -95,6 +100,7 @@ class Batch(models.Model):
     attempt: the fence; every claim raises it and every write names it.
     variant -1 = undecided (held rest of an A/B test). not_after: when the quiet hours of time_zone begin.
     tries, may_have_arrived: of every device in it, carried over from Retry.
+    is_canary: goes out before the rest is released.
     """
 
     dispatch = models.ForeignKey(Dispatch, models.CASCADE, related_name="batches")
@@ -114,6 +120,7 @@ class Batch(models.Model):
     tries = models.PositiveSmallIntegerField(default=0)
     may_have_arrived = models.BooleanField(default=False)
     in_flight = models.BooleanField(default=False)
+    is_canary = models.BooleanField(default=False, db_default=False)
     attempt = models.PositiveIntegerField(default=0)
     crashes = models.PositiveSmallIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)

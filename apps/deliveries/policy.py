@@ -14,7 +14,9 @@ class Policy:
     quiet_from, quiet_until: "HH:MM" in the recipient's zone, both "" = none. shares: percent of each variant; what is
     missing to 100 is planned held, as variant -1. salt: what variant and hold-out are drawn from. on_unknown: after a
     call without an answer "resend" (at-least-once) or "leave" (at-most-once). is_test: never reaches a phone in
-    production. Push consent is always needed; there is no switch for it.
+    production. canary_devices: so many are sent and judged before the rest; None = by size, 0 = none. stop_*: a
+    campaign or automation stops by itself when of its latest answers (at least stop_after_answers) so many percent are
+    errors, or dead addresses; 100 = never. Push consent is always needed; there is no switch for it.
     """
 
     platforms: tuple[str, ...] = ()
@@ -31,6 +33,10 @@ class Policy:
     excludes_stale: bool = False
     expire_after_seconds: int = 24 * 3600
     is_test: bool = False
+    canary_devices: int | None = None
+    stop_after_answers: int = 20
+    stop_error_percent: float = 30
+    stop_dead_percent: float = 50
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:

@@ -6,6 +6,7 @@ A step is one compare-and-set on the dispatch; workers see it when they open the
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Case, F, Value, When
 
 from apps.core.sql import execute
 from apps.core.states import InvalidTransition
@@ -25,9 +26,10 @@ def pause(*, dispatch_id: int, reason: str, now: datetime) -> None:
 
 
 def resume(*, dispatch_id: int, now: datetime) -> None:
-    """Go on where it stopped. Raises InvalidTransition."""
+    """Go on where it stopped; one that had stopped itself is not stopped again. Raises InvalidTransition."""
     rows = Dispatch.objects.filter(id=dispatch_id)
-    if not DISPATCH_STATES.move(rows.filter(state="paused"), "sending", reason=""):
+    guard = Case(When(guard="stopped", then=Value("overruled")), default=F("guard"))
+    if not DISPATCH_STATES.move(rows.filter(state="paused"), "sending", reason="", guard=guard):
         raise InvalidTransition(DISPATCH_STATES, rows.values_list("state", flat=True).first() or "gone", "sending")
     wake_on_commit(rows.values_list("lane", flat=True).get())
 

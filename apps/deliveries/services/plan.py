@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
+from math import ceil
 from typing import Any
 
 from django.db import connection, transaction
@@ -19,6 +20,7 @@ from apps.accounts.models import App
 from apps.core.sql import Compiled, execute, rows
 from apps.deliveries.models import Content, Dispatch, PaceBucket
 from apps.deliveries.policy import Policy
+from apps.deliveries.services.guard import canary_size, guard_at_start
 from apps.deliveries.services.quiet_hours import sending_window
 from apps.deliveries.services.wake import wake_on_commit
 from apps.deliveries.states import DISPATCH_STATES, GATEWAY_NUMBERS, OUTCOME_WORDS, PLATFORM_NUMBERS
@@ -332,11 +334,10 @@ def _write(plan: _Plan, dispatch: Dispatch) -> None:
     day = {**common, "planned_on": dispatch.planned_on, "now": plan.now}
     execute("deliveries", "plan_exclusions", day)
     execute("deliveries", "plan_exclusion_page", day)
-    execute(
-        "deliveries",
-        "plan_batches",
-        {**common, "lane": plan.lane, "size": _batch_size(plan), "expires_at": plan.expires_at},
-    )
+    size = _batch_size(plan)
+    canaries = _canaries(plan, waterfall.sending_devices, size)
+    values = {"lane": plan.lane, "size": size, "expires_at": plan.expires_at, **canaries}
+    execute("deliveries", "plan_batches", {**common, **values})
     if plan.throttle_per_second is not None:
         PaceBucket.objects.create(owner=f"dispatch:{dispatch.id}", tokens=1, refilled_at=plan.now)
     opened = DISPATCH_STATES.move(
@@ -344,11 +345,24 @@ def _write(plan: _Plan, dispatch: Dispatch) -> None:
         "sending",
         planned_people=waterfall.planned_people,
         planned_devices=waterfall.planned_devices,
+        guard=guard_at_start(plan.kind, waterfall.sending_devices, has_canary=bool(canaries["canaries"])),
     )
     if opened:
         wake_on_commit(plan.lane)
     else:
         transaction.set_rollback(True)
+
+
+def _canaries(plan: _Plan, devices: int, size: int) -> dict[str, list[Any]]:
+    """How many devices of each gateway and zone go first: their share, of those who are released first of all."""
+    wanted = min(canary_size(plan.kind, plan.policy, devices), size)
+    groups = rows("deliveries", "plan_canaries", {}) if wanted else []
+    total = sum(count for _gateway, _zone, count in groups)
+    return {
+        "gateways": [gateway for gateway, _zone, _count in groups],
+        "zones": [zone for _gateway, zone, _count in groups],
+        "canaries": [min(count, ceil(wanted * count / total)) for _gateway, _zone, count in groups],
+    }
 
 
 def _batch_size(plan: _Plan) -> int:

@@ -1,6 +1,7 @@
 """Release: what became due is made claimable, and its lanes are woken.
 
-Retries go back into batches, batches whose quiet hours began move to the next morning. Nothing here sends.
+Dispatches are judged by their answers, retries go back into batches, batches whose quiet hours began move to the next
+morning. Nothing here sends.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from django.db.models import QuerySet
 from apps.core.sql import rows
 from apps.deliveries.models import Batch, Dispatch
 from apps.deliveries.policy import Policy
+from apps.deliveries.services.guard import judge_dispatches
 from apps.deliveries.services.lifecycle import close_batches
 from apps.deliveries.services.quiet_hours import sending_window
 from apps.deliveries.services.wake import wake
@@ -35,6 +37,7 @@ class Released:
 
 def release_due(*, now: datetime) -> Released:
     """Make due what is due and wake its lanes. Idempotent; any number may run at once."""
+    judge_dispatches(now=now)
     requeued = requeue_retries(now=now)
     moved = hold_quiet(now=now)
     woken = {lane: wakes for lane in ("urgent", "bulk") if (wakes := _wakes(lane, now))}

@@ -45,7 +45,7 @@ due as (
           and batch.gateway = channel.gateway and batch.release_at <= %(now)s::timestamptz
           and batch.expires_at > %(now)s::timestamptz
           and (batch.not_after is null or batch.not_after > %(now)s::timestamptz)
-          and dispatch.state = 'sending'
+          and dispatch.state = 'sending' and (dispatch.guard <> 'canary' or batch.is_canary)
           and (bucket.id is null or dispatch.throttle_per_second is null
                or bucket.tokens + extract(epoch from %(now)s::timestamptz - bucket.refilled_at)
                   * dispatch.throttle_per_second >= 1)
