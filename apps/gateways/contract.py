@@ -11,7 +11,10 @@ from typing import Protocol
 
 
 class Verdict(StrEnum):
-    """What one try means for the device, not for the request."""
+    """What one try means for the device, not for the request.
+
+    CONFIG_BAD: nothing can be sent through this account now (keys, project, certificate, no access token).
+    """
 
     ACCEPTED = "accepted"
     TOKEN_DEAD = "token_dead"
@@ -131,6 +134,21 @@ class TextGateway(Protocol):
     async def send(self, messages: Sequence[TextMessage]) -> list[SendResult]: ...
 
     async def close(self) -> None: ...
+
+
+class Shelf(Protocol):
+    """Where the processes of an installation leave a short-lived secret for one another (core.shelf).
+
+    Blocks; may forget at any time; never raises. claim: True where it falls to the caller to fetch a new one.
+    """
+
+    def read(self, name: str) -> tuple[str, float] | None: ...
+
+    def write(self, name: str, value: str, *, good_until: float, seconds: float) -> None: ...
+
+    def claim(self, name: str, seconds: float) -> bool: ...
+
+    def give_up(self, name: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

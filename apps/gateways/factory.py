@@ -8,6 +8,7 @@ from apps.gateways.contract import (
     Endpoints,
     FcmCredentials,
     Gateway,
+    Shelf,
     TextGateway,
     TwilioCredentials,
     VapidCredentials,
@@ -18,16 +19,23 @@ PushKind = Literal["fcm", "apns", "webpush"]
 
 
 @overload
-def make_gateway(kind: PushKind, credentials: Credentials, endpoints: Endpoints) -> Gateway: ...
+def make_gateway(
+    kind: PushKind, credentials: Credentials, endpoints: Endpoints, *, shelf: Shelf | None = None
+) -> Gateway: ...
 @overload
 def make_gateway(kind: Literal["sms"], credentials: Credentials, endpoints: Endpoints) -> TextGateway: ...
-def make_gateway(kind: GatewayKind, credentials: Credentials, endpoints: Endpoints) -> Gateway | TextGateway:
-    """A gateway that is still to be opened. Raises ValueError where the credentials are unusable."""
+def make_gateway(
+    kind: GatewayKind, credentials: Credentials, endpoints: Endpoints, *, shelf: Shelf | None = None
+) -> Gateway | TextGateway:
+    """A gateway that is still to be opened. Raises ValueError where the credentials are unusable.
+
+    shelf: where access tokens are shared with other processes; None = this one is alone.
+    """
     match kind:
         case "fcm":
             from apps.gateways.fcm import FcmGateway
 
-            return FcmGateway(_of(FcmCredentials, credentials), endpoints)
+            return FcmGateway(_of(FcmCredentials, credentials), endpoints, shelf=shelf)
         case "apns":
             from apps.gateways.apns import ApnsGateway
 

@@ -33,6 +33,7 @@ from apps.gateways.contract import (
     PushMessage,
     RetryReason,
     SendResult,
+    Shelf,
     Verdict,
 )
 from apps.gateways.fcm_message import HOLES, LONGEST_TTL_SECONDS, build_template
@@ -82,13 +83,14 @@ class FcmGateway:
         *,
         limits: WireLimits | None = None,
         now: Callable[[], float] = time.time,
+        shelf: Shelf | None = None,
     ) -> None:
         account = credentials.service_account
         project = account.get("project_id")
         if not project:
             raise ValueError("the service account names no project")
         self._url = f"{endpoints.fcm_base_url.rstrip('/')}/v1/projects/{quote(project)}/messages:send"
-        self._tokens = AccessTokens(account, ca_file=endpoints.ca_file, now=now)
+        self._tokens = AccessTokens(account, ca_file=endpoints.ca_file, now=now, shelf=shelf)
         self._ca_file, self._limits, self._now = endpoints.ca_file, limits or _limits_for(self._url), now
         self._headers: list[str] = []
         self._shapes = Shapes(build_template, HOLES)
@@ -109,9 +111,7 @@ class FcmGateway:
         results: list[SendResult] = [_UNENCODABLE] * len(messages)
         bodies, contents = self._encode(messages, results)
         answers = await self._post(bodies, authorization)
-        rejected = [place for place, answer in answers.items() if answer.status == 401 and not _error_code(answer)]
-        if rejected:
-            answers |= await self._post_again({place: bodies[place] for place in rejected}, authorization)
+        answers |= await self._post_again(bodies, answers, authorization)
         # One content object is usually shared by many messages, so the set is taken before the fingerprints.
         accepted = {id(contents[place]): contents[place] for place, answer in answers.items() if answer.status == 200}
         self._prove({content.fingerprint for content in accepted.values()})
@@ -144,12 +144,25 @@ class FcmGateway:
         answers = await self._wire.post([Post(self._url, self._headers, body) for body in bodies.values()])
         return dict(zip(bodies, answers, strict=True))
 
-    async def _post_again(self, bodies: Mapping[int, bytes], rejected: str) -> dict[int, Answer]:
-        """401 = certainly not accepted, so a second POST with a new token is still one try."""
-        try:
-            return await self._post(bodies, await self._tokens.renew(rejected))
-        except NoAccessToken as error:
-            return dict.fromkeys(bodies, Answer(fault=error.result))
+    async def _post_again(
+        self, bodies: Mapping[int, bytes], answers: Mapping[int, Answer], authorization: str
+    ) -> dict[int, Answer]:
+        """401 = certainly not accepted, so a second POST with a new token is still one try.
+
+        A third, where the new one was another process's and fared no better.
+        """
+        again: dict[int, Answer] = {}
+        rejected = _rejected(answers)
+        for _ in range(2 if rejected else 0):
+            try:
+                authorization = await self._tokens.renew(authorization)
+            except NoAccessToken as error:
+                return again | dict.fromkeys(rejected, Answer(fault=error.result))
+            again |= await self._post({place: bodies[place] for place in rejected}, authorization)
+            rejected = _rejected(again)
+            if not rejected:
+                break
+        return again
 
     def _prove(self, fingerprints: set[int]) -> None:
         """Remember the contents that a device took."""
@@ -158,6 +171,11 @@ class FcmGateway:
             self._proven[fingerprint] = None
         while len(self._proven) > _PROVEN_COUNT:
             del self._proven[next(iter(self._proven))]
+
+
+def _rejected(answers: Mapping[int, Answer]) -> list[int]:
+    """Whose access token was not taken."""
+    return [place for place, answer in answers.items() if answer.status == 401 and not _error_code(answer)]
 
 
 def judge(answer: Answer, *, payload_proven: bool) -> SendResult:

@@ -1,5 +1,6 @@
 """Gateways that throttle, break and fall silent: nobody fails for it, everybody is reached once it is over."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -161,3 +162,46 @@ def test_a_time_of_death_that_is_none_harms_nobody(house: House) -> None:
     house.check()
     assert house.outcomes() == {"token_dead": len(absurd), "accepted": 1}
     assert set(Device.objects.filter(state="active")) == {fine}
+
+
+@pytest.fixture
+def exchanges(house: House) -> Callable[[], int]:
+    """How many access tokens were asked for since now."""
+    house.sandbox.script("oauth", "ok")
+    before = hits(house)
+    return lambda: hits(house) - before
+
+
+def test_an_access_token_revoked_in_mid_run_is_renewed_once_for_all(house: House, exchanges: Callable[[], int]) -> None:
+    house.people(800)
+    for _ in range(2):
+        house.start_worker()
+    dispatch = house.launch(throttle_per_second=300)
+    house.until(lambda: house.arrived() > 200, seconds=60, what="under way")
+    assert exchanges() == 1, "each worker has a token of its own"
+    assert house.sandbox.call("DELETE", "/_bearers")[1]["revoked"] == 1
+    house.until_done(dispatch, seconds=60)
+    assert exchanges() == 2
+    assert house.check() == 0
+    assert house.outcomes() == {"accepted": 800}
+    assert Channel.objects.get(gateway="fcm").state == "active"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "told"),
+    [("config_bad", "invalid_grant"), ("server_error", "oauth_unavailable"), ("reset", "oauth_unreachable")],
+)
+def test_without_an_access_token_the_channel_waits(house: House, behaviour: str, told: str) -> None:
+    number = everywhere(house, 30)
+    house.sandbox.script("oauth", behaviour)
+    house.start_worker()
+    dispatch = house.launch()
+    stopped = Channel.objects.filter(state="paused", gateway="fcm", paused_reason__startswith=told)
+    house.until(stopped.exists, seconds=30, what="stopped")
+    house.until(lambda: house.outcomes() == {"accepted": 60}, seconds=30, what="done on the other channels")
+    assert 1 <= hits(house) <= 6, "the token server is stormed"
+    lift(house)
+    house.until_done_hurrying(dispatch, seconds=40)
+    assert house.check() == 0
+    assert house.outcomes() == {"accepted": number}
+    assert Channel.objects.get(gateway="fcm").state == "active"

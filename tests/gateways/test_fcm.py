@@ -264,9 +264,9 @@ def test_an_access_token_is_renewed_before_it_expires(server: Vendor, google: Go
     [
         (Reply(400, b'{"error": "invalid_grant", "error_description": "Invalid JWT"}'), V.CONFIG_BAD, "invalid_grant"),
         (Reply(401, b'{"error": "invalid_client"}'), V.CONFIG_BAD, "invalid_client"),
-        (Reply(200, b"<html>log in</html>"), V.RETRY, "oauth_unreadable"),
-        (Reply(200, b'{"access_token": "x"}'), V.RETRY, "oauth_unreadable"),
-        (Reply(503, b""), V.RETRY, "oauth_unavailable"),
+        (Reply(200, b"<html>log in</html>"), V.CONFIG_BAD, "oauth_unreadable"),
+        (Reply(200, b'{"access_token": "x"}'), V.CONFIG_BAD, "oauth_unreadable"),
+        (Reply(503, b""), V.CONFIG_BAD, "oauth_unavailable"),
     ],
 )
 def test_no_access_token_no_message(
@@ -280,7 +280,7 @@ def test_no_access_token_no_message(
 
 def test_a_token_server_that_is_down_fails_nobody(authority: Authority) -> None:
     result = send_all(gateway_at("http://127.0.0.1:9", authority.ca_file), [push()])[0][0]
-    assert (result.verdict, result.retry_reason) == (V.RETRY, R.NETWORK)
+    assert (result.verdict, result.vendor_code) == (V.CONFIG_BAD, "oauth_unreachable")
 
 
 def test_a_token_server_nobody_vouches_for(server: Vendor) -> None:

@@ -23,6 +23,7 @@ class Act(Enum):
 
     ANSWER = "answer"
     ANSWER_IN_PIECES = "answer_in_pieces"
+    DRIBBLE = "dribble"
     NEVER = "never"
     RESET_STREAM = "reset_stream"
     REFUSE_STREAM = "refuse_stream"
@@ -114,6 +115,7 @@ class _Connection(asyncio.Protocol):
         vendor.connection_count += 1
         self.h2: h2.connection.H2Connection | None = None
         self.requests: dict[int, tuple[dict[str, str], bytearray]] = {}
+        self.unsent: dict[int, bytes] = {}
         self.buffer = b""
         self.is_leaving = False
 
@@ -144,6 +146,11 @@ class _Connection(asyncio.Protocol):
             elif isinstance(event, h2.events.DataReceived):
                 self.requests[event.stream_id][1].extend(event.data)
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            elif isinstance(event, h2.events.WindowUpdated):
+                for stream in list(self.unsent):
+                    self._send_more(stream)
+            elif isinstance(event, h2.events.StreamReset):
+                self.unsent.pop(event.stream_id, None)
             elif isinstance(event, h2.events.StreamEnded):
                 headers, body = self.requests.pop(event.stream_id)
                 self._handle(event.stream_id, headers, bytes(body))
@@ -220,16 +227,42 @@ class _Connection(asyncio.Protocol):
         self.h2.send_headers(stream, headers, end_stream=not reply.body and not cut_short)
         if cut_short or not reply.body:
             return
+        if reply.act is Act.DRIBBLE:
+            self._dribble(reply.body, lambda piece: self.h2 and self.h2.send_data(stream, piece))
+            return
         if reply.act is Act.ANSWER_IN_PIECES:
             half = len(reply.body) // 2
             self.h2.send_data(stream, reply.body[:half])
             self.flush()
             reply = Reply(reply.status, reply.body[half:])
-        for start in range(0, len(reply.body), 16_000):
-            self.h2.send_data(stream, reply.body[start : start + 16_000])
-        self.h2.end_stream(stream)
+        self.unsent[stream] = reply.body
+        self._send_more(stream)
+
+    def _send_more(self, stream: int) -> None:
+        """As much of a body as the client's window lets through."""
+        assert self.h2 is not None
+        rest = self.unsent.pop(stream, b"")
+        while rest and (room := min(self.h2.local_flow_control_window(stream), 16_000)) > 0:
+            self.h2.send_data(stream, rest[:room], end_stream=len(rest) <= room)
+            rest = rest[room:]
+        if rest:
+            self.unsent[stream] = rest
 
     def _answer_http1(self, reply: Reply) -> None:
         lines = [f"HTTP/1.1 {reply.status} Word", f"content-length: {len(reply.body)}"]
         lines += [f"{name}: {value}" for name, value in reply.headers.items()]
-        self.transport.write("\r\n".join([*lines, "", ""]).encode() + reply.body)
+        head = "\r\n".join([*lines, "", ""]).encode()
+        if reply.act is Act.DRIBBLE:
+            self._dribble(head + reply.body, self.transport.write)
+        else:
+            self.transport.write(head + reply.body)
+
+    def _dribble(self, rest: bytes, write: Callable[[bytes], object]) -> None:
+        """One byte a second, for as long as the client bears it."""
+        if not rest or self.transport.is_closing():
+            return
+        with suppress(h2.exceptions.ProtocolError):
+            write(rest[:1])
+            if self.h2 is not None:
+                self.flush()
+            asyncio.get_running_loop().call_later(1, self._dribble, rest[1:], write)

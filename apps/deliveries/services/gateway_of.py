@@ -1,5 +1,6 @@
 """Which gateway a channel's messages go to."""
 
+from apps.core.shelf import CacheShelf
 from apps.devices.models import Channel
 from apps.devices.services.channels import credentials_of
 from apps.gateways.contract import Endpoints, Gateway
@@ -14,4 +15,5 @@ def gateway_of(channel: Channel, *, is_test: bool, endpoints: Endpoints, is_prod
     """
     if is_test and is_production:
         return RecordingGateway()
-    return make_gateway(channel.gateway, credentials_of(channel), endpoints)  # type: ignore[call-overload, no-any-return]
+    shelf = CacheShelf("access-token")
+    return make_gateway(channel.gateway, credentials_of(channel), endpoints, shelf=shelf)  # type: ignore[call-overload, no-any-return]

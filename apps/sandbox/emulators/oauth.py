@@ -9,6 +9,8 @@ from urllib.parse import parse_qs
 
 import jwt
 
+from apps.sandbox.emulators.behaviours import perform
+from apps.sandbox.fates import Behaviour
 from apps.sandbox.wire.exchange import Answer, Request, json_answer
 from apps.sandbox.world import World
 
@@ -75,6 +77,9 @@ class OauthEmulator:
 
     def _issue(self, assertion: str) -> Answer:
         slug, scopes = self._verified(assertion)
+        return perform(self._world.instruction("oauth", slug), lambda: self._grant(slug, scopes), _REFUSALS)
+
+    def _grant(self, slug: str, scopes: set[str]) -> Answer:
         lifetime = self._world.limits.bearer_seconds
         token = f"ya29.{secrets.token_urlsafe(24)}"
         now = self._world.clock()
@@ -122,5 +127,13 @@ class OauthEmulator:
             raise Refused("invalid_grant", f"{text} Check your iat and exp values in the JWT claim.")
 
 
-def _error(error: str, description: str) -> Answer:
-    return json_answer({"error": error, "error_description": description}, 400)
+def _error(error: str, description: str, status: int = 400) -> Answer:
+    return json_answer({"error": error, "error_description": description}, status)
+
+
+_REFUSALS = {
+    Behaviour.CONFIG_BAD: lambda: _error("invalid_grant", "Invalid JWT Signature."),
+    Behaviour.UNREGISTERED: lambda: _error("invalid_grant", "Invalid grant: account not found"),
+    Behaviour.THROTTLE: lambda: _error("rate_limit_exceeded", "Too many requests", 429),
+    Behaviour.SERVER_ERROR: lambda: _error("internal_failure", "The service is currently unavailable.", 503),
+}
