@@ -330,6 +330,24 @@ def test_a_shift_that_failed_leaves_nothing_for_the_next(app: App, phones: Phone
     assert len(phones.inbox) == 10
 
 
+def test_an_answer_that_comes_after_the_lease_counts_while_nobody_began_again(
+    app: App, phones: Phones, run_lane: Worker
+) -> None:
+    make_people(app, 5)
+    dispatch = make_dispatch(app)
+    reclaimed = []
+
+    def lease_runs_out() -> None:
+        reclaimed.append(reclaim_batches(now=NOW + timedelta(minutes=1)))
+        connection.close()
+
+    phones.meanwhile = lease_runs_out
+    run_lane()
+    assert reclaimed == [1]
+    assert outcomes(dispatch) == {"accepted": 5}
+    assert len(phones.inbox) == 5
+
+
 def test_in_flight_is_bounded(app: App, phones: Phones, run_lane: Worker) -> None:
     make_people(app, 300)
     for _ in range(5):

@@ -110,6 +110,7 @@ class _Shift:
         self._texts: dict[int, DispatchText] = {}
         self._rests_until: dict[int, float] = {}
         self._may_repeat = False
+        self._is_away = False
         self._look_at = 0.0
         self._renew_at = 0.0
         self._devices = 0
@@ -131,10 +132,10 @@ class _Shift:
             except (OperationalError, InterfaceError) as error:
                 if is_over and self._is_stopping():
                     raise
-                _log.warning("the database is away, %s devices wait to be recorded: %s", self._unwritten(), error)
-                connection.close()
-                sleep(DATABASE_REST_SECONDS)
+                self._rest(error)
+                self._collect()  # what comes back meanwhile is written before anything is claimed
                 continue
+            self._is_away = False
             if was_busy or self._flying or self._held:
                 busy_at = monotonic()
             elif monotonic() - busy_at > self._rhythm.linger:
@@ -146,6 +147,14 @@ class _Shift:
         is_more = bool(self._held)
         give_back(held=list(self._held.values()))
         return WorkDone(self._devices, is_more)
+
+    def _rest(self, error: Exception) -> None:
+        """The database is away: say so once, forget the connection, wait a little."""
+        if not self._is_away:
+            _log.warning("the database is away, %s devices wait to be recorded: %s", self._unwritten(), error)
+        self._is_away = True
+        connection.close()
+        sleep(DATABASE_REST_SECONDS)
 
     def _cycle(self, *, takes_more: bool) -> bool:
         """One transaction, then the sending. True where it got anything done."""
