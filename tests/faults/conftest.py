@@ -1,12 +1,16 @@
-"""The house of the fault tests."""
+"""The houses of the fault tests: one on the session's database, one on a PostgreSQL of its own."""
 
+import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from tests.faults.cluster import Cluster, Mould
     from tests.faults.house import House
     from tests.faults.valkey import Valkey
     from tests.fixtures_sandbox import RunningSandbox
@@ -39,3 +43,44 @@ def alone(house: "House", valkey: "Valkey") -> "House":
     house.has_beat = False
     house.use(**broker_and_cache(valkey.port))
     return house
+
+
+@pytest.fixture(scope="session")
+def mould(django_db_setup: None) -> Iterator["Mould"]:
+    from tests.faults.cluster import make_mould
+
+    with reachable_folder() as folder:
+        yield make_mould(folder)
+
+
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest, transactional_db: None, mould: "Mould") -> Iterator["Cluster"]:
+    """A server of the test's own, which the test's connection goes to. @pytest.mark.postgresql gives its parameters."""
+    from tests.faults.cluster import as_default, poured
+
+    marker = request.node.get_closest_marker("postgresql")
+    with reachable_folder() as folder:
+        cluster = poured(mould, folder, **(marker.kwargs if marker else {}))
+        try:
+            with as_default(cluster):
+                yield cluster
+        finally:
+            cluster.end()
+
+
+@pytest.fixture
+def own_house(sandbox: "RunningSandbox", cluster: "Cluster") -> Iterator["House"]:
+    """A house on `cluster`."""
+    from tests.faults.house import House
+
+    house = House(sandbox, {**os.environ, "DATABASE_URL": cluster.url})
+    yield house
+    house.stop()
+
+
+@contextmanager
+def reachable_folder() -> Iterator[Path]:
+    """A temporary folder that the servers' user may enter."""
+    with tempfile.TemporaryDirectory(prefix="hg-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
