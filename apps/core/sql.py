@@ -8,6 +8,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connection
+from psycopg import Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,27 @@ def rows(app: str, name: str, params: Mapping[str, Any], **parts: Compiled) -> l
     with connection.cursor() as cursor:
         cursor.execute(text, values)
         return list(cursor.fetchall())
+
+
+def prepared_rows(app: str, name: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """As `rows`, but planned once a connection: for small statements that run many times a second.
+
+    Measured: claim_batches with nothing due costs PostgreSQL 890 us, 51 us prepared. Not for statements whose best
+    plan depends on the values. Plain `rows` where OPTIONS say prepare_threshold None (an old PgBouncer in between).
+    """
+    return list(_prepared(app, name, params).fetchall())
+
+
+def execute_prepared(app: str, name: str, params: Mapping[str, Any]) -> int:
+    """As `execute`, planned once a connection. See `prepared_rows`."""
+    return int(_prepared(app, name, params).rowcount)
+
+
+def _prepared(app: str, name: str, params: Mapping[str, Any]) -> Cursor[tuple[Any, ...]]:
+    """The values go apart from the text, which Django's own cursors never do."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        return Cursor(connection.connection).execute(statement(app, name), params, prepare=True)
 
 
 def compiled(app: str, name: str, params: Mapping[str, Any], **parts: Compiled) -> Compiled:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from apps.core.sql import execute, rows
+from apps.core.sql import execute, execute_prepared, prepared_rows
 from apps.deliveries.states import GATEWAY_NUMBERS
 
 PROBE_AGAIN_AFTER = timedelta(seconds=30)
@@ -57,7 +57,7 @@ def claim_batches(
 
     most_each: of one channel, with those it has in our hand already (busy: channel id -> batches).
     """
-    claimed = rows(
+    claimed = prepared_rows(
         "deliveries",
         "claim_batches",
         {
@@ -93,13 +93,15 @@ def give_back(*, held: Sequence[Held]) -> int:
     if not held:
         return 0
     ids, fences = [one.batch_id for one in held], [one.fence for one in held]
-    return execute("deliveries", "give_back_batches", {"batch_ids": ids, "fences": fences})
+    return execute_prepared("deliveries", "give_back_batches", {"batch_ids": ids, "fences": fences})
 
 
 def renew_leases(*, held: Sequence[Held], lease: timedelta, now: datetime) -> int:
     """Keep what waits in our hand. Returns how many still were ours."""
     ids, fences = [one.batch_id for one in held], [one.fence for one in held]
-    return execute("deliveries", "renew_leases", {"batch_ids": ids, "fences": fences, "leased_until": now + lease})
+    return execute_prepared(
+        "deliveries", "renew_leases", {"batch_ids": ids, "fences": fences, "leased_until": now + lease}
+    )
 
 
 def reclaim_batches(*, now: datetime) -> int:

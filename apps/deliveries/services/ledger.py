@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from apps.core.sql import rows
+from apps.core.sql import prepared_rows
 from apps.deliveries.models import LedgerPage
 
 # Below this a COPY's extra round trips cost more than it saves.
@@ -80,7 +80,7 @@ def _insert(outcomes: Sequence[LedgerRow], now: datetime) -> _Counts:
         *("planned_on", "dispatch_ids", "customer_ids", "device_ids", "app_ids", "outcomes", "gateways", "platforms"),
         *("variants", "attempts", "languages", "codes", "vendor_message_ids"),
     )
-    counted = rows("deliveries", "record_deliveries", {**dict(zip(names, columns, strict=True)), "now": now})
+    counted = prepared_rows("deliveries", "record_deliveries", {**dict(zip(names, columns, strict=True)), "now": now})
     return Counter({(*key,): count for *key, count in counted})
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from apps.core.sql import rows
+from apps.core.sql import prepared_rows
 from apps.customers.queries import facts as facts_from
 from apps.deliveries.delivery_ids import make_delivery_id
 from apps.deliveries.rendering import RenderFailed
@@ -99,7 +99,7 @@ def open_slices(
     if not plans:
         return []
     slices = list(plans.values())
-    found = rows(
+    found = prepared_rows(
         "deliveries",
         "open_slices",
         {

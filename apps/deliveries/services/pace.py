@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from apps.core.sql import rows
+from apps.core.sql import prepared_rows
 from apps.deliveries.models import PaceBucket
 from apps.deliveries.services.claim import Held
 
@@ -71,7 +71,7 @@ def _take(wishes: Sequence[Wish], limits: Sequence[tuple[str, float] | None], no
 def _granted(asked: Mapping[str, int], rates: Mapping[str, float], now: datetime) -> dict[str, int]:
     owners = sorted(asked)
     values = {"owners": owners, "rates": [rates[name] for name in owners], "asked": [asked[name] for name in owners]}
-    granted: dict[str, int] = dict(rows("deliveries", "take_tokens", {**values, "now": now}))
+    granted: dict[str, int] = dict(prepared_rows("deliveries", "take_tokens", {**values, "now": now}))
     missing = [name for name in owners if name not in granted]
     if missing:  # a pace set since, or a channel's first slice
         fresh = [PaceBucket(owner=name, tokens=1, refilled_at=now) for name in missing]

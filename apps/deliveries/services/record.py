@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from apps.core.sql import execute, rows
+from apps.core.sql import execute, prepared_rows
 from apps.deliveries.services.claim import ChannelKey
 from apps.deliveries.services.ledger import LedgerRow, append_outcomes
 from apps.deliveries.services.open import Place, Slice, storable
@@ -61,7 +61,7 @@ def record_slices(*, sent: Sequence[Sent], now: datetime, chance: Random, may_re
 
 
 def _advance(slices: Sequence[Slice]) -> set[int]:
-    found = rows(
+    found = prepared_rows(
         "deliveries",
         "advance_batches",
         {
