@@ -36,13 +36,16 @@ def run_inside(arguments: Sequence[str], *, keeps: bool, say: Say) -> int:
     """
     data_dir = env.DATA_DIR / f"soak-{os.getpid()}"
     port, sandbox_port = _free_ports(1), _free_ports(3)
-    code = 1
     try:
         with _house(data_dir, port, sandbox_port) as up_pid:
             where = ["--up-pid", str(up_pid), "--port", str(port), "--sandbox-port", str(sandbox_port)]
             code = _run([sys.executable, sys.argv[0], *arguments, *where], _environment(data_dir, port))
+        keeps = keeps or code != 0
+    except NotReady:
+        keeps = True
+        raise
     finally:
-        if keeps or code == 1:
+        if keeps:
             say(f"logs and data are left in {data_dir}")
         else:
             _remove(data_dir)
