@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from subprocess import Popen
 from time import monotonic, sleep
 from typing import Any
@@ -98,6 +99,15 @@ class House:
         made = self.sandbox.credentials.subscription_for(f"w{device.pk}.{self.app.slug}")
         device.address, device.webpush_p256dh, device.webpush_auth = made.endpoint, made.p256dh, made.auth
         device.save()
+
+    def port_of(self, gateway: str) -> int:
+        """Where the sandbox speaks TLS as this gateway."""
+        return self.sandbox.port + {"fcm": 2, "apns": 1}[gateway]
+
+    def trust(self, ca_file: str, both: Path) -> None:
+        """Workers started from now on trust this authority beside the sandbox's; `both` is written."""
+        both.write_text(Path(self.sandbox.ca_file).read_text() + Path(ca_file).read_text())
+        self._environment |= {"GATEWAY_CA_FILE": str(both)}
 
     def lead_through(self, gateway: str, port: int) -> None:
         """Workers started from now on find this gateway at another port of this machine."""

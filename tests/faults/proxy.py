@@ -70,6 +70,11 @@ class Proxy:
         """Everything passes again; what hung goes on with what it held."""
         self._do(self._heal())
 
+    def lead_to(self, target_port: int) -> None:
+        """Connections from now on go to another server; those that stand are cut."""
+        self._target_port = target_port
+        self.cut()
+
     def close(self) -> None:
         self.refuse()
         self._loop.call_soon_threadsafe(self._loop.stop)

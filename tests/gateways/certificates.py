@@ -32,11 +32,15 @@ class Authority:
     server_context: ssl.SSLContext
 
 
-def make_authority(folder: Path, *, host: str = "localhost", days: int = 2) -> Authority:
-    """A CA and a server certificate for `host` and 127.0.0.1; negative `days` = expired."""
+def make_authority(folder: Path, *, host: str = "localhost", days: int = 2, is_self_signed: bool = False) -> Authority:
+    """A CA and a server certificate for `host` and 127.0.0.1; negative `days` = expired.
+
+    is_self_signed: the certificate is not the CA's, but vouches for itself.
+    """
     ca_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca = _sign(_name("Test CA"), ca_key, _name("Test CA"), ca_key, days=2, is_ca=True)
-    leaf = _sign(_name(host), server_key, ca.subject, ca_key, days=days, host=host)
+    issuer, issuer_key = (_name(host), server_key) if is_self_signed else (ca.subject, ca_key)
+    leaf = _sign(_name(host), server_key, issuer, issuer_key, days=days, host=host)
     ca_file, leaf_file = folder / f"ca-{host}.pem", folder / f"leaf-{host}.pem"
     ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     key_pem = server_key.private_bytes(
