@@ -9,7 +9,7 @@ from config.queues import BULK, UPKEEP, URGENT
 THREADS = {URGENT: 4, BULK: 2, UPKEEP: 2}
 # Measured on 2 cores with a view that reads or writes one row: 2 processes; more threads than 4 gain nothing.
 WEB_PROCESSES = 2
-WEB_THREADS = 4
+WEB_THREADS = 16
 
 CELERY = [sys.executable, "-m", "celery", "--app", "config", "--quiet"]
 # The checks would load every screen and address of the web server into each worker; `migrate` has made them.

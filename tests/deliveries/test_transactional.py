@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from apps.accounts.models import App
 from apps.customers.models import Customer
 from apps.deliveries.models import Batch, Content, Delivery, Dispatch
-from apps.deliveries.services.transactional import Target, accept_push
+from apps.deliveries.services.transactional import Push, Target, accept_pushes
 from tests.deliveries.conftest import Worker
 from tests.deliveries.phones import Phones
 from tests.factories import NOW, make_app, make_channel, make_people
@@ -25,7 +25,7 @@ def app() -> App:
     return app
 
 
-def accepted(app: App, **fields: Any) -> Dispatch:
+def push_to(app: App, **fields: Any) -> Push:
     """A push to everybody in the app."""
     targets = [
         Target(device.id, customer.id, device.gateway)
@@ -40,16 +40,21 @@ def accepted(app: App, **fields: Any) -> Dispatch:
         "occurrence": "key-1",
         "release_at": NOW,
         "expires_at": NOW + timedelta(hours=1),
-        "now": NOW,
+        "created_at": NOW,
         "is_test": False,
     }
-    return accept_push(app=app, **{**values, **fields})
+    return Push(app_id=app.pk, **{**values, **fields})
+
+
+def accepted(app: App, **fields: Any) -> Dispatch:
+    (dispatch_id,) = accept_pushes([push_to(app, **fields)])
+    return Dispatch.objects.get(id=dispatch_id)
 
 
 def test_it_is_planned_by_gateway_and_open_at_once(app: App) -> None:
     make_people(app, 2)
     make_people(app, 1, gateway="apns")
-    dispatch = Dispatch.objects.get(id=accepted(app).id)
+    dispatch = accepted(app)
     assert (dispatch.state, dispatch.kind, dispatch.planned_people, dispatch.planned_devices) == (
         "sending", "transactional", 3, 3,
     )  # fmt: skip
@@ -74,14 +79,25 @@ def test_texts_are_encrypted_at_rest(app: App) -> None:
     assert Content.objects.get().facts == {"code": "123456"}
 
 
-def test_a_dispatch_returned_equals_the_one_stored(app: App) -> None:
-    make_people(app, 1)
-    made = accepted(app)
-    stored = Dispatch.objects.get(id=made.id)
-    names = [field.attname for field in Dispatch._meta.fields]
-    assert [getattr(made, name) for name in names if name != "policy"] == [
-        getattr(stored, name) for name in names if name != "policy"
+def test_what_no_push_says_has_the_value_of_any_dispatch(app: App) -> None:
+    made, plain = accepted(app), Dispatch()
+    said = {"id", "app_id", "kind", "lane", "origin", "occurrence", "external_id", "state", "policy", "planned_on"}
+    said |= {"planned_people", "planned_devices", "created_at", "expires_at", "finished_at"}
+    names = {field.attname for field in Dispatch._meta.fields} - said
+    assert {name: getattr(made, name) for name in names} == {name: getattr(plain, name) for name in names}
+
+
+def test_many_at_once_keep_their_own_people_and_texts(app: App) -> None:
+    devices = make_people(app, 3)
+    targets = [Target(device.id, device.customer_id, device.gateway) for device in devices]
+    pushes = [
+        push_to(app, occurrence=str(place), targets=[target], body={"title": str(place), "body": "b"})
+        for place, target in enumerate(targets)
     ]
+    ids = accept_pushes([*pushes, push_to(make_app(), targets=[])])
+    assert [Batch.objects.get(dispatch_id=one).device_ids for one in ids[:3]] == [[one.id] for one in devices]
+    assert [Content.objects.get(dispatch_id=one).body["title"] for one in ids[:3]] == ["0", "1", "2"]
+    assert Dispatch.objects.get(id=ids[3]).state == "done"
 
 
 def test_an_occurrence_is_accepted_once(app: App) -> None:

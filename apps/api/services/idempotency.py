@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -59,43 +59,60 @@ def read_key(*, app: App, is_test: bool, header: str | None, body: Mapping[str, 
     return Key(app.pk, is_test, text, hashlib.sha256(canonical.encode()).digest())
 
 
-def open_key(key: Key) -> dict[str, Any] | None:
-    """Hold the key until the transaction ends; returns what it led to before, None the first time.
+def open_keys(keys: Sequence[Key]) -> list[dict[str, Any] | Refusal | None]:
+    """Hold the keys until the transaction ends; tells of each what it led to before, None the first time.
 
-    Raises Refusal: idempotency_in_progress while a twin is under way, idempotency_key_reuse for another body.
+    A Refusal is a verdict here: idempotency_in_progress while a twin is under way (an earlier one of `keys`, too),
+    idempotency_key_reuse for another body. Cost: one round trip, none without keys.
     """
-    found = rows(
-        "api",
-        "open_idempotency_key",
-        {"lock": key.lock, "app_id": key.app_id, "is_test": key.is_test, "key": key.text},
-    )
-    is_ours, body_hash, answer = found[0]
+    if not keys:
+        return []
+    asked = [
+        {"place": place, "lock": key.lock, "app_id": key.app_id, "is_test": key.is_test, "key": key.text}
+        for place, key in enumerate(keys)
+    ]
+    found = {row[0]: row[1:] for row in rows("api", "open_idempotency_keys", {"keys": json.dumps(asked)})}
+    held: set[int] = set()
+    verdicts = []
+    for place, key in enumerate(keys):
+        verdicts.append(_verdict(key, *found[place], is_twin=key.lock in held))
+        held.add(key.lock)
+    return verdicts
+
+
+def _verdict(
+    key: Key, is_ours: bool, body_hash: bytes | None, answer: Any, *, is_twin: bool
+) -> dict[str, Any] | Refusal | None:
     if body_hash is not None:
         if bytes(body_hash) != key.body_hash:
-            raise Refusal("idempotency_key_reuse", _("use another key for another request"))
+            return Refusal("idempotency_key_reuse", _("use another key for another request"))
         stored: dict[str, Any] = json.loads(answer) if isinstance(answer, str) else answer
         return stored
-    if not is_ours:
-        raise Refusal("idempotency_in_progress", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-    return None
+    return refuse_twin() if is_twin or not is_ours else None
 
 
-def close_key(key: Key, *, status: int, answer: Mapping[str, Any], now: datetime) -> None:
-    """Remember what the key led to, in the transaction that did it. Raises LostToTwin."""
-    made = execute(
-        "api",
-        "close_idempotency_key",
+def refuse_twin() -> Refusal:
+    """For a request whose twin is being worked on."""
+    return Refusal("idempotency_in_progress", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def close_keys(closed: Sequence[tuple[Key, Mapping[str, Any]]], *, status: int, now: datetime) -> None:
+    """Remember what each key led to, in the transaction that did it. Raises LostToTwin. Cost: one round trip."""
+    if not closed:
+        return
+    records = [
         {
             "app_id": key.app_id,
             "is_test": key.is_test,
             "key": key.text,
-            "body_hash": key.body_hash,
+            "body_hash": key.body_hash.hex(),
             "status": status,
-            "answer": json.dumps(answer),
-            "now": now,
-        },
-    )
-    if not made:
+            "answer": answer,
+        }
+        for key, answer in closed
+    ]
+    made = execute("api", "close_idempotency_keys", {"records": json.dumps(records), "now": now})
+    if made != len(closed):
         raise LostToTwin
 
 

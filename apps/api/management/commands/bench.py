@@ -54,7 +54,7 @@ class Command(BaseCommand):
         parser.add_argument("--gateway", choices=["fcm", "apns", "webpush"], default="fcm")
         parser.add_argument("--sink-delay-ms", type=int, default=0, help="how long the sink thinks before it answers")
         parser.add_argument("--workers", type=int, default=1)
-        parser.add_argument("--requests", type=int, default=3_000, help="accept: how many requests")
+        parser.add_argument("--requests", type=int, default=10_000, help="accept: how many requests")
         parser.add_argument("--clients", type=int, default=16, help="accept: how many at once")
         parser.add_argument("--seconds", type=float, default=60, help="accept_to_gateway: how long to offer requests")
         parser.add_argument("--offered", type=float, default=50, help="accept_to_gateway: requests a second")
