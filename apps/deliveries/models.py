@@ -271,10 +271,10 @@ class HourCount(models.Model):
 class PaceBucket(models.Model):
     """A token bucket shared by all workers: tokens at refilled_at, in whole and broken devices.
 
-    owner: "dispatch:<id>" for a throttle, "channel:<id>" for a pace. The rate stands with the owner, so that a
-    change holds at once.
+    owner: "dispatch:<id>" for a throttle, "channel:<id>" for a pace, "project:<id>" for a vendor's quota. The rate
+    stands with the owner, so that a change holds at once.
     """
 
-    owner = models.CharField(max_length=30, unique=True)
+    owner = models.CharField(max_length=120, unique=True)
     tokens = models.FloatField()
     refilled_at = models.DateTimeField()

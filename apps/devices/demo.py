@@ -11,6 +11,7 @@ from django.db import connection
 
 from apps.accounts.models import App
 from apps.devices.models import Channel
+from apps.devices.services.channels import project_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,14 @@ def connect_channels(*, app: App, credentials: Mapping[str, Mapping[str, Any]], 
     """One open channel per gateway of `credentials` ({gateway: fields of its credentials dataclass})."""
     for gateway, fields in credentials.items():
         Channel.objects.update_or_create(
-            app=app, gateway=gateway, defaults={"credentials": dict(fields), "state": "active", "verified_at": now}
+            app=app,
+            gateway=gateway,
+            defaults={
+                "credentials": dict(fields),
+                "project": project_of(gateway, fields),
+                "state": "active",
+                "verified_at": now,
+            },
         )
 
 

@@ -30,7 +30,8 @@ class Channel(models.Model):
     probe_after: when the engine sends one device to see whether a channel works again; null = only a person opens it.
     probe_wait_seconds: how long the breaker waits between probes now. slowed_to_per_second: the pace to which the
     vendor's throttling has brought us (null = it does not throttle), slowed_from_per_second where that began.
-    trouble: the last that went wrong, in the vendor's words.
+    trouble: the last that went wrong, in the vendor's words. project: the vendor's account whose quota this is (an FCM
+    project; channels of other apps may share it), "" = none; quota_per_minute: null = the vendor's usual, 0 = none.
     """
 
     app = models.ForeignKey(App, models.CASCADE, related_name="channels")
@@ -39,6 +40,8 @@ class Channel(models.Model):
     state = models.CharField(_("state"), max_length=8, choices=CHANNEL_STATES.choices, default="active")
     paused_reason = models.CharField(_("why paused"), max_length=300, blank=True)
     probe_after = models.DateTimeField(null=True, blank=True)
+    project = models.CharField(max_length=100, blank=True, default="", db_default="")
+    quota_per_minute = models.PositiveIntegerField(_("project quota per minute"), null=True, blank=True)
     pace_per_second = models.FloatField(_("pace per second"), null=True, blank=True)
     closed_by = models.CharField(max_length=11, blank=True, default="", db_default="", choices=CLOSERS)
     closed_at = models.DateTimeField(null=True)

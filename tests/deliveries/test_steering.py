@@ -60,6 +60,7 @@ def test_a_resting_channel_gets_no_call_but_its_probe(app: App, phones: Phones, 
     run_lane(at=NOW + timedelta(seconds=20))
     assert sum(phones.calls.values()) == 1
     assert (Delivery.objects.count(), Channel.objects.get().state) == (0, "paused")
+    assert set(Retry.objects.values_list("tries", flat=True)) == {1}
 
 
 def test_a_probe_is_kept_until_there_is_somebody_to_send_to(app: App, phones: Phones, run_lane: Worker) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from apps.core.sql import execute, execute_prepared, prepared_rows
 from apps.deliveries.states import GATEWAY_NUMBERS
 
+# FCM's for a project, unless the channel says otherwise.
+USUAL_QUOTA_PER_MINUTE = 600_000
 PROBE_AGAIN_AFTER = timedelta(seconds=30)
 _GATEWAYS = [word for word, number in sorted(GATEWAY_NUMBERS.items(), key=lambda pair: pair[1]) if number]
 
@@ -25,7 +27,8 @@ class Held:
     """A batch under our lease, and how far we are in it.
 
     fence: the attempt. opened, recorded: positions from the front; opened > recorded on arrival = a worker died with
-    those devices in flight (suspects). crashes: workers lost at position `recorded`.
+    those devices in flight (suspects). crashes: workers lost at position `recorded`. project, quota_per_second: whose
+    quota at the vendor it uses; "" = nobody's.
     """
 
     batch_id: int
@@ -44,6 +47,8 @@ class Held:
     expires_at: datetime
     throttle_per_second: float | None
     pace_per_second: float | None
+    project: str
+    quota_per_second: float | None
 
     @property
     def is_suspect(self) -> bool:
@@ -70,6 +75,7 @@ def claim_batches(
             "leased_until": now + lease,
             "next_probe": now + PROBE_AGAIN_AFTER,
             "gateways": _GATEWAYS,
+            "usual_quota": USUAL_QUOTA_PER_MINUTE,
         },
     )
     return [_held(*row) for row in claimed]

@@ -1,13 +1,15 @@
 """Pace: how many devices may be opened now, shared by all workers through token buckets in rows.
 
 Two limits may stand over a batch: the throttle of its dispatch and the pace of its channel. Where neither does,
-nothing is read or written.
+nothing is read or written. Above them stands the quota that a vendor gives a whole project; as it stands over nearly
+every batch, each process takes its part of it ahead, so that no slice ever waits for that row.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 
 from apps.core.sql import prepared_rows
 from apps.deliveries.models import PaceBucket
@@ -15,6 +17,12 @@ from apps.deliveries.services.claim import Held
 
 # At most this many devices in one slice, and never more than a second's worth of the pace.
 SLICE_SIZE = 100
+
+
+# A vendor's minute is not ours: a little less than the quota is kept to.
+QUOTA_SHARE = 0.97
+CHUNK_SECONDS = 0.1
+MOST_AHEAD = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,55 @@ def grant(*, wishes: Sequence[Wish], now: datetime) -> list[Wish]:
     if returned:
         _take(returned, [_throttle_of(wish.held) for wish in returned], now)
     return paced
+
+
+class Purse:
+    """A process's part of the vendors' quotas, taken ahead from the shared buckets.
+
+    It may go into debt by one CHUNK, so that the first push of a lane need not wait; the next filling pays.
+    """
+
+    def __init__(self) -> None:
+        self._left: dict[str, float] = {}
+        self._rates: dict[str, float] = {}
+
+    def fill(self, *, held: Iterable[Held], now: datetime) -> None:
+        """Top up what runs low. Call outside of a transaction: its rows are everybody's."""
+        for one in held:
+            if one.project and one.quota_per_second is not None:
+                self._rates[one.project] = one.quota_per_second * QUOTA_SHARE
+        low = {project: _chunk(rate) for project, rate in self._rates.items() if self._left.get(project, 0.0) <= 0}
+        self._ask({project: ceil(chunk - self._left.get(project, 0.0)) for project, chunk in low.items()}, now)
+
+    def spend(self, wishes: Sequence[Wish]) -> list[Wish]:
+        """The same wishes, each cut to what the quota allows now."""
+        cut = []
+        for wish in wishes:
+            count, project, quota = wish.count, wish.held.project, wish.held.quota_per_second
+            if project and quota is not None:
+                left = self._left.get(project, 0.0)
+                count = max(0, min(count, int(left + _chunk(quota * QUOTA_SHARE))))
+                self._left[project] = left - count
+            cut.append(wish if count == wish.count else Wish(wish.held, count))
+        return cut
+
+    def settle(self, *, now: datetime) -> None:
+        """Give back what is left, pay what is owed."""
+        self._ask({project: -int(left) for project, left in self._left.items() if int(left)}, now)
+
+    def _ask(self, asked: Mapping[str, int], now: datetime) -> None:
+        if not asked:
+            return
+        owners = {f"project:{project}": project for project in asked}
+        rates = {owner: self._rates[project] for owner, project in owners.items()}
+        granted = _granted({owner: asked[project] for owner, project in owners.items()}, rates, now)
+        for owner, project in owners.items():
+            self._left[project] = self._left.get(project, 0.0) + granted.get(owner, 0)
+
+
+def _chunk(rate: float) -> float:
+    """How much of a quota a process takes at once."""
+    return min(MOST_AHEAD, max(1.0, rate * CHUNK_SECONDS))
 
 
 def size_at(rate: float | None) -> int:

@@ -93,6 +93,7 @@ def _weigh(slice_: Slice, place: Place, result: SendResult, found: _Findings, no
     decision = decide(
         result,
         tries=slice_.held.tries,
+        is_probe=slice_.is_probe,
         may_have_arrived=slice_.may_have_arrived,
         resends_unknown=slice_.text.policy.on_unknown == "resend",
         expires_at=slice_.held.expires_at,

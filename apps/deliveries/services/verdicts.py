@@ -46,20 +46,24 @@ def decide(
     result: SendResult,
     *,
     tries: int,
+    is_probe: bool = False,
     may_have_arrived: bool,
     resends_unknown: bool,
     expires_at: datetime,
     now: datetime,
     chance: Random,
 ) -> Final | TryAgain:
-    """One answer. tries: counted before this one. resends_unknown: the dispatch prefers twice to never."""
+    """One answer. tries: counted before this one. resends_unknown: the dispatch prefers twice to never.
+
+    is_probe: we sent it into a closed channel, so a refusal is no fault of this device and does not count.
+    """
     if result.verdict in _OUTCOMES:
         return Final(_OUTCOMES[result.verdict], "" if result.verdict is Verdict.ACCEPTED else result.vendor_code)
     is_unknown = result.retry_reason is RetryReason.UNKNOWN_OUTCOME
     code = result.vendor_code or str(result.retry_reason or result.verdict)
     if is_unknown and not resends_unknown:
         return Final(OUTCOMES["unknown_outcome"], code)
-    is_counted = result.verdict is not Verdict.CONFIG_BAD and result.retry_reason not in _UNCOUNTED
+    is_counted = not (is_probe or result.verdict is Verdict.CONFIG_BAD or result.retry_reason in _UNCOUNTED)
     tried = tries + 1 if is_counted else tries
     due_at = now + timedelta(seconds=_delay(result, tries, chance))
     may_have_arrived = may_have_arrived or is_unknown

@@ -20,7 +20,7 @@ from django.db.utils import IntegrityError, InterfaceError, OperationalError
 from apps.deliveries.services.claim import Held, claim_batches, give_back, renew_leases
 from apps.deliveries.services.contents import DispatchText, texts_of
 from apps.deliveries.services.open import Slice, open_slices
-from apps.deliveries.services.pace import Wish, grant, size_at
+from apps.deliveries.services.pace import Purse, Wish, grant, size_at
 from apps.deliveries.services.record import record_slices
 from apps.deliveries.services.tally import Tally
 from apps.deliveries.services.wire import Sent, Wire
@@ -107,6 +107,7 @@ class _Shift:
         self._flying: dict[int, Slice] = {}
         self._answers: list[Sent] = []
         self._tally = Tally()
+        self._purse = Purse()
         self._texts: dict[int, DispatchText] = {}
         self._rests_until: dict[int, float] = {}
         self._may_repeat = False
@@ -144,6 +145,7 @@ class _Shift:
             if self._tally.is_due():
                 self._report()
         self._report()
+        self._purse.settle(now=self._clock())
         is_more = bool(self._held)
         give_back(held=list(self._held.values()))
         return WorkDone(self._devices, is_more)
@@ -161,6 +163,7 @@ class _Shift:
         now = self._clock()
         written = self._answers
         opened: list[Slice] = []
+        self._purse.fill(held=self._held.values(), now=now)
         with transaction.atomic():
             ours = record_slices(sent=written, now=now, chance=self._chance, may_repeat=self._may_repeat)
             lost = {one.slice.held.batch_id for one in written} - ours
@@ -209,7 +212,7 @@ class _Shift:
 
     def _open(self, held: dict[int, Held], now: datetime) -> tuple[dict[int, Held], list[Slice]]:
         """The next slices. Returns what we go on holding: batches that may not be sent now are given back."""
-        wishes = grant(wishes=self._wishes(held), now=now)
+        wishes = grant(wishes=self._purse.spend(self._wishes(held)), now=now)
         granted = [wish for wish in wishes if wish.count]
         opened = open_slices(wishes=granted, texts=self._texts, lease=self._lease, now=now)
         refused = {wish.held.batch_id for wish in granted} - {one.held.batch_id for one in opened}
@@ -276,4 +279,5 @@ def _size(held: Held) -> int:
 
 
 def _rate(held: Held) -> float:
-    return min(rate for rate in (held.throttle_per_second, held.pace_per_second) if rate is not None)
+    rates = (held.throttle_per_second, held.pace_per_second, held.quota_per_second)
+    return min(rate for rate in rates if rate is not None)

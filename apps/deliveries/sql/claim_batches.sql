@@ -1,6 +1,6 @@
 -- Takes a lease on due batches of one lane, each channel in turn. waiting -> leased.
 -- Parameters: lane, most, most_each (a channel, with what it holds already), busy_ids and busy_counts (what each channel
--- holds; parallel), now, leased_until, next_probe, gateways (words in the order of their numbers).
+-- holds; parallel), now, leased_until, next_probe, gateways (words in the order of their numbers), usual_quota (a minute).
 -- A batch is due when released, not expired, outside its quiet hours, its dispatch sending, its channel open, and when
 -- throttle and pace (ours, or what the vendor's throttling left of it) have at least one device left. Of a closed channel
 -- one batch is tried each time its probe is due. Rows: at most `most`. Relies on: batch_due, one probe a channel.
@@ -20,7 +20,9 @@ with probed as (
 ),
 channel as (
     select channel.id, channel.app_id, array_position(%(gateways)s::text[], channel.gateway::text) as gateway,
-           pace.per_second as pace_per_second, channel.updated_at, channel.state = 'paused' as is_probe,
+           pace.per_second as pace_per_second, channel.project,
+           nullif(coalesce(channel.quota_per_minute, %(usual_quota)s::int), 0) / 60.0::float8 as quota_per_second,
+           channel.updated_at, channel.state = 'paused' as is_probe,
            greatest(%(most_each)s::int - coalesce(busy.batches, 0), 0) as room
     from devices_channel channel
     cross join lateral (select least(channel.pace_per_second, channel.slowed_to_per_second) as per_second) pace
@@ -33,7 +35,7 @@ channel as (
 ),
 due as (
     select candidate.id, candidate.dispatch_id, candidate.throttle_per_second, channel.id as channel_id,
-           channel.pace_per_second, channel.updated_at, channel.is_probe,
+           channel.pace_per_second, channel.updated_at, channel.is_probe, channel.project, channel.quota_per_second,
            row_number() over (partition by channel.id order by candidate.release_at, candidate.id) as turn
     from channel
     cross join lateral (
@@ -62,4 +64,5 @@ from due
 where batch.id = due.id
 returning batch.id, batch.attempt, batch.dispatch_id, batch.app_id, batch.gateway, due.channel_id, due.updated_at,
           due.is_probe, cardinality(batch.device_ids), batch.opened, batch.recorded, batch.crashes, batch.tries,
-          batch.may_have_arrived, batch.expires_at, due.throttle_per_second, due.pace_per_second
+          batch.may_have_arrived, batch.expires_at, due.throttle_per_second, due.pace_per_second,
+          due.project, due.quota_per_second

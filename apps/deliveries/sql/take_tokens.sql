@@ -1,5 +1,6 @@
 -- Takes up to `asked` tokens from each bucket, refilled for the time gone by; a negative `asked` gives back.
--- A bucket holds at most one second of its rate, and at least one token.
+-- A bucket holds one token and one second of its rate: what a worker comes late for is not lost, and no minute has more
+-- than 60 + 1 seconds' worth and one: within a fiftieth.
 -- Parameters: owners, rates, asked (parallel), now. Rows: one a bucket: owner, granted.
 -- The row lock until commit is what shares the pace among all workers; taken in order of id, so never in a circle.
 update deliveries_pacebucket bucket
@@ -9,7 +10,7 @@ from (
     from (
         select bucket.id, asked.asked,
                least(
-                   greatest(asked.rate, 1),
+                   asked.rate + 1,
                    bucket.tokens
                    + greatest(extract(epoch from %(now)s::timestamptz - bucket.refilled_at)::float8, 0) * asked.rate
                ) as tokens

@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
@@ -71,7 +72,8 @@ def save_credentials(*, app: App, gateway: str, pasted: Mapping[str, str], now: 
         problems = _CHECKS[gateway](**wanted)
         if problems:
             raise InvalidInput(problems)
-        fresh = {"credentials": _as_stored(gateway, wanted), "updated_at": now}
+        stored = _as_stored(gateway, wanted)
+        fresh = {"credentials": stored, "project": project_of(gateway, stored), "updated_at": now}
         if known and wanted == kept:
             return known
         open_again = {"state": "active", "verified_at": None, **_OPEN}
@@ -85,6 +87,23 @@ def set_pace(*, channel: Channel, per_second: float | None) -> None:
         message = _("must be more than 0 and at most %(limit)d") % {"limit": MOST_PER_SECOND}
         raise InvalidInput([FieldProblem("/pace_per_second", "range", message, str(per_second))])
     Channel.objects.filter(pk=channel.pk).update(pace_per_second=per_second)
+
+
+def set_quota(*, channel: Channel, per_minute: int | None) -> None:
+    """How many messages a minute the vendor gives the whole project; None = its usual quota, 0 = no limit of ours.
+
+    Holds for every channel of the project, whichever app it is of. Raises InvalidInput (range).
+    """
+    if per_minute is not None and not 0 <= per_minute <= 60 * MOST_PER_SECOND:
+        message = _("must be at least 0 and at most %(limit)d") % {"limit": 60 * MOST_PER_SECOND}
+        raise InvalidInput([FieldProblem("/quota_per_minute", "range", message, str(per_minute))])
+    same = Q(pk=channel.pk) if not channel.project else Q(gateway=channel.gateway, project=channel.project)
+    Channel.objects.filter(same).update(quota_per_minute=per_minute)
+
+
+def project_of(gateway: str, credentials: Mapping[str, Any]) -> str:
+    """The account at the vendor that its quota is counted for; "" where the vendor has no such quota."""
+    return str(credentials.get("service_account", {}).get("project_id", ""))[:100] if gateway == "fcm" else ""
 
 
 def shown_credentials(channel: Channel) -> dict[str, str]:
