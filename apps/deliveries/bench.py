@@ -15,6 +15,7 @@ from apps.accounts.models import App
 from apps.core.bench import Measured, peak_child_mb, timed
 from apps.core.cpu import cpu_seconds_below, database_cpu_seconds
 from apps.core.sql import Compiled, execute
+from apps.deliveries.bench_baseline import compare
 from apps.deliveries.bench_sink import OpenSink, open_sink
 from apps.deliveries.models import Dispatch
 from apps.deliveries.policy import Policy
@@ -42,7 +43,7 @@ def campaign(options: dict[str, Any], say: Say) -> Measured:
     The sink is nginx where it is installed (see apps.sandbox.sink), else the slower sandbox. Fails if the ids that it
     counted differ from the ledger. Extra fields: distinct_at_sink, accepted, plan_seconds, sending_rate (no planning),
     worker_mb (the largest worker), wal_bytes_per_item, database_us_per_item and sink_us_per_item (CPU), gateway,
-    workers, sink.
+    workers, sink; baseline where asked for: each library's rate and CPU, and how many times that the whole road is.
     """
     now = timezone.now()
     with ExitStack() as running:
@@ -72,6 +73,9 @@ def campaign(options: dict[str, Any], say: Say) -> Measured:
         distinct = sink.distinct()
         _require_sums(dispatch, accepted, distinct)
     rows = dispatch.planned_devices
+    baseline = (
+        {"baseline": compare(options, say, rate=rows / watch.seconds, body=_HELLO)} if options["baseline"] else {}
+    )
     return watch.measured(
         "campaign",
         unit="deliveries",
@@ -88,6 +92,7 @@ def campaign(options: dict[str, Any], say: Say) -> Measured:
         workers=options["workers"],
         sink=f"{sink.name} on the same machine, {options['sink_delay_ms']} ms",
         leaves_out="building the world; cpu_us_per_item is that of the product's own processes",
+        **baseline,
     )
 
 

@@ -48,6 +48,7 @@ http {{
         }}
         location / {{
             access_log {folder}/notifications.log notifications buffer=64k;
+            add_header apns-id $http_apns_id;
             echo_read_request_body;
             {wait}
             echo '{{"name": "projects/sink/messages/1"}}';

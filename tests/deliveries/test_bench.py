@@ -35,3 +35,14 @@ def test_record_tells_each_stage() -> None:
     assert result["stages"].keys() == {"claim", "open", "record", "commit"}
     assert all(cost.keys() == {"wall_us", "python_us", "database_us"} for cost in result["stages"].values())
     assert result.keys() >= {"database_us_per_item", "road_rate", "render_us", "wal_bytes_per_item"}
+
+
+@pytest.mark.long
+def test_a_campaign_is_compared_with_the_libraries(
+    process_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", process_environment["DATABASE_URL"])
+    result = bench("campaign", devices=100, baseline=True)
+    assert result["accepted"] == result["distinct_at_sink"] == 96
+    assert result["baseline"].keys() == {"firebase-admin", "aioapns", "pywebpush"}
+    assert all(one.keys() == {"gateway", "rate", "cpu_us_per_item", "ratio"} for one in result["baseline"].values())

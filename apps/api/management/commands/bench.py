@@ -53,6 +53,7 @@ class Command(BaseCommand):
         parser.add_argument("--devices", type=int, default=20_000, help="how many devices (or ledger rows)")
         parser.add_argument("--gateway", choices=["fcm", "apns", "webpush"], default="fcm")
         parser.add_argument("--sink-delay-ms", type=int, default=0, help="how long the sink thinks before it answers")
+        parser.add_argument("--baseline", action="store_true", help="campaign: compare with the vendors' libraries")
         parser.add_argument("--workers", type=int, default=1)
         parser.add_argument("--requests", type=int, default=10_000, help="accept: how many requests")
         parser.add_argument("--clients", type=int, default=16, help="accept: how many at once")
