@@ -32,6 +32,7 @@ class Channel(models.Model):
     vendor's throttling has brought us (null = it does not throttle), slowed_from_per_second where that began.
     trouble: the last that went wrong, in the vendor's words. project: the vendor's account whose quota this is (an FCM
     project; channels of other apps may share it), "" = none; quota_per_minute: null = the vendor's usual, 0 = none.
+    deaths_doubted_until: until then a dead address is quarantined instead (a mass death).
     """
 
     app = models.ForeignKey(App, models.CASCADE, related_name="channels")
@@ -41,6 +42,7 @@ class Channel(models.Model):
     paused_reason = models.CharField(_("why paused"), max_length=300, blank=True)
     probe_after = models.DateTimeField(null=True, blank=True)
     project = models.CharField(max_length=100, blank=True, default="", db_default="")
+    deaths_doubted_until = models.DateTimeField(null=True)
     quota_per_minute = models.PositiveIntegerField(_("project quota per minute"), null=True, blank=True)
     pace_per_second = models.FloatField(_("pace per second"), null=True, blank=True)
     closed_by = models.CharField(max_length=11, blank=True, default="", db_default="", choices=CLOSERS)

@@ -10,7 +10,7 @@ DEVICE_STATES = StateTable(
         "not seen for 30 days; still sent to unless the policy asks",
         ("active", "dead", "quarantined"),
     ),
-    State("dead", "the vendor says this address will never work again", ("active",)),
+    State("dead", "the vendor says this address will never work again", ("active", "quarantined")),
     State("quarantined", "retired in a suspicious mass loss; waits for a person", ("active", "dead")),
 )
 

@@ -133,6 +133,7 @@ def test_a_list_of_dead_addresses_stops_it(app: App, phones: Phones, run_lane: W
     run_lane()
     judge_dispatches(now=NOW)
     assert "dead" in Dispatch.objects.get().reason
+    assert Device.objects.filter(state="quarantined").count() == 60
 
 
 def test_texts_that_cannot_be_rendered_stop_it(app: App, run_lane: Worker) -> None:

@@ -1,5 +1,6 @@
 """What gateways answer steers their channels while a campaign runs, and costs no recipient anything."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,8 @@ from apps.deliveries.models import Delivery, Retry
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.claim import claim_batches
 from apps.deliveries.services.release import requeue_retries
-from apps.devices.models import Channel
+from apps.devices.models import Channel, Device
+from apps.devices.services.channels import FIELDS, save_credentials
 from apps.gateways.contract import RetryReason, SendResult, Verdict
 from tests.deliveries.conftest import Worker
 from tests.deliveries.phones import Phones
@@ -22,6 +24,9 @@ FULL = SendResult(
 )
 TOO_MANY = SendResult(Verdict.RETRY, "TooManyRequests", retry_after_seconds=300, retry_reason=RetryReason.THROTTLED)
 DOWN = SendResult(Verdict.RETRY, "503", retry_reason=RetryReason.SERVER)
+
+DEAD = SendResult(Verdict.TOKEN_DEAD, "UNREGISTERED")
+DENIED = SendResult(Verdict.CONFIG_BAD, "PERMISSION_DENIED", detail="the API is off")
 
 
 @pytest.fixture
@@ -114,3 +119,60 @@ def test_a_dispatch_of_tests_says_nothing_about_the_vendor(app: App, phones: Pho
     make_dispatch(app, policy=Policy(is_test=True))
     run_lane()
     assert Channel.objects.get().state == "active"
+
+
+def test_a_mass_death_sets_devices_aside_and_sounds_an_alarm(app: App, phones: Phones, run_lane: Worker) -> None:
+    devices = make_people(app, 60)
+    phones.answers = {device.address: [DEAD] for device in devices[:55]}
+    make_dispatch(app)
+    run_lane()
+    channel = Channel.objects.get()
+    assert Device.objects.filter(state="quarantined").count() == 55
+    assert (channel.state, channel.trouble) == ("active", "55 of the last 60 addresses were called dead")
+    assert channel.deaths_doubted_until == NOW + timedelta(hours=1)
+
+
+def test_a_few_deaths_are_believed(app: App, phones: Phones, run_lane: Worker) -> None:
+    devices = make_people(app, 60)
+    phones.answers = {device.address: [DEAD] for device in devices[:20]}
+    make_dispatch(app)
+    run_lane()
+    assert Device.objects.filter(state="dead").count() == 20
+
+
+def test_new_credentials_let_everybody_go_at_once(app: App, phones: Phones, run_lane: Worker) -> None:
+    devices = make_people(app, 20)
+    phones.answers = {device.address: [DENIED] for device in devices}
+    make_dispatch(app)
+    run_lane()
+    assert Channel.objects.get().closed_by == "credentials"
+    phones.answers = {}
+    save_credentials(app=app, gateway="fcm", pasted=pasted(), now=NOW + timedelta(seconds=7))
+    later = NOW + timedelta(seconds=8)
+    requeue_retries(now=later)
+    run_lane(at=later)
+    assert Channel.objects.get(app=app).state == "active"
+    assert set(Delivery.objects.values_list("outcome", flat=True)) == {1}
+    assert Delivery.objects.count() == 20
+
+
+def test_the_vendors_mended_settings_are_found_by_a_probe(app: App, phones: Phones, run_lane: Worker) -> None:
+    devices = make_people(app, 20)
+    phones.answers = {device.address: [DENIED] for device in devices}
+    make_dispatch(app)
+    for seconds in (0, 31, 62, 93):
+        requeue_retries(now=NOW + timedelta(seconds=seconds))
+        run_lane(at=NOW + timedelta(seconds=seconds))
+    assert (Channel.objects.get().state, Delivery.objects.count()) == ("paused", 0)
+    phones.answers = {}
+    for seconds in (200, 260):  # the second time those that were probes
+        requeue_retries(now=NOW + timedelta(seconds=seconds))
+        run_lane(at=NOW + timedelta(seconds=seconds))
+    assert (Channel.objects.get().state, Delivery.objects.filter(outcome=1).count()) == ("active", 20)
+
+
+def pasted() -> dict[str, str]:
+    """Another account's file, as a person pastes it."""
+    other = make_channel(make_app())
+    account = {**other.credentials["service_account"], "private_key_id": "b" * 40}
+    return {name: json.dumps(account) for name in FIELDS["fcm"]}

@@ -4,9 +4,18 @@ from datetime import timedelta
 
 import pytest
 
-from apps.devices.models import Device
-from apps.devices.services.hygiene import Death, remove, restore, retire_devices, retire_stale
-from tests.factories import NOW, make_app, make_customer, make_device
+from apps.devices.models import Channel, Device
+from apps.devices.services.hygiene import (
+    Death,
+    believe_deaths,
+    doubt_deaths,
+    remove,
+    restore,
+    restore_quarantined,
+    retire_devices,
+    retire_stale,
+)
+from tests.factories import NOW, make_app, make_channel, make_customer, make_device, make_people
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +85,44 @@ def test_a_removed_device_is_dead() -> None:
     device = make()
     remove(device=device, now=NOW)
     assert state_of(device) == ("dead", "removed")
+
+
+def doubted() -> tuple[Channel, list[Device]]:
+    """A channel whose deaths are doubted after one of its three devices was called dead."""
+    app = make_app()
+    channel = make_channel(app)
+    devices = make_people(app, 3)
+    retire_devices(deaths=[Death(devices[0].pk, "UNREGISTERED")], now=NOW)
+    doubt_deaths(app_id=app.pk, gateway="fcm", since=NOW - timedelta(seconds=10), now=NOW)
+    return channel, devices
+
+
+def test_a_mass_death_quarantines_what_just_died_and_what_dies_next() -> None:
+    _channel, devices = doubted()
+    retire_devices(deaths=[Death(devices[1].pk, "UNREGISTERED")], now=NOW + timedelta(minutes=1))
+    retire_devices(deaths=[Death(devices[2].pk, "UNREGISTERED")], now=NOW + timedelta(hours=2))
+    assert [state_of(device)[0] for device in devices] == ["quarantined", "quarantined", "dead"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "ago"), [("removed", 1), ("erased", 1), ("replaced", 1), ("not_seen", 1), ("Unregistered", 60)]
+)
+def test_what_died_otherwise_or_long_before_stays_dead(reason: str, ago: int) -> None:
+    device = make(state="dead", retired_reason=reason, retired_at=NOW - timedelta(seconds=ago))
+    doubt_deaths(app_id=device.app_id, gateway="fcm", since=NOW - timedelta(seconds=10), now=NOW)
+    assert state_of(device)[0] == "dead"
+
+
+def test_quarantined_devices_come_back_together() -> None:
+    channel, devices = doubted()
+    assert restore_quarantined(channel=channel, now=NOW) == 1
+    channel.refresh_from_db()
+    assert (state_of(devices[0]), channel.deaths_doubted_until) == (("active", ""), None)
+
+
+def test_or_the_vendor_is_believed() -> None:
+    channel, devices = doubted()
+    assert believe_deaths(channel=channel, now=NOW) == 1
+    assert state_of(devices[0]) == ("dead", "UNREGISTERED")
+    retire_devices(deaths=[Death(devices[1].pk, "UNREGISTERED")], now=NOW)
+    assert state_of(devices[1])[0] == "dead"

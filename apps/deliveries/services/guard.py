@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from apps.core.sql import rows
 from apps.deliveries.models import Batch, Delivery, Dispatch, Retry
 from apps.deliveries.policy import Policy
-from apps.deliveries.states import DISPATCH_STATES, OUTCOME_WORDS, OUTCOMES
+from apps.deliveries.states import DISPATCH_STATES, GATEWAY_WORDS, OUTCOME_WORDS, OUTCOMES
+from apps.devices.services.hygiene import doubt_deaths
 
 # Canaries by default: one in a hundred, at most 200, of dispatches so large that they matter.
 CANARY_FROM_DEVICES = 10_000
@@ -52,14 +53,16 @@ def judge_dispatches(*, now: datetime) -> int:
     Any number may judge at once. Cost: one query where nothing is guarded, 1 ms a dispatch.
     """
     guarded = Dispatch.objects.filter(finished_at=None, state="sending", guard__in=["canary", "watching"])
-    return sum(_judge(dispatch) for dispatch in guarded)
+    return sum(_judge(dispatch, now) for dispatch in guarded)
 
 
-def _judge(dispatch: Dispatch) -> int:
+def _judge(dispatch: Dispatch, now: datetime) -> int:
     counted: Mapping[int, int] = dict(
         rows("deliveries", "guard_answers", {"dispatch_id": dispatch.pk, "pages": LATEST_PAGES})
     )
     reason = _why_stop(dispatch, counted)
+    if reason and counted.get(_DEAD, 0) > sum(counted.values()) / 2:
+        _doubt_deaths(dispatch, now)
     mine = Dispatch.objects.filter(pk=dispatch.pk, guard=dispatch.guard)
     if reason:
         return DISPATCH_STATES.move(mine.filter(state="sending"), "paused", reason=reason[:300], guard="stopped")
@@ -85,6 +88,13 @@ def _why_stop(dispatch: Dispatch, counted: Mapping[int, int]) -> str:
         words["share"] = round(100 * dead / answers)
         return _("It stopped by itself: %(share)d%% of its last %(answers)s addresses were called dead.") % words
     return ""
+
+
+def _doubt_deaths(dispatch: Dispatch, now: datetime) -> None:
+    """So slow a dispatch may have been that no window of its channel was full enough to notice."""
+    dead = Delivery.objects.filter(planned_on=dispatch.planned_on, dispatch_id=dispatch.pk, outcome=_DEAD)
+    for gateway in set(dead.order_by().values_list("gateway", flat=True)[:_SAMPLE]):
+        doubt_deaths(app_id=dispatch.app_id, gateway=GATEWAY_WORDS[gateway], since=dispatch.created_at, now=now)
 
 
 def _commonest_error(dispatch: Dispatch) -> str:

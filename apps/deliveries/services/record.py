@@ -3,6 +3,7 @@
 A batch that is no longer ours drops out: whoever has it now runs its slice again, as suspect.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,8 @@ from apps.devices.models import Channel
 from apps.devices.services.channels import pause_channel, resume_channel
 from apps.devices.services.hygiene import Death, retire_devices
 from apps.gateways.contract import SendResult, Verdict
+
+_log = logging.getLogger(__name__)
 
 FIRST_PROBE_AFTER = timedelta(seconds=30)
 
@@ -121,9 +124,11 @@ def _close_channel(channel: ChannelKey, reason: str, now: datetime) -> None:
     """Unless it was configured anew meanwhile: the answer is about credentials that are no more."""
     if not Channel.objects.filter(id=channel.channel_id, updated_at__gt=channel.updated_at).exists():
         probe_after = now + FIRST_PROBE_AFTER
-        pause_channel(
+        is_new = pause_channel(
             channel_id=channel.channel_id, reason=reason, now=now, closed_by="credentials", probe_after=probe_after
         )
+        if is_new:
+            _log.error("channel %s is stopped, its credentials were refused: %s", channel.channel_id, reason)
 
 
 def _row(slice_: Slice, place: Place, outcome: int, code: str, vendor_message_id: str) -> LedgerRow:

@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 from django.db.models import QuerySet
 
 from apps.core.sql import execute
-from apps.devices.models import Device
+from apps.devices.models import Channel, ChannelGauge, Device
 from apps.devices.states import DEVICE_STATES
 
 STALE_AFTER = timedelta(days=30)
 DEAD_AFTER = timedelta(days=270)
+DOUBTED_FOR = timedelta(hours=1)
+# Why a device may be dead without a vendor's word.
+_OWN_REASONS = ["not_seen", "replaced", "removed", "erased"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,35 @@ def retire_devices(*, deaths: Sequence[Death], now: datetime) -> int:
             "now": now,
         },
     )
+
+
+def doubt_deaths(*, app_id: int, gateway: str, since: datetime, now: datetime) -> int:
+    """A mass death: quarantine what the vendor called dead since then, and what it calls dead for an hour from now.
+
+    Returns how many were moved. Touches the channel. Cost: a scan of the app's devices, 0.3 s for a million.
+    """
+    Channel.objects.filter(app=app_id, gateway=gateway).update(deaths_doubted_until=now + DOUBTED_FOR)
+    called_dead = Device.objects.filter(app=app_id, gateway=gateway, state="dead", retired_at__gte=since)
+    return DEVICE_STATES.move(called_dead.exclude(retired_reason__in=_OWN_REASONS), "quarantined")
+
+
+def restore_quarantined(*, channel: Channel, now: datetime) -> int:
+    """It was our mistake: every quarantined device of the channel is active again. Returns how many."""
+    _end_doubt(channel)
+    mine = Device.objects.filter(app=channel.app_id, gateway=channel.gateway, state="quarantined")
+    return restore(devices=mine, now=now)
+
+
+def believe_deaths(*, channel: Channel, now: datetime) -> int:
+    """The vendor was right: every quarantined device of the channel is dead. Returns how many."""
+    _end_doubt(channel)
+    mine = Device.objects.filter(app=channel.app_id, gateway=channel.gateway, state="quarantined")
+    return DEVICE_STATES.move(mine, "dead", retired_at=now)
+
+
+def _end_doubt(channel: Channel) -> None:
+    Channel.objects.filter(pk=channel.pk).update(deaths_doubted_until=None)
+    ChannelGauge.objects.filter(pk=channel.pk).delete()
 
 
 def retire_stale(*, now: datetime) -> int:

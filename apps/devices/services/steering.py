@@ -8,8 +8,10 @@ them costs a recipient anything:
 | throttled | is slowed to half of its pace, at most every CUT_EVERY | each second without throttling gives STEP back |
 | Retry-After, for the whole account | rests | that time, then one probe |
 | nothing, or 5xx, for most calls | breaker: closed | a probe of one device, after 2 s, then twice as long each time |
+| "dead" to most calls | goes on; its devices are quarantined instead (services.hygiene) | an hour without |
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -19,6 +21,7 @@ from django.db import transaction
 
 from apps.core.sql import rows
 from apps.devices.models import Channel, ChannelGauge
+from apps.devices.services.hygiene import doubt_deaths
 
 WINDOW_SECONDS = 5.0
 # Slow-down: cut to half, and a twentieth of where it began back each second.
@@ -36,6 +39,12 @@ FAILED_SHARE = 0.5
 SUDDEN_FAILURES, SUDDEN_SHARE = 100, 0.9
 FIRST_PROBE_SECONDS = 2.0
 LONGEST_PROBE_SECONDS = 120.0
+# Mass death.
+LEAST_DEATHS = 50
+DEAD_SHARE = 0.5
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -80,19 +89,29 @@ def steer(*, channel_id: int, answers: Answers, now: datetime, chance: Random) -
     Cost: one statement where all is well; else a short transaction of its own on the channel's row.
     """
     ((*counts, is_slowed),) = _note(channel_id, answers, now)
+    window = _Window(*counts)
+    if answers.deaths and window.deaths >= LEAST_DEATHS and window.deaths >= DEAD_SHARE * window.calls:
+        _doubt_deaths(channel_id, window, now)
     if not (answers.throttled or answers.failures or answers.probed is not None or is_slowed):
         return
     with transaction.atomic():
-        channel = Channel.objects.select_for_update().defer("credentials").filter(pk=channel_id).first()
+        channel = (
+            Channel.objects.select_for_update(of=("self",))
+            .select_related("app")
+            .defer("credentials")
+            .filter(pk=channel_id)
+            .first()
+        )
         if channel is None:
             return
         was = {name: getattr(channel, name) for name in _STEERED}
-        _steer(channel, answers, _Window(*counts), now, chance)
+        _steer(channel, answers, window, now, chance)
         changed = {name: value for name in _STEERED if (value := getattr(channel, name)) != was[name]}
         if changed:
             # By update: updated_at stands for the credentials, and these are still the same.
             Channel.objects.filter(pk=channel_id).update(**changed)
         if changed.get("state"):
+            _log.warning("%s is %s (%s): %s", channel, channel.state, channel.closed_by, channel.paused_reason)
             ChannelGauge.objects.filter(pk=channel_id).delete()
 
 
@@ -140,6 +159,18 @@ def _steer(channel: Channel, answers: Answers, window: _Window, now: datetime, c
             _close(channel, "breaker", FIRST_PROBE_SECONDS * chance.uniform(0.8, 1.2), answers.reason, now)
     elif answers.probed is not None and channel.closed_by in ("breaker", "vendor"):
         _judge_probe(channel, answers, now, chance)
+
+
+def _doubt_deaths(channel_id: int, window: _Window, now: datetime) -> None:
+    channel = Channel.objects.defer("credentials").select_related("app").get(pk=channel_id)
+    is_new = channel.deaths_doubted_until is None or channel.deaths_doubted_until < now
+    since = now - timedelta(seconds=2 * WINDOW_SECONDS)
+    with transaction.atomic():
+        count = doubt_deaths(app_id=channel.app_id, gateway=channel.gateway, since=since, now=now)
+        said = f"{window.deaths} of the last {window.calls} addresses were called dead"
+        Channel.objects.filter(pk=channel_id).update(trouble=said, trouble_at=now)
+    if is_new:
+        _log.error("%s: %s; %s devices are set aside, not retired", channel, said, count)
 
 
 def _slow_down(channel: Channel, window: _Window, now: datetime) -> None:
