@@ -9,7 +9,6 @@ import structlog
 import uuid_utils
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -25,11 +24,13 @@ from apps.api.query import read_query
 from apps.api.refusals import Refusal, refusal_response, refuse_fields
 from apps.api.services.keys import Caller, UnknownKey, caller_of
 from apps.api.shapes import read_body
+from apps.core.database import trouble
 from apps.core.problems import Conflict, InvalidInput
 from apps.core.states import InvalidTransition
 from apps.segments.services.refresh import SegmentBroken
 
 ACCEPTED = "application/json"
+_RETRY_AFTER_SECONDS = {"database_unavailable": 2, "storage_full": 30}
 _SANE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _OPEN = {
     "Access-Control-Allow-Origin": "*",
@@ -98,8 +99,8 @@ class ApiView(APIView):
         refusal = refusal_of(exc)
         if isinstance(exc, MethodNotAllowed):
             refusal.headers["Allow"] = ", ".join(self.allowed_methods)
-        if refusal.code == "database_unavailable":
-            log.warning("the database does not answer", error=type(exc).__name__)
+        if refusal.status == 503:
+            log.warning(refusal.code, error=str(exc).strip().partition("\n")[0])
         return refusal_response(refusal, path=self.request.path, request_id=self.request_id)
 
     def _common_headers(self) -> dict[str, str]:
@@ -143,9 +144,16 @@ def refusal_of(error: Exception) -> Refusal:
         return Refusal("body_too_large", _("send at most %d bytes") % MOST_BYTES)
     if isinstance(error, UnreadablePostError):
         return Refusal("bad_request", _("the connection ended before the body did"))
-    if isinstance(error, OperationalError | InterfaceError):
-        return Refusal("database_unavailable", headers={"Retry-After": "2"})
-    raise error
+    refusal = refusal_for_now(error)
+    if refusal is None:
+        raise error
+    return refusal
+
+
+def refusal_for_now(error: BaseException | None) -> Refusal | None:
+    """The refusal where the database cannot serve at the moment."""
+    code = trouble(error)
+    return Refusal(code, headers={"Retry-After": str(_RETRY_AFTER_SECONDS[code])}) if code else None
 
 
 def client_address(request: Any) -> str:

@@ -150,7 +150,8 @@ CODES: Mapping[str, Code] = {
     "segment_broken": Code(409, _("The segment's rule cannot be computed, so nobody is sent to because of it.")),
     "conflict": Code(409, _("The request cannot be carried out now.")),
     # Ourselves.
-    "database_unavailable": Code(503, _("The database does not answer; nothing was stored. Try again.")),
+    "database_unavailable": Code(503, _("The database does not answer. Send the same request again.")),
+    "storage_full": Code(503, _("The database's disk is full, so nothing is accepted until there is room.")),
     "internal_error": Code(500, _("A fault of ours. The request id helps us to find it.")),
 }
 

@@ -23,7 +23,7 @@ _REFUSED = {
     415: "Not application/json.",
     422: "Well-formed, but it cannot be done.",
     429: "Too many requests; see Retry-After.",
-    503: "Nothing was stored; try again.",
+    503: "Not now; send the same request again after Retry-After.",
 }
 
 

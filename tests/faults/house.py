@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -28,8 +29,9 @@ from apps.deliveries.services.release import release_due
 from apps.deliveries.services.work import IN_FLIGHT
 from apps.deliveries.states import OUTCOME_WORDS
 from apps.devices.models import Channel, Device
+from config import commands
 from tests.factories import make_app, make_channel, make_dispatch
-from tests.fixtures_sandbox import RunningSandbox
+from tests.fixtures_sandbox import RunningSandbox, free_port
 
 LEASE_SECONDS = 4
 GATEWAY_OF = {"android": "fcm", "ios": "apns", "web": "webpush"}
@@ -128,6 +130,14 @@ class House:
     def start_beat(self) -> "Popen[bytes]":
         """A real beat, for a house with has_beat = False and a broker of its own."""
         return self.start("-m", "celery", "--app", "config", "--quiet", "beat", "--pidfile=", "--loglevel", "WARNING")
+
+    def start_web(self) -> str:
+        """The web server, answering; returns its address."""
+        port = free_port()
+        self.start(*commands.web("127.0.0.1", port)[1:])
+        address = f"http://127.0.0.1:{port}"
+        self.until(lambda: is_up(f"{address}/healthz"), seconds=60, what="serving")
+        return address
 
     def start(self, *arguments: str) -> "Popen[bytes]":
         """A worker of any kind: `python` with these arguments."""
@@ -238,6 +248,14 @@ class House:
         repeated = copies.total() - len(copies)
         assert repeated <= self.killed * IN_FLIGHT + cut, "more duplicates than were in flight"
         return repeated
+
+
+def is_up(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
 
 
 def flying() -> QuerySet[Batch]:

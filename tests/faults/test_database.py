@@ -1,9 +1,19 @@
 """The database crashes or stays away: nothing is sent that could not be written down, and no answer is lost."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from time import sleep
+from typing import Any
 
+import psycopg
 import pytest
+from django.db import connection
+from django.test import Client
 
+from apps.deliveries.models import Dispatch
+from tests.factories import make_customer, make_device
+from tests.factories.api import ApiCaller, make_key
+from tests.faults.callers import Caller
 from tests.faults.cluster import IMMEDIATE, Cluster
 from tests.faults.house import House
 
@@ -45,3 +55,83 @@ def test_nothing_is_sent_while_the_database_is_away(crowd: House, cluster: Clust
     assert worker.poll() is None, "the worker did not outlive the gap"
     assert crowd.check() == 0
     assert crowd.outcomes() == {"accepted": 1500}
+
+
+@pytest.fixture
+def push(own_house: House) -> Callable[[], Any]:
+    """A call that sends a push, in this process."""
+    api = ApiCaller(make_key(own_house.app), Client(raise_request_exception=False))
+    return lambda: api.post("/v2.1/push", a_push(own_house))
+
+
+def a_push(house: House) -> dict[str, Any]:
+    device = make_device(make_customer(house.app))
+    return {"device_tokens": [device.address], "title": "Hello", "body": "There is news."}
+
+
+def test_every_door_says_not_now_while_the_database_is_away(own_house: House, cluster: Cluster) -> None:
+    api = ApiCaller(make_key(own_house.app), Client(raise_request_exception=False))
+    body = a_push(own_house)
+    assert api.post("/v2.1/push", body).status_code == 202
+    cluster.stop(IMMEDIATE)
+    login = api.client.post("/admin/login/", {"username": "ada", "password": "x"})
+    for answer in (api.post("/v2.1/push", body), api.get("/v2.1/segments"), login):
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert api.get("/healthz").status_code == 200
+    cluster.start()
+    assert api.post("/v2.1/push", body).status_code == 202
+
+
+@pytest.mark.long
+def test_what_was_promised_before_a_crash_is_kept(own_house: House, cluster: Cluster) -> None:
+    own_house.start_worker("urgent")
+    url = own_house.start_web()
+    with Caller(url, make_key(own_house.app), a_push(own_house)) as caller:
+        for _ in range(2):
+            before = caller.statuses[202]
+            own_house.until(lambda before=before: caller.statuses[202] > before + 20, seconds=60, what="accepting")
+            cluster.restart(IMMEDIATE, away_seconds=2)
+    assert set(caller.statuses) == {202, 503}
+    assert {wait for status, wait, _ in caller.answers if status == 503} == {"2"}
+    assert set(caller.accepted) <= set(Dispatch.objects.values_list("id", flat=True))
+    over = Dispatch.objects.exclude(finished_at=None)
+    own_house.until(lambda: over.count() == Dispatch.objects.count(), seconds=60, what="sent")
+    assert own_house.check() == 0
+
+
+@contextmanager
+def all_sessions_taken(cluster: Cluster) -> Iterator[int]:
+    """Whoever had a session loses it, and there is none left for anybody. Gives how many it took."""
+    connection.close()
+    with ExitStack() as stack:
+        taken = [stack.enter_context(cluster.connect())]
+        with suppress(psycopg.OperationalError):
+            while True:
+                taken.append(stack.enter_context(cluster.connect()))
+                taken[0].execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where backend_type = 'client backend' and not pid = any(%s)",
+                    [[one.info.backend_pid for one in taken]],
+                )
+        yield len(taken)
+
+
+@pytest.mark.long
+@pytest.mark.postgresql(max_connections="20")
+def test_no_session_left_is_not_now(crowd: House, cluster: Cluster, push: Callable[[], Any]) -> None:
+    dispatch = crowd.launch(throttle_per_second=500)
+    worker = crowd.start_worker()
+    assert push().status_code == 202
+    crowd.until(lambda: crowd.arrived() > 200, seconds=60, what="under way")
+    body = a_push(crowd)
+    with all_sessions_taken(cluster) as taken:
+        answer = ApiCaller("hg_live_" + "x" * 43).post("/v2.1/push", body)
+        sleep(1)
+        at_first = crowd.arrived()
+        sleep(2)
+        assert crowd.arrived() == at_first < 1500
+    assert taken == 20
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    crowd.until_done(dispatch, seconds=60)
+    assert worker.poll() is None
+    assert crowd.check() == 0

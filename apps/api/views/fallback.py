@@ -1,9 +1,13 @@
 """Answers where no view of ours got to speak: below /v2.1 they are problems in JSON, elsewhere Django's pages."""
 
+import sys
+
 import uuid_utils
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import get_template
 from django.views import defaults
 
+from apps.api.base import refusal_for_now
 from apps.api.refusals import Refusal, refusal_response
 
 API_ROOT = "/v2.1/"
@@ -20,8 +24,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def internal_error(request: HttpRequest) -> HttpResponse:
-    """A fault of ours; Django has logged it."""
-    return _refused(request, "internal_error") or defaults.server_error(request)
+    """A fault of ours, which Django has logged; or a database that cannot serve now, whatever page it was."""
+    not_now = refusal_for_now(sys.exc_info()[1])
+    if not_now is None:
+        return _refused(request, "internal_error") or defaults.server_error(request)
+    if request.path.startswith(API_ROOT):
+        return refusal_response(not_now, path=request.path, request_id=str(uuid_utils.uuid7()))
+    return HttpResponse(get_template("503.html").render(), status=503, headers=not_now.headers)
 
 
 def _refused(request: HttpRequest, code: str) -> HttpResponse | None:

@@ -15,8 +15,9 @@ from threading import Lock
 from time import monotonic, sleep
 
 from django.db import connection, transaction
-from django.db.utils import IntegrityError, InterfaceError, OperationalError
+from django.db.utils import IntegrityError
 
+from apps.core.database import AWAY
 from apps.deliveries.services.claim import Held, claim_batches, give_back, renew_leases
 from apps.deliveries.services.contents import DispatchText, texts_of
 from apps.deliveries.services.open import Slice, open_slices
@@ -130,7 +131,7 @@ class _Shift:
                 _log.exception("an outcome is in the ledger already; it stays, what is new is added")
                 self._may_repeat = True
                 continue
-            except (OperationalError, InterfaceError) as error:
+            except AWAY as error:
                 if is_over and self._is_stopping():
                     raise
                 self._rest(error)
@@ -230,7 +231,7 @@ class _Shift:
         try:
             self._tally.report(now=self._clock(), chance=self._chance)
             paces = standings([one.channel.channel_id for one in self._held.values()]) if self._held else {}
-        except (OperationalError, InterfaceError) as error:
+        except AWAY as error:
             _log.warning("the database is away, the channels are not steered: %s", error)
             connection.close()
             return
