@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from apps.gateways.contract import Endpoints
+from apps.gateways.contract import Endpoints, WireKind
 from config import env
+
+_WIRES: dict[str, WireKind] = {"curl": "curl", "lean": "lean"}
 
 
 def endpoints(data_dir: Path, *, may_be_sandbox: bool) -> Endpoints:
@@ -23,7 +25,14 @@ def endpoints(data_dir: Path, *, may_be_sandbox: bool) -> Endpoints:
         webpush_allowed_hosts=tuple(hosts),
         sms_base_url=env.text("SMS_BASE_URL") or sandbox.get("sms_base_url", real.sms_base_url),
         ca_file=env.text("GATEWAY_CA_FILE") or sandbox.get("ca_file", real.ca_file),
+        wire=_wire(env.text("HELIOGRAPH_WIRE", real.wire)),
     )
+
+
+def _wire(word: str) -> WireKind:
+    if word not in _WIRES:
+        raise SystemExit(f"HELIOGRAPH_WIRE is {word!r}: it must be curl or lean")
+    return _WIRES[word]
 
 
 def _sandbox(data_dir: Path) -> dict[str, Any]:

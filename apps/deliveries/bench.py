@@ -90,6 +90,7 @@ def campaign(options: dict[str, Any], say: Say) -> Measured:
         sink_us_per_item=round(spent.sink * 1e6 / rows, 2),
         gateway=options["gateway"],
         workers=options["workers"],
+        wire=settings.GATEWAY_ENDPOINTS.wire,
         sink=f"{sink.name} on the same machine, {options['sink_delay_ms']} ms",
         leaves_out="building the world; cpu_us_per_item is that of the product's own processes",
         **baseline,

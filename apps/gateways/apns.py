@@ -43,7 +43,8 @@ from apps.gateways.identifiers import apns_id, collapse_name
 from apps.gateways.mass import spare_tokens
 from apps.gateways.shape import Shapes
 from apps.gateways.splice import splice_text
-from apps.gateways.wire import Answer, Post, Wire, WireLimits
+from apps.gateways.wire import Answer, Post, WireLimits
+from apps.gateways.wires import open_wire
 
 LIMITS = WireLimits(connections=4, streams=1000)
 LONGEST_TTL_SECONDS = 30 * 86_400
@@ -91,7 +92,7 @@ class ApnsGateway:
         self._topic, self._endpoints, self._limits, self._now = credentials.topic, endpoints, limits, now
 
     async def open(self) -> None:
-        self._wire = Wire(ca_file=self._endpoints.ca_file, limits=self._limits)
+        self._wire = open_wire(self._endpoints, self._limits)
 
     async def close(self) -> None:
         await self._wire.close()

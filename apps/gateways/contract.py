@@ -7,7 +7,7 @@ Source of the five verdicts: the vendors' code tables at the head of each gatewa
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 class Verdict(StrEnum):
@@ -186,6 +186,8 @@ class TwilioCredentials:
     sender: str
 
 
+WireKind = Literal["curl", "lean"]
+
 Credentials = FcmCredentials | ApnsCredentials | VapidCredentials | TwilioCredentials
 
 
@@ -195,6 +197,7 @@ class Endpoints:
 
     fcm_base_url: what stands before /v1/projects. ca_file: PEM to trust; "" = Mozilla's authorities (certifi).
     webpush_allowed_hosts: host suffixes beside the vendors' own to which subscriptions may point, also by plain HTTP.
+    wire: how to get there (see wires.py).
     """
 
     fcm_base_url: str = "https://fcm.googleapis.com"
@@ -203,3 +206,4 @@ class Endpoints:
     webpush_allowed_hosts: tuple[str, ...] = ()
     sms_base_url: str = "https://api.twilio.com"
     ca_file: str = ""
+    wire: WireKind = "curl"

@@ -42,7 +42,8 @@ from apps.gateways.mass import spare_tokens
 from apps.gateways.oauth import AccessTokens, NoAccessToken
 from apps.gateways.shape import EncodedContent, Shapes
 from apps.gateways.splice import splice_text
-from apps.gateways.wire import Answer, Post, Wire, WireLimits
+from apps.gateways.wire import Answer, Post, WireLimits
+from apps.gateways.wires import open_wire
 
 _SUSPECT_CODES = frozenset({"SENDER_ID_MISMATCH"})
 _QUOTA_SECONDS = 60.0
@@ -91,13 +92,13 @@ class FcmGateway:
             raise ValueError("the service account names no project")
         self._url = f"{endpoints.fcm_base_url.rstrip('/')}/v1/projects/{quote(project)}/messages:send"
         self._tokens = AccessTokens(account, ca_file=endpoints.ca_file, now=now, shelf=shelf)
-        self._ca_file, self._limits, self._now = endpoints.ca_file, limits or _limits_for(self._url), now
+        self._endpoints, self._limits, self._now = endpoints, limits or _limits_for(self._url), now
         self._headers: list[str] = []
         self._shapes = Shapes(build_template, HOLES)
         self._proven: dict[int, None] = {}
 
     async def open(self) -> None:
-        self._wire = Wire(ca_file=self._ca_file, limits=self._limits)
+        self._wire = open_wire(self._endpoints, self._limits)
 
     async def close(self) -> None:
         await self._wire.close()

@@ -35,7 +35,8 @@ from apps.gateways.contract import (
     TwilioCredentials,
     Verdict,
 )
-from apps.gateways.wire import Answer, Post, Wire, WireLimits
+from apps.gateways.wire import Answer, Post, WireLimits
+from apps.gateways.wires import open_wire
 
 LIMITS = WireLimits(connections=10, streams=20, in_flight=100, trust_refusals=False)
 OPTED_OUT = "21610"
@@ -63,10 +64,10 @@ class TwilioGateway:
         login = base64.b64encode(f"{sid}:{credentials.auth_token}".encode()).decode()
         self._url = f"{endpoints.sms_base_url.rstrip('/')}/2010-04-01/Accounts/{quote(sid, safe='')}/Messages.json"
         self._headers = [f"Authorization: Basic {login}", "Content-Type: application/x-www-form-urlencoded"]
-        self._sender, self._ca_file, self._limits = credentials.sender, endpoints.ca_file, limits
+        self._sender, self._endpoints, self._limits = credentials.sender, endpoints, limits
 
     async def open(self) -> None:
-        self._wire = Wire(ca_file=self._ca_file, limits=self._limits)
+        self._wire = open_wire(self._endpoints, self._limits)
 
     async def close(self) -> None:
         await self._wire.close()

@@ -36,7 +36,8 @@ from apps.gateways.vapid import VapidHeaders
 from apps.gateways.webpush_encryption import encrypt
 from apps.gateways.webpush_payload import HOLES, PAYLOAD_LIMIT, build_template
 from apps.gateways.webpush_subscription import decode_key, endpoint_fault, origin_of
-from apps.gateways.wire import Answer, Post, Wire, WireLimits
+from apps.gateways.wire import Answer, Post, WireLimits
+from apps.gateways.wires import open_wire
 
 LIMITS = WireLimits(connections=30)
 SHORTEST_TTL_SECONDS = 60
@@ -83,7 +84,7 @@ class WebPushGateway:
         self._proven: dict[str, None] = {}
 
     async def open(self) -> None:
-        self._wire = Wire(ca_file=self._endpoints.ca_file, limits=self._limits)
+        self._wire = open_wire(self._endpoints, self._limits)
 
     async def close(self) -> None:
         await self._wire.close()

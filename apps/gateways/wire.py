@@ -85,7 +85,7 @@ class Answer:
 
 
 @dataclass(slots=True, eq=False)
-class _Batch:
+class Batch:
     """The posts of one call: the future is done when no answer is missing."""
 
     answers: list[Answer]
@@ -102,7 +102,7 @@ class _Batch:
 class _Ticket(NamedTuple):
     """A post waiting for its turn. give_up_at: loop time."""
 
-    batch: _Batch
+    batch: Batch
     place: int
     post: Post
     give_up_at: float
@@ -184,7 +184,7 @@ class Wire:
             raise RuntimeError("this wire is closed, or belongs to another event loop")
         if not posts:
             return []
-        batch = _Batch([Answer()] * len(posts), len(posts), self._loop.create_future())
+        batch = Batch([Answer()] * len(posts), len(posts), self._loop.create_future())
         give_up_at = self._loop.time() + self.limits.queue_seconds
         self._waiting.extend(_Ticket(batch, place, post, give_up_at, 0) for place, post in enumerate(posts))
         self._feed()

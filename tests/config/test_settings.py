@@ -120,3 +120,11 @@ def test_the_cache_lies_beside_a_redis_broker(broker: str, cache: str) -> None:
 def test_a_database_url_may_name_a_socket_folder() -> None:
     found = database("postgres://me:pass@/name?host=%2Frun%2Fhere&sslmode=disable")
     assert (found["HOST"], found["NAME"], found["OPTIONS"]) == ("/run/here", "name", {"sslmode": "disable"})
+
+
+def test_the_wire_is_chosen_by_name(tmp_path: Path) -> None:
+    (tmp_path / "sandbox.json").write_text("{}")
+    assert "wire='curl'" in setting("GATEWAY_ENDPOINTS", HELIOGRAPH_DATA_DIR=str(tmp_path))
+    assert "wire='lean'" in setting("GATEWAY_ENDPOINTS", HELIOGRAPH_DATA_DIR=str(tmp_path), HELIOGRAPH_WIRE="lean")
+    done = manage("check", HELIOGRAPH_DATA_DIR=str(tmp_path), HELIOGRAPH_WIRE="string")
+    assert done.stderr.strip() == "HELIOGRAPH_WIRE is 'string': it must be curl or lean"

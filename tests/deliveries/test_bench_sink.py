@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 
 from apps.deliveries.bench_sink import OpenSink, open_sink
-from apps.gateways.contract import Endpoints, PushContent, PushMessage, Verdict
+from apps.gateways.contract import Endpoints, PushContent, PushMessage, Verdict, WireKind
 from apps.gateways.factory import make_gateway
 from apps.sandbox import sink
 
 pytestmark = pytest.mark.skipif(not sink.is_available(), reason="install nginx-light and libnginx-mod-http-echo")
+
+
+@pytest.fixture(params=["curl", "lean"])
+def wire(request: pytest.FixtureRequest) -> WireKind:
+    return request.param
 
 
 @pytest.fixture(params=["fcm", "apns", "webpush"])
@@ -21,14 +26,14 @@ def opened(request: pytest.FixtureRequest, settings, tmp_path: Path) -> Iterator
         yield request.param, running
 
 
-def test_every_gateway_is_answered_and_counted(opened: tuple[str, OpenSink]) -> None:
+def test_every_gateway_is_answered_and_counted(opened: tuple[str, OpenSink], wire: WireKind) -> None:
     gateway, running = opened
-    verdicts = asyncio.run(_send(gateway, running, copies=2))
+    verdicts = asyncio.run(_send(gateway, running, wire, copies=2))
     assert verdicts == [Verdict.ACCEPTED] * 10
     assert running.distinct() == 5
 
 
-async def _send(gateway: str, running: OpenSink, *, copies: int) -> list[Verdict]:
+async def _send(gateway: str, running: OpenSink, wire: WireKind, *, copies: int) -> list[Verdict]:
     account, port = running.credentials.app("bench"), running.house.sandbox_ports[2]
     endpoints = Endpoints(
         fcm_base_url=running.credentials.base_url_tls,
@@ -36,6 +41,7 @@ async def _send(gateway: str, running: OpenSink, *, copies: int) -> list[Verdict
         apns_port=port,
         webpush_allowed_hosts=("127.0.0.1",),
         ca_file=str(running.house.data_dir / "sandbox-ca.pem"),
+        wire=wire,
     )
     credentials = {"fcm": account.fcm, "apns": account.apns, "webpush": account.vapid}[gateway]
     opened = make_gateway(gateway, credentials, endpoints)

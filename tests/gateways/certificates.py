@@ -26,9 +26,10 @@ _SIGNS_CERTIFICATES = x509.KeyUsage(
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """`ca_file` is what a client trusts, `server_context` what a server shows."""
+    """`ca_file` is what a client trusts, `server_context` what a server shows, `leaf_file` its certificate and key."""
 
     ca_file: str
+    leaf_file: str
     server_context: ssl.SSLContext
 
 
@@ -49,7 +50,7 @@ def make_authority(folder: Path, *, host: str = "localhost", days: int = 2, is_s
     leaf_file.write_bytes(leaf.public_bytes(serialization.Encoding.PEM) + key_pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(leaf_file)
-    return Authority(str(ca_file), context)
+    return Authority(str(ca_file), str(leaf_file), context)
 
 
 def _name(text: str) -> x509.Name:

@@ -9,6 +9,7 @@ import pytest
 
 from apps.gateways import loop
 from apps.gateways.contract import Gateway, PushContent, PushMessage, SendResult
+from apps.gateways.lean.wire import LeanWire
 from apps.gateways.wire import Answer, Post, Wire, WireLimits
 from tests.gateways.certificates import Authority, make_authority
 from tests.gateways.vendor import Script, Vendor
@@ -40,11 +41,22 @@ def run[T](coroutine: Coroutine[Any, Any, T]) -> T:
     return loop.run(coroutine, timeout_seconds=20)
 
 
-def post_all(posts: list[Post], *, ca_file: str = "", limits: WireLimits = QUICK, rounds: int = 1) -> list[Answer]:
+Lane = type[Wire] | type[LeanWire]
+
+
+@pytest.fixture(params=[Wire, LeanWire], ids=["curl", "lean"])
+def lane(request: pytest.FixtureRequest) -> Lane:
+    """Both wires: a test that asks for it holds for either."""
+    return request.param
+
+
+def post_all(
+    lane: Lane, posts: list[Post], *, ca_file: str = "", limits: WireLimits = QUICK, rounds: int = 1
+) -> list[Answer]:
     """The answers of the last of `rounds` calls on one fresh wire."""
 
     async def work() -> list[Answer]:
-        wire = Wire(ca_file=ca_file, limits=limits)
+        wire = lane(ca_file=ca_file, limits=limits)
         try:
             for _ in range(rounds):
                 answers = await wire.post(posts)

@@ -1,20 +1,22 @@
 """The wire against real sockets: what each kind of broken connection means, and that nothing is sent twice."""
 
 import asyncio
+import selectors
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from apps.gateways.contract import RetryReason, Verdict
+from apps.gateways.lean.wire import LeanWire
 from apps.gateways.pump import _borrow
 from apps.gateways.wire import Answer, Post, Wire, WireLimits
 from tests.gateways.certificates import Authority, make_authority
-from tests.gateways.conftest import QUICK, post_all, run
+from tests.gateways.conftest import QUICK, Lane, post_all, run
 from tests.gateways.vendor import Act, Reply, Script, Seen, Vendor
 
 StartVendor = Callable[..., Vendor]
@@ -58,75 +60,77 @@ def most_visits(vendor: Vendor) -> int:
     return max(Counter(seen.path for seen in vendor.seen).values())
 
 
-def test_answers_come_in_the_order_of_the_posts(vendor: StartVendor, authority: Authority) -> None:
+def test_answers_come_in_the_order_of_the_posts(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
     server = vendor(lambda seen: Reply(body=seen.body, after_seconds=0.1 if seen.path == "/0" else 0))
-    answers = post_all(posts(server), ca_file=authority.ca_file)
+    answers = post_all(lane, posts(server), ca_file=authority.ca_file)
     assert [answer.body for answer in answers] == [b"body %d" % number for number in range(5)]
 
 
-def test_many_posts_share_one_connection(vendor: StartVendor, authority: Authority) -> None:
+def test_many_posts_share_one_connection(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
     server = vendor(lambda seen: Reply())
-    post_all(posts(server, 40), ca_file=authority.ca_file, rounds=3)
+    post_all(lane, posts(server, 40), ca_file=authority.ca_file, rounds=3)
     assert len(server.seen) == 120
     assert server.connection_count == 1
 
 
-def test_a_server_that_allows_one_stream_gets_one_at_a_time(vendor: StartVendor, authority: Authority) -> None:
+def test_a_server_that_allows_one_stream_gets_one_at_a_time(
+    lane: Lane, vendor: StartVendor, authority: Authority
+) -> None:
     server = vendor(lambda seen: Reply(), max_streams=1)
-    assert {answer.status for answer in post_all(posts(server, 30), ca_file=authority.ca_file)} == {200}
+    assert {answer.status for answer in post_all(lane, posts(server, 30), ca_file=authority.ca_file)} == {200}
 
 
-def test_plain_http1_works_too(vendor: StartVendor) -> None:
+def test_plain_http1_works_too(lane: Lane, vendor: StartVendor) -> None:
     server = vendor(lambda seen: Reply(201, b"x", {"Retry-After": "7"}), tls=False)
-    answer = post_all(posts(server, 1))[0]
+    answer = post_all(lane, posts(server, 1))[0]
     assert (answer.status, answer.body, answer.retry_after_seconds) == (201, b"x", 7.0)
 
 
-def test_an_answer_in_pieces_is_put_together(vendor: StartVendor, authority: Authority) -> None:
+def test_an_answer_in_pieces_is_put_together(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
     server = vendor(lambda seen: Reply(400, b'{"reason":"BadDeviceToken"}', act=Act.ANSWER_IN_PIECES))
-    assert post_all(posts(server, 1), ca_file=authority.ca_file)[0].body == b'{"reason":"BadDeviceToken"}'
+    assert post_all(lane, posts(server, 1), ca_file=authority.ca_file)[0].body == b'{"reason":"BadDeviceToken"}'
 
 
-def test_nobody_listens() -> None:
+def test_nobody_listens(lane: Lane) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"https://127.0.0.1:{unused.getsockname()[1]}/"
-    assert faults(post_all([Post(url, [], b"x")])) == {("connection_refused", RetryReason.NETWORK)}
+    assert faults(post_all(lane, [Post(url, [], b"x")])) == {("connection_refused", RetryReason.NETWORK)}
 
 
-def test_an_unknown_host_name() -> None:
-    assert faults(post_all([Post("https://gateway.invalid/", [], b"x")])) == {("dns", RetryReason.NETWORK)}
+def test_an_unknown_host_name(lane: Lane) -> None:
+    assert faults(post_all(lane, [Post("https://gateway.invalid/", [], b"x")])) == {("dns", RetryReason.NETWORK)}
 
 
 @pytest.mark.parametrize("url", ["https://ż.test/", "gopher://x.test/", "https://", "http://a b/"])
-def test_an_address_that_is_none_is_a_mistake_in_the_settings(url: str) -> None:
-    answers = post_all([Post(url, [], b"x"), Post(url, ["x: y"], b"x")])
+def test_an_address_that_is_none_is_a_mistake_in_the_settings(lane: Lane, url: str) -> None:
+    answers = post_all(lane, [Post(url, [], b"x"), Post(url, ["x: y"], b"x")])
     assert {answer.fault.verdict for answer in answers if answer.fault} == {Verdict.CONFIG_BAD}
     assert len(answers) == 2
 
 
-def test_a_host_that_never_accepts() -> None:
+def test_a_host_that_never_accepts(lane: Lane) -> None:
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         url = f"https://127.0.0.1:{full.getsockname()[1]}/"
-        assert faults(post_all([Post(url, [], b"x")])) == {("connect_timeout", RetryReason.NETWORK)}
+        assert faults(post_all(lane, [Post(url, [], b"x")])) == {("connect_timeout", RetryReason.NETWORK)}
 
 
-def test_a_server_that_speaks_no_tls(vendor: StartVendor) -> None:
+def test_a_server_that_speaks_no_tls(lane: Lane, vendor: StartVendor) -> None:
     server = vendor(lambda seen: Reply(), tls=False)
     url = server.url.replace("http:", "https:")
-    assert {reason for _, reason in faults(post_all([Post(url, [], b"x")]))} == {RetryReason.NETWORK}
+    assert {reason for _, reason in faults(post_all(lane, [Post(url, [], b"x")]))} == {RetryReason.NETWORK}
 
 
 @pytest.mark.parametrize("kind", ["unknown authority", "wrong host", "expired"])
-def test_a_certificate_that_cannot_be_trusted(kind: str, tmp_path: Path, authority: Authority) -> None:
+def test_a_certificate_that_cannot_be_trusted(lane: Lane, kind: str, tmp_path: Path, authority: Authority) -> None:
     shown = make_authority(
         tmp_path, host="elsewhere.test" if kind == "wrong host" else "localhost", days=-1 if kind == "expired" else 2
     )
     trusted = authority.ca_file if kind == "unknown authority" else shown.ca_file
     with Vendor(lambda seen: Reply(), shown.server_context) as server:
-        fault = post_all(posts(server, 1), ca_file=trusted)[0].fault
+        fault = post_all(lane, posts(server, 1), ca_file=trusted)[0].fault
     assert fault is not None
     assert (fault.verdict, fault.vendor_code) == (Verdict.CONFIG_BAD, "tls_untrusted")
     assert "certificate" in fault.detail
@@ -138,97 +142,109 @@ def test_a_certificate_that_cannot_be_trusted(kind: str, tmp_path: Path, authori
     [(Act.NEVER, "timeout"), (Act.RESET_STREAM, "http2"), (Act.DROP_CONNECTION, None)],
 )
 def test_a_request_without_an_answer_has_an_unknown_outcome_and_is_not_repeated(
-    vendor: StartVendor, authority: Authority, act: Act, word: str | None
+    lane: Lane, vendor: StartVendor, authority: Authority, act: Act, word: str | None
 ) -> None:
     server = vendor(on_visit(2, act))
-    found = faults(post_all(posts(server), ca_file=authority.ca_file, rounds=2))
+    found = faults(post_all(lane, posts(server), ca_file=authority.ca_file, rounds=2))
     assert {reason for _, reason in found} == {RetryReason.UNKNOWN_OUTCOME}
     assert word is None or {code for code, _ in found} == {word}
     assert most_visits(server) == 2
 
 
-def test_a_dying_http1_connection_is_not_repeated_either(vendor: StartVendor) -> None:
+def test_a_dying_http1_connection_is_not_repeated_either(lane: Lane, vendor: StartVendor) -> None:
     server = vendor(on_visit(2, Act.DROP_CONNECTION), tls=False)
-    assert {reason for _, reason in faults(post_all(posts(server, 2), rounds=2))} == {RetryReason.UNKNOWN_OUTCOME}
+    assert {reason for _, reason in faults(post_all(lane, posts(server, 2), rounds=2))} == {RetryReason.UNKNOWN_OUTCOME}
     assert most_visits(server) == 2
 
 
 @pytest.mark.parametrize("act", [Act.REFUSE_STREAM, Act.GOAWAY_UNSEEN])
-def test_a_request_the_server_has_not_seen_is_sent_again(vendor: StartVendor, authority: Authority, act: Act) -> None:
+def test_a_request_the_server_has_not_seen_is_sent_again(
+    lane: Lane, vendor: StartVendor, authority: Authority, act: Act
+) -> None:
     server = vendor(while_another_waits(act))
-    assert {answer.status for answer in post_all(posts(server, 2), ca_file=authority.ca_file, rounds=2)} == {200}
+    assert {answer.status for answer in post_all(lane, posts(server, 2), ca_file=authority.ca_file, rounds=2)} == {200}
     assert most_visits(server) == 3
 
 
-def test_what_stays_unseen_was_certainly_not_sent(vendor: StartVendor, authority: Authority) -> None:
+def test_what_stays_unseen_was_certainly_not_sent(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
     server = vendor(while_another_waits(Act.REFUSE_STREAM))
     limits = WireLimits(deadline_seconds=2, resends=0)
-    answers = post_all(posts(server, 2), ca_file=authority.ca_file, limits=limits, rounds=2)
+    answers = post_all(lane, posts(server, 2), ca_file=authority.ca_file, limits=limits, rounds=2)
     assert faults(answers[1:]) == {("stream_refused", RetryReason.NETWORK)}
 
 
-def test_goaway_after_the_request_was_seen_leaves_the_outcome_open(vendor: StartVendor, authority: Authority) -> None:
+def test_goaway_after_the_request_was_seen_leaves_the_outcome_open(
+    lane: Lane, vendor: StartVendor, authority: Authority
+) -> None:
     server = vendor(on_visit(2, Act.GOAWAY_SEEN))
-    answers = post_all(posts(server, 1), ca_file=authority.ca_file, rounds=2)
+    answers = post_all(lane, posts(server, 1), ca_file=authority.ca_file, rounds=2)
     assert {reason for _, reason in faults(answers)} == {RetryReason.UNKNOWN_OUTCOME}
     assert most_visits(server) == 2
 
 
-def test_a_distrustful_wire_calls_a_refused_stream_unknown(vendor: StartVendor, authority: Authority) -> None:
+def test_a_distrustful_wire_calls_a_refused_stream_unknown(
+    lane: Lane, vendor: StartVendor, authority: Authority
+) -> None:
     server = vendor(lambda seen: Reply(act=Act.REFUSE_STREAM))
     limits = WireLimits(deadline_seconds=1.0, trust_refusals=False)
-    found = faults(post_all(posts(server, 1), ca_file=authority.ca_file, limits=limits))
+    found = faults(post_all(lane, posts(server, 1), ca_file=authority.ca_file, limits=limits))
     assert found == {("connection_lost", RetryReason.UNKNOWN_OUTCOME)}
     assert len(server.seen) == 1
 
 
-def test_accepted_stays_accepted_when_the_body_breaks_off(vendor: StartVendor, authority: Authority) -> None:
+def test_accepted_stays_accepted_when_the_body_breaks_off(
+    lane: Lane, vendor: StartVendor, authority: Authority
+) -> None:
     server = vendor(lambda seen: Reply(200, act=Act.DROP_AFTER_HEADERS))
-    assert post_all(posts(server, 1), ca_file=authority.ca_file)[0].status == 200
+    assert post_all(lane, posts(server, 1), ca_file=authority.ca_file)[0].status == 200
 
 
-def test_a_refusal_whose_reason_breaks_off_is_tried_later(vendor: StartVendor, authority: Authority) -> None:
+def test_a_refusal_whose_reason_breaks_off_is_tried_later(
+    lane: Lane, vendor: StartVendor, authority: Authority
+) -> None:
     server = vendor(lambda seen: Reply(400, act=Act.DROP_AFTER_HEADERS))
-    answers = post_all(posts(server, 1), ca_file=authority.ca_file)
+    answers = post_all(lane, posts(server, 1), ca_file=authority.ca_file)
     assert faults(answers) == {("broken_answer", RetryReason.SERVER)}
 
 
 @pytest.mark.parametrize("length", [60_000, 5_000_000])
-def test_no_more_than_the_cap_is_read_of_a_body(vendor: StartVendor, length: int) -> None:
+def test_no_more_than_the_cap_is_read_of_a_body(lane: Lane, vendor: StartVendor, length: int) -> None:
     server = vendor(lambda seen: Reply(500, b"x" * length), tls=False)
-    answer = post_all(posts(server, 1))[0]
+    answer = post_all(lane, posts(server, 1))[0]
     assert answer.status == 500
     assert len(answer.body) <= QUICK.body_bytes
 
 
-def test_a_redirect_is_not_followed(vendor: StartVendor) -> None:
+def test_a_redirect_is_not_followed(lane: Lane, vendor: StartVendor) -> None:
     server = vendor(lambda seen: Reply(302, headers={"Location": "/elsewhere"}), tls=False)
-    assert post_all(posts(server, 1))[0].status == 302
+    assert post_all(lane, posts(server, 1))[0].status == 302
     assert len(server.seen) == 1
 
 
-def test_proxies_of_the_environment_are_ignored(vendor: StartVendor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_ignored(
+    lane: Lane, vendor: StartVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    assert post_all(posts(vendor(lambda seen: Reply(), tls=False), 1))[0].status == 200
+    assert post_all(lane, posts(vendor(lambda seen: Reply(), tls=False), 1))[0].status == 200
 
 
-def test_posts_beyond_the_limit_wait_and_then_expire(vendor: StartVendor, authority: Authority) -> None:
+def test_posts_beyond_the_limit_wait_and_then_expire(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
     server = vendor(lambda seen: Reply(act=Act.NEVER))
     limits = WireLimits(connections=1, streams=2, deadline_seconds=1.0, queue_seconds=0.5)
     found = Counter(
         answer.fault.vendor_code
-        for answer in post_all(posts(server, 6), ca_file=authority.ca_file, limits=limits)
+        for answer in post_all(lane, posts(server, 6), ca_file=authority.ca_file, limits=limits)
         if answer.fault
     )
     assert found == {"timeout": 2, "queue_timeout": 4}
     assert len(server.seen) == 2
 
 
-def test_a_silent_vendor_gets_new_connections(vendor: StartVendor, authority: Authority) -> None:
+def test_a_silent_vendor_gets_new_connections(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
     server = vendor(lambda seen: Reply() if seen.connection else Reply(act=Act.NEVER))
 
     async def work() -> int:
-        wire = Wire(ca_file=authority.ca_file, limits=WireLimits(connections=1, deadline_seconds=0.5))
+        wire = lane(ca_file=authority.ca_file, limits=WireLimits(connections=1, deadline_seconds=0.5))
         try:
             for _ in range(20):
                 answer = (await wire.post(posts(server, 1)))[0]
@@ -241,19 +257,26 @@ def test_a_silent_vendor_gets_new_connections(vendor: StartVendor, authority: Au
     assert run(work()) == 200
 
 
-def test_the_kernel_gives_up_a_peer_that_confirms_nothing(vendor: StartVendor, authority: Authority) -> None:
+def test_the_kernel_gives_up_a_peer_that_confirms_nothing(
+    lane: Lane, vendor: StartVendor, authority: Authority
+) -> None:
     server = vendor(lambda seen: Reply(after_seconds=0.3))
 
     async def work() -> list[int]:
-        wire = Wire(ca_file=authority.ca_file, limits=WireLimits(deadline_seconds=7))
+        wire = lane(ca_file=authority.ca_file, limits=WireLimits(deadline_seconds=7))
         task = asyncio.create_task(wire.post(posts(server, 1)))
         await asyncio.to_thread(server.wait_for, 1)
-        found = [_user_timeout(key.fd) for key in wire._pump._selector.get_map().values()]
+        found = [_user_timeout(key.fd) for key in _sockets(wire)]
         await task
         await wire.close()
         return found
 
     assert 7000 in run(work())
+
+
+def _sockets(wire: Wire | LeanWire) -> Iterable[selectors.SelectorKey]:
+    watcher = wire._poller if isinstance(wire, LeanWire) else wire._pump
+    return watcher._selector.get_map().values()
 
 
 def _user_timeout(descriptor: int) -> int:
@@ -263,11 +286,11 @@ def _user_timeout(descriptor: int) -> int:
     return 0
 
 
-def test_a_caller_who_gives_up_takes_waiting_posts_along(vendor: StartVendor, authority: Authority) -> None:
+def test_a_caller_who_gives_up_takes_waiting_posts_along(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
     server = vendor(lambda seen: Reply(after_seconds=0.1))
 
     async def work() -> None:
-        wire = Wire(ca_file=authority.ca_file, limits=WireLimits(connections=1, streams=1, deadline_seconds=2))
+        wire = lane(ca_file=authority.ca_file, limits=WireLimits(connections=1, streams=1, deadline_seconds=2))
         task = asyncio.create_task(wire.post(posts(server, 10)))
         await asyncio.sleep(0.15)
         task.cancel()
@@ -278,11 +301,11 @@ def test_a_caller_who_gives_up_takes_waiting_posts_along(vendor: StartVendor, au
     assert 1 <= len(server.seen) <= 2
 
 
-def test_closing_settles_what_is_in_flight(vendor: StartVendor, authority: Authority) -> None:
+def test_closing_settles_what_is_in_flight(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
     server = vendor(lambda seen: Reply(act=Act.NEVER))
 
     async def work() -> list[Answer]:
-        wire = Wire(
+        wire = lane(
             ca_file=authority.ca_file, limits=WireLimits(connections=1, streams=1, queue_seconds=9, deadline_seconds=9)
         )
         task = asyncio.create_task(wire.post(posts(server, 2)))
@@ -293,11 +316,11 @@ def test_closing_settles_what_is_in_flight(vendor: StartVendor, authority: Autho
     assert [answer.fault.vendor_code for answer in run(work()) if answer.fault] == ["connection_lost", "queue_timeout"]
 
 
-def test_an_idle_connection_is_used_again(vendor: StartVendor, authority: Authority) -> None:
+def test_an_idle_connection_is_used_again(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
     server = vendor(lambda seen: Reply())
 
     async def work() -> None:
-        wire = Wire(ca_file=authority.ca_file, limits=QUICK)
+        wire = lane(ca_file=authority.ca_file, limits=QUICK)
         await wire.post(posts(server, 1))
         await asyncio.sleep(0.3)
         await wire.post(posts(server, 1))
@@ -307,11 +330,11 @@ def test_an_idle_connection_is_used_again(vendor: StartVendor, authority: Author
     assert server.connection_count == 1
 
 
-def test_an_idle_wire_costs_no_time(vendor: StartVendor, authority: Authority) -> None:
+def test_an_idle_wire_costs_no_time(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
     server = vendor(lambda seen: Reply())
 
     async def work() -> float:
-        wire = Wire(ca_file=authority.ca_file, limits=QUICK)
+        wire = lane(ca_file=authority.ca_file, limits=QUICK)
         await wire.post(posts(server, 40))
         started = time.thread_time()
         await asyncio.sleep(0.5)

@@ -55,6 +55,7 @@ class Command(BaseCommand):
         parser.add_argument("--sink-delay-ms", type=int, default=0, help="how long the sink thinks before it answers")
         parser.add_argument("--baseline", action="store_true", help="campaign: compare with the vendors' libraries")
         parser.add_argument("--workers", type=int, default=1)
+        parser.add_argument("--wire", choices=["curl", "lean"], help="instead of what HELIOGRAPH_WIRE says")
         parser.add_argument("--requests", type=int, default=10_000, help="accept: how many requests")
         parser.add_argument("--clients", type=int, default=16, help="accept: how many at once")
         parser.add_argument("--seconds", type=float, default=60, help="accept_to_gateway: how long to offer requests")
@@ -68,11 +69,11 @@ class Command(BaseCommand):
             return
         if options["runs"] < 1:
             raise CommandError("--runs counts from 1")
-        runs = [self._run(number, options["runs"]) for number in range(1, options["runs"] + 1)]
+        runs = [self._run(number, options["runs"], options["wire"]) for number in range(1, options["runs"] + 1)]
         self._show(medians(runs) if len(runs) > 1 else runs[0], as_json=options["json"])
 
-    def _run(self, number: int, count: int) -> dict[str, Any]:
-        result = _run_inside_own_database(sys.argv[1:], self.stderr.write)
+    def _run(self, number: int, count: int, wire: str | None) -> dict[str, Any]:
+        result = _run_inside_own_database(sys.argv[1:], wire, self.stderr.write)
         if count > 1:
             self.stderr.write(f"run {number} of {count}: {result['rate']:,.0f} {result['unit']} a second")
         return result
@@ -91,7 +92,7 @@ def _benchmark(name: str) -> Benchmark:
     return benchmark
 
 
-def _run_inside_own_database(arguments: list[str], say: Callable[[str], Any]) -> dict[str, Any]:
+def _run_inside_own_database(arguments: list[str], wire: str | None, say: Callable[[str], Any]) -> dict[str, Any]:
     """One run's JSON object. Raises SystemExit where the run failed; it has said why."""
     url = settings.DATABASE_URL
     held = embedded.hold(env.DATA_DIR, say, postgres=not url, valkey=env.needs_embedded_valkey())
@@ -103,6 +104,8 @@ def _run_inside_own_database(arguments: list[str], say: Callable[[str], Any]) ->
                     "CELERY_BROKER_URL": held.home.broker_url(_VALKEY_DATABASE),
                     "CACHE_URL": held.home.cache_url(_VALKEY_DATABASE + 1),
                 }
+            if wire:
+                environment["HELIOGRAPH_WIRE"] = wire
             command = [sys.executable, sys.argv[0], *arguments, "--inside"]
             done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
             if done.returncode:
