@@ -65,9 +65,15 @@ def required_in_production(name: str) -> str:
 
 
 def database(url: str) -> dict[str, Any]:
-    """Django's dictionary for a database URL. A socket folder is given as libpq reads it: `...@/name?host=/folder`."""
+    """Django's dictionary for a database URL. A socket folder is given as libpq reads it: `...@/name?host=/folder`.
+
+    `?prepare_threshold=None` turns prepared statements off, for a pooler that cannot keep them.
+    """
     config = environ.Env.db_url_config(url)
-    host = config.get("OPTIONS", {}).pop("host", "")
+    options = config.get("OPTIONS", {})
+    host = options.pop("host", "")
+    if options.get("prepare_threshold") == "None":
+        options["prepare_threshold"] = None
     return {**config, "HOST": host or config["HOST"]}
 
 

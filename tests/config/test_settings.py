@@ -128,3 +128,7 @@ def test_the_wire_is_chosen_by_name(tmp_path: Path) -> None:
     assert "wire='lean'" in setting("GATEWAY_ENDPOINTS", HELIOGRAPH_DATA_DIR=str(tmp_path), HELIOGRAPH_WIRE="lean")
     done = manage("check", HELIOGRAPH_DATA_DIR=str(tmp_path), HELIOGRAPH_WIRE="string")
     assert done.stderr.strip() == "HELIOGRAPH_WIRE is 'string': it must be curl or lean"
+
+
+def test_a_database_url_can_turn_prepared_statements_off() -> None:
+    assert database("postgres://me@host/name?prepare_threshold=None")["OPTIONS"] == {"prepare_threshold": None}

@@ -21,7 +21,7 @@ from apps.api.soak.traffic import LIFE_SECONDS, Actor, Developer, Marketer, Peop
 from apps.api.soak.world import World, make_world
 from apps.campaigns.models import Campaign
 from apps.deliveries.models import Dispatch
-from apps.deliveries.services.checks import check_ledger
+from apps.deliveries.services.checks import Difference, check_ledger
 from apps.sandbox.credentials import load_or_create
 
 TELL_SECONDS = 10.0
@@ -111,7 +111,7 @@ def _go_on(seconds: float, faults: Faults, journal: Journal, show: "_Progress") 
     while time.time() < ends_at:
         faults.tick(time.time())
         if time.time() > check_at:
-            for difference in _if_there_is_a_database(check_ledger, []):
+            for difference in _if_there_is_a_database(lambda: check_ledger(), list[Difference]()):
                 journal.accuse(f"while it ran: {difference}")
             check_at = time.time() + CHECK_SECONDS
         show.now_and_then()
