@@ -13,7 +13,7 @@ from apps.accounts.models import App
 from apps.api.models import IdempotencyRecord
 from apps.api.refusals import Refusal
 from apps.core.problems import FieldProblem
-from apps.core.sql import execute, rows
+from apps.core.sql import execute_prepared, prepared_rows
 
 KEPT_FOR = timedelta(days=30)
 MOST_CHARACTERS = 255
@@ -71,7 +71,7 @@ def open_keys(keys: Sequence[Key]) -> list[dict[str, Any] | Refusal | None]:
         {"place": place, "lock": key.lock, "app_id": key.app_id, "is_test": key.is_test, "key": key.text}
         for place, key in enumerate(keys)
     ]
-    found = {row[0]: row[1:] for row in rows("api", "open_idempotency_keys", {"keys": json.dumps(asked)})}
+    found = {row[0]: row[1:] for row in prepared_rows("api", "open_idempotency_keys", {"keys": json.dumps(asked)})}
     held: set[int] = set()
     verdicts = []
     for place, key in enumerate(keys):
@@ -111,7 +111,7 @@ def close_keys(closed: Sequence[tuple[Key, Mapping[str, Any]]], *, status: int, 
         }
         for key, answer in closed
     ]
-    made = execute("api", "close_idempotency_keys", {"records": json.dumps(records), "now": now})
+    made = execute_prepared("api", "close_idempotency_keys", {"records": json.dumps(records), "now": now})
     if made != len(closed):
         raise LostToTwin
 

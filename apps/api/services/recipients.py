@@ -12,7 +12,7 @@ from apps.accounts.models import App
 from apps.api.push_request import CAMPAIGN_HINT, MOST_RECIPIENTS, PushRequest
 from apps.api.refusals import Refusal, refuse_fields
 from apps.core.problems import FieldProblem
-from apps.core.sql import rows
+from apps.core.sql import prepared_rows, rows
 from apps.deliveries.services.transactional import Target
 from apps.devices.services.device_fields import hash_address
 from apps.segments.models import Segment
@@ -60,7 +60,7 @@ def _by_token(wanted: Sequence[tuple[App, PushRequest]]) -> Iterable[list[Recipi
         "app_ids": [app_id for app_id, hashes in asked for _ in hashes],
         "hashes": [value for _app_id, hashes in asked for value in hashes.values()],
     }
-    found = {(row[0], bytes(row[1])): row[2:] for row in rows("api", "recipients_by_address", parameters)}
+    found = {(row[0], bytes(row[1])): row[2:] for row in prepared_rows("api", "recipients_by_address", parameters)}
     for (app_id, hashes), (_app, request) in zip(asked, wanted, strict=True):
         judge = partial(_token_among, found, app_id, hashes)
         yield _each_once(request.names, judge, hashes.__getitem__)
@@ -89,7 +89,7 @@ def _token(token: str, row: Sequence[Any] | None) -> Recipient:
 def _by_customer(wanted: Sequence[tuple[App, PushRequest]]) -> Iterable[list[Recipient]]:
     asked = {(app.pk, name) for app, request in wanted for name in request.names}
     parameters = {"app_ids": [app_id for app_id, _name in asked], "external_ids": [name for _app_id, name in asked]}
-    found = rows("api", "recipients_by_customer", parameters)
+    found = prepared_rows("api", "recipients_by_customer", parameters)
     people = {(person[0][5], person[0][0]): person for person in _people(found)}
     for app, request in wanted:
         yield _each_once(request.names, partial(_person_among, people, app.pk), str)

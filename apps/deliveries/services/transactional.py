@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from apps.core.encryption import encrypt
-from apps.core.sql import rows
+from apps.core.sql import prepared_rows
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.wake import wake_on_commit
 from apps.deliveries.states import GATEWAY_NUMBERS
@@ -61,7 +61,7 @@ def accept_pushes(pushes: Sequence[Push]) -> list[int]:
     ]
     written = [_row(place, push) for place, push in enumerate(pushes)]
     parameters = {"pushes": json.dumps(written), "targets": json.dumps(targets)}
-    ids: dict[int, int] = dict(rows("deliveries", "accept_pushes", parameters))
+    ids: dict[int, int] = dict(prepared_rows("deliveries", "accept_pushes", parameters))
     if any(push.targets and push.release_at <= push.created_at for push in pushes):
         wake_on_commit("urgent")
     return [ids[place] for place in range(len(pushes))]
