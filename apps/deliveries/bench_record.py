@@ -20,6 +20,7 @@ from apps.deliveries.services.claim import Held, claim_batches
 from apps.deliveries.services.contents import DispatchText, texts_of
 from apps.deliveries.services.open import Slice, open_slices
 from apps.deliveries.services.pace import Wish, grant, size_at
+from apps.deliveries.services.prepare import prepare
 from apps.deliveries.services.record import record_slices
 from apps.deliveries.services.wire import Sent
 from apps.deliveries.services.work import LEASE, RHYTHMS
@@ -71,9 +72,9 @@ class _Meter:
 def record(options: dict[str, Any], say: Say) -> Measured:
     """A planned dispatch through the engine's own verbs in one process, every device accepted from memory.
 
-    rate and cpu_us_per_item are of claim + record + commit. Extra fields: stages (claim, open with rendering, record,
-    commit; wall, Python and PostgreSQL microseconds a device), render_us (within open: text and delivery id),
-    road_rate (all stages together), wal_bytes_per_item of all of them.
+    rate and cpu_us_per_item are of claim + record + commit. Extra fields: stages (claim, open, prepare, record, commit;
+    wall, Python and PostgreSQL microseconds a device), render_us (within prepare: text and delivery id), road_rate (all
+    stages together), wal_bytes_per_item of all of them.
     """
     say(f"planning {options['devices']:,} devices")
     dispatch = launch(make_bench_world(devices=options["devices"], gateway="fcm", now=timezone.now()))
@@ -121,6 +122,9 @@ def _work_off(meter: _Meter) -> int:
                 flying = _open(held, texts)
             with meter.stage("commit"):
                 transaction.commit()
+            with meter.stage("prepare"):
+                for one in flying:
+                    prepare(one)
             if not flying:
                 return devices
     finally:

@@ -5,9 +5,12 @@ Source of the five verdicts: the vendors' code tables at the head of each gatewa
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Verdict(StrEnum):
@@ -32,9 +35,8 @@ class RetryReason(StrEnum):
     UNKNOWN_OUTCOME = "unknown_outcome"
 
 
-@dataclass(frozen=True, slots=True)
-class SendResult:
-    """One vendor answer.
+class SendResult(NamedTuple):
+    """One vendor answer. Like content and message a plain tuple, which is made three times as fast: millions are.
 
     vendor_code: the vendor's own word ("Unregistered", "UNREGISTERED", "410", "21610"); for a transport fault
     the transport's word ("timeout", "connection_refused"). token_dead_at: unix seconds, where the vendor says since
@@ -61,8 +63,7 @@ class Button:
     link: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PushContent:
+class PushContent(NamedTuple):
     """What one device is to show, after rendering. Equal objects may be shared by many messages.
 
     Sharing matters: gateways encode a shared content once and splice in what differs per message.
@@ -72,7 +73,7 @@ class PushContent:
     body: str
     image_url: str = ""
     link: str = ""
-    data: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, str] = _NOTHING
     buttons: tuple[Button, ...] = ()
     badge: int | None = None
     sound: str = ""
@@ -83,8 +84,7 @@ class PushContent:
     interruption_level: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PushMessage:
+class PushMessage(NamedTuple):
     """One try at one device.
 
     notification_id: the signed delivery id; carried in the payload as `nid`, and as FCM tag, apns-collapse-id,

@@ -5,7 +5,6 @@ whole device base, so the codes that can mean either are turned into CONFIG_BAD 
 """
 
 from collections.abc import Sequence, Set
-from dataclasses import replace
 
 from apps.gateways.contract import SendResult, Verdict
 
@@ -20,7 +19,7 @@ def spare_tokens(results: Sequence[SendResult], suspect_codes: Set[str], explana
         return list(results)
     detail = f"{suspects} of {len(results)} tokens refused at once: {explanation}"
     return [
-        replace(result, verdict=Verdict.CONFIG_BAD, detail=detail) if _is_suspect(result, suspect_codes) else result
+        result._replace(verdict=Verdict.CONFIG_BAD, detail=detail) if _is_suspect(result, suspect_codes) else result
         for result in results
     ]
 

@@ -6,7 +6,6 @@ Cost (measured): 7 us a personalised message against 130 us for encoding an FCM 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import NamedTuple
 
 from apps.gateways.contract import PushContent
@@ -97,8 +96,7 @@ def _texts(content: PushContent) -> tuple[bytes, ...]:
 def _with_holes(content: PushContent) -> PushContent:
     """Equal for all contents of one shape. A link keeps its scheme, which gateways look at."""
     link = content.link
-    return replace(
-        content,
+    return content._replace(
         title=hole("title"),
         body=hole("body"),
         image_url=content.image_url and hole("image"),

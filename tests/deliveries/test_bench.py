@@ -32,7 +32,7 @@ def test_plan_excludes_for_every_reason_it_names() -> None:
 def test_record_tells_each_stage() -> None:
     result = bench("record", devices=300)
     assert result["rows"] == 288  # one in 25 has refused push
-    assert result["stages"].keys() == {"claim", "open", "record", "commit"}
+    assert result["stages"].keys() == {"claim", "open", "prepare", "record", "commit"}
     assert all(cost.keys() == {"wall_us", "python_us", "database_us"} for cost in result["stages"].values())
     assert result.keys() >= {"database_us_per_item", "road_rate", "render_us", "wal_bytes_per_item"}
 

@@ -106,7 +106,7 @@ def test_what_a_device_may_meet(
 ) -> None:
     good, bad = bench.message(), bench.message()
     bench.sandbox.script(bench.kind, behaviour, bench.name_of(bad))
-    first, second = send_all(bench.gateway(QUICK), [good], [replace(bad, content=good.content)])
+    first, second = send_all(bench.gateway(QUICK), [good], [bad._replace(content=good.content)])
     assert first[0].verdict is V.ACCEPTED
     assert (second[0].verdict, second[0].retry_reason) == (verdict, reason)
     assert bench.sandbox.inbox(token=bench.name_of(bad))["count"] == int(arrives)

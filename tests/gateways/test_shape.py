@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import cycle
 
 import pytest
@@ -70,4 +69,4 @@ def test_the_fingerprint_tells_contents_apart() -> None:
     encode = Shapes(apns_payload.build_template, apns_payload.HOLES).encoder()
     one, same, other = PushContent("T", "B"), PushContent("T", "B"), PushContent("T", "C")
     assert encode(one).fingerprint == encode(same).fingerprint != encode(other).fingerprint
-    assert encode(replace(one, badge=1)).fingerprint != encode(one).fingerprint
+    assert encode(one._replace(badge=1)).fingerprint != encode(one).fingerprint

@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, NoReturn
 
 from liquid.exceptions import LiquidError
 
@@ -36,19 +36,31 @@ class CompiledBody:
     static, from 25 µs where other tags or filters are used.
     """
 
-    __slots__ = ("_buttons", "_data", "_plain", "_shared", "_texts", "bare_names", "is_static", "names")
+    __slots__ = ("_common", "_makers", "_personal", "_plain", "_shared", "bare_names", "is_static", "names")
 
     def __init__(self, body: Mapping[str, Any]) -> None:
-        self._texts = {name: compile_text(str(body.get(name) or "")) for name in TEXT_FIELDS}
-        self._data = {str(key): compile_text(str(value)) for key, value in (body.get("data") or {}).items()}
-        self._buttons = [
+        texts = {name: compile_text(str(body.get(name) or "")) for name in TEXT_FIELDS}
+        data = {str(key): compile_text(str(value)) for key, value in (body.get("data") or {}).items()}
+        buttons = [
             (str(button["id"]), compile_text(str(button["label"])), compile_text(str(button.get("link") or "")))
             for button in body.get("buttons") or []
         ]
-        self._plain = {name: body[name] for name in _PLAIN_FIELDS if body.get(name) not in (None, "")}
-        self.names = frozenset[str]().union(*(text.names for text in self._all_texts()))
-        self.bare_names = frozenset[str]().union(*(text.bare_names for text in self._all_texts()))
+        fields = [
+            _Field("title", partial(_one_line, texts["title"]), [texts["title"]]),
+            _Field("body", texts["body"].render, [texts["body"]]),
+            _Field("image_url", partial(_link, texts["image_url"]), [texts["image_url"]]),
+            _Field("link", partial(_link, texts["link"]), [texts["link"]]),
+            _Field("data", partial(_data, data), [*data.values()]),
+            _Field("buttons", partial(_buttons, buttons), [text for _, *pair in buttons for text in pair]),
+        ]
+        used = [text for field in fields for text in field.texts]
+        self.names = frozenset[str]().union(*(text.names for text in used))
+        self.bare_names = frozenset[str]().union(*(text.bare_names for text in used))
         self.is_static = not self.names
+        self._plain = {name: body[name] for name in _PLAIN_FIELDS if body.get(name) not in (None, "")}
+        self._makers = [(field.place, field.make) for field in fields]
+        self._personal = [(field.place, field.make) for field in fields if any(text.names for text in field.texts)]
+        self._common: list[Any] = []
         self._shared = self._rendered({}) if self.is_static else None
 
     def render(self, facts: Facts) -> PushContent:
@@ -67,23 +79,16 @@ class CompiledBody:
         return content
 
     def _content(self, facts: Facts) -> PushContent:
-        texts = self._texts
-        return PushContent(
-            title=_LINE_BREAKS.sub(" ", texts["title"].render(facts)),
-            body=texts["body"].render(facts),
-            image_url=_link(texts["image_url"], facts),
-            link=_link(texts["link"], facts),
-            data={key: text.render(facts) for key, text in self._data.items()},
-            buttons=tuple(Button(key, label.render(facts), _link(link, facts)) for key, label, link in self._buttons),
-            **self._plain,
-        )
-
-    def _all_texts(self) -> Iterator[CompiledText]:
-        yield from self._texts.values()
-        yield from self._data.values()
-        for _key, label, link in self._buttons:
-            yield label
-            yield link
+        """What reads no fact is made for the first person alone."""
+        if not self._common:
+            common: list[Any] = list(PushContent("", "", **self._plain))
+            for place, make in self._makers:
+                common[place] = make(facts)
+            self._common = common
+        values = self._common.copy()
+        for place, make in self._personal:
+            values[place] = make(facts)
+        return PushContent._make(values)
 
 
 class _BrokenBody(CompiledBody):
@@ -115,6 +120,41 @@ def _compiled(canonical: str) -> CompiledBody:
         return _BrokenBody(error.code, error.detail)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         return _BrokenBody("content_malformed", repr(error)[:200])
+
+
+def _title(text: CompiledText, facts: Facts) -> str:
+    """On one line."""
+    title = text.render(facts)
+    return title if title.isprintable() else _LINE_BREAKS.sub(" ", title)
+
+
+def _plain_text(text: CompiledText, facts: Facts) -> str:
+    return text.render(facts)
+
+
+class _Field(NamedTuple):
+    """How one field of a content is made of facts, and of which texts."""
+
+    name: str
+    make: Callable[[Facts], Any]
+    texts: list[CompiledText]
+
+    @property
+    def place(self) -> int:
+        return PushContent._fields.index(self.name)
+
+
+def _one_line(text: CompiledText, facts: Facts) -> str:
+    title = text.render(facts)
+    return title if title.isprintable() else _LINE_BREAKS.sub(" ", title)
+
+
+def _data(texts: Mapping[str, CompiledText], facts: Facts) -> dict[str, str]:
+    return {key: text.render(facts) for key, text in texts.items()}
+
+
+def _buttons(texts: Sequence[tuple[str, CompiledText, CompiledText]], facts: Facts) -> tuple[Button, ...]:
+    return tuple(Button(key, label.render(facts), _link(link, facts)) for key, label, link in texts)
 
 
 def _link(text: CompiledText, facts: Facts) -> str:

@@ -10,6 +10,8 @@ ZERO_WIDTH = re.compile(r"[\u200b\u2060\ufeff\u00ad\u180e]")
 
 def is_blank(text: str) -> bool:
     """Whether nothing of the text would be seen: empty, spaces, zero-width or other invisible characters."""
+    if text and "!" <= text[0] <= "~":
+        return False
     return not any(
         character.isprintable() and not character.isspace() and character not in _INVISIBLE for character in text
     )

@@ -1,10 +1,11 @@
 """What a dispatch says: its frozen contents, compiled, and which of them fits a person."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from apps.customers.queries import fact_reader
 from apps.deliveries.models import Content, Dispatch
 from apps.deliveries.policy import Policy
 from apps.deliveries.rendering import CompiledBody, compile_body
@@ -12,10 +13,14 @@ from apps.deliveries.rendering import CompiledBody, compile_body
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The content chosen for a person. language: under which it stands, recorded in the ledger."""
+    """The content chosen for a person. language: under which it stands, recorded in the ledger.
+
+    read_facts: what this content needs to know of a person, see `fact_reader`.
+    """
 
     language: str
     body: CompiledBody
+    read_facts: Callable[[Sequence[str | None], str], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,13 @@ class DispatchText:
             self._chosen[key] = self._choose(variant, language, locale)
         return self._chosen[key]
 
-    def _choose(self, variant: int, language: str, locale: str) -> Text | None:
+    def _choose(self, variant: int, spoken: str, locale: str) -> Text | None:
         mine = {name.lower(): (name, body) for (number, name), body in self.bodies.items() if number == variant}
-        wanted = [option for word in (language, locale, self.default_language) for option in _widening(word)]
+        wanted = [option for word in (spoken, locale, self.default_language) for option in _widening(word)]
         for option in [*wanted, "", *mine]:
             if option in mine:
-                return Text(*mine[option])
+                language, body = mine[option]
+                return Text(language, body, fact_reader(body.names))
         return None
 
 

@@ -22,12 +22,16 @@ from apps.deliveries.services.claim import Held, claim_batches, give_back, renew
 from apps.deliveries.services.contents import DispatchText, texts_of
 from apps.deliveries.services.open import Slice, open_slices
 from apps.deliveries.services.pace import Purse, Wish, grant, size_at
+from apps.deliveries.services.prepare import prepare
 from apps.deliveries.services.record import record_slices
 from apps.deliveries.services.tally import Tally
 from apps.deliveries.services.wire import Sent, Wire
 from apps.devices.services.steering import standings
 
 IN_FLIGHT = 1000
+# At most this many are opened in one cycle: the wire gets the first slices while the next are prepared, and slices that
+# left together do not come back, and wait to be recorded, all together.
+OPENED_AT_ONCE = 400
 # Of what a process can hold and have in flight, no channel gets more: one that hangs leaves room for the others.
 CHANNEL_SHARE = 0.8
 LEASE = timedelta(seconds=45)
@@ -113,6 +117,7 @@ class _Shift:
         self._rests_until: dict[int, float] = {}
         self._may_repeat = False
         self._is_away = False
+        self._opens_on = False
         self._look_at = 0.0
         self._renew_at = 0.0
         self._devices = 0
@@ -165,6 +170,7 @@ class _Shift:
         written = self._answers
         opened: list[Slice] = []
         self._purse.fill(held=self._held.values(), now=now)
+        self._opens_on = False
         with transaction.atomic():
             ours = record_slices(sent=written, now=now, chance=self._chance, may_repeat=self._may_repeat)
             lost = {one.slice.held.batch_id for one in written} - ours
@@ -178,6 +184,7 @@ class _Shift:
         self._held = {batch_id: one for batch_id, one in held.items() if one.recorded < one.size}
         self._devices += sum(one.slice.last - one.slice.first for one in written if one.slice.held.batch_id in ours)
         for slice_ in opened:
+            prepare(slice_)
             self._flying[slice_.held.batch_id] = slice_
             slice_.held.opened = max(slice_.held.opened, slice_.last)
             self._wire.send(slice_)
@@ -248,20 +255,24 @@ class _Shift:
         dangerous = [one for one in ready if one.is_suspect and one.crashes > 1]
         if dangerous:
             return [Wish(dangerous[0], 1)] if not self._flying else []
-        room = IN_FLIGHT - flying.total()
+        room, turn = IN_FLIGHT - flying.total(), OPENED_AT_ONCE
         wishes = []
         for one in ready:
             count = 1 if one.is_suspect or one.is_probe else min(_size(one), one.size - one.recorded)
             channel_id = one.channel.channel_id
-            if count <= min(room, int(IN_FLIGHT * CHANNEL_SHARE) - flying[channel_id]):
-                room -= count
-                flying[channel_id] += count
-                wishes.append(Wish(one, count))
+            if count > min(room, int(IN_FLIGHT * CHANNEL_SHARE) - flying[channel_id]):
+                continue
+            if count > turn:
+                self._opens_on = True
+                continue
+            room, turn = room - count, turn - count
+            flying[channel_id] += count
+            wishes.append(Wish(one, count))
         return wishes
 
     def _collect(self) -> None:
         """Answers that came; their batches stand past them from now on. A shift that failed may have left others."""
-        found = self._wire.collect(wait_seconds=self._rhythm.look_every)
+        found = self._wire.collect(wait_seconds=0.0 if self._opens_on else self._rhythm.look_every)
         answers = [one for one in found if self._flying.get(one.slice.held.batch_id) is one.slice]
         for answer in answers:
             held = answer.slice.held
