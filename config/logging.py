@@ -50,8 +50,11 @@ class UnblockingHandler(logging.Handler):
     def _write(self) -> None:
         while True:
             line = self._waiting.get()
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
+            try:
+                sys.stderr.write(f"{line}\n")
+                sys.stderr.flush()
+            except OSError:  # a full disk, a reader that is gone: this line is lost, not the writer
+                self._dropped += 1
             self._waiting.task_done()
 
     def _drain(self) -> None:

@@ -46,3 +46,18 @@ def test_a_full_pipe_stops_no_work() -> None:
         os.close(read_end)
         os.close(write_end)
     assert said.stdout == "done\n"
+
+
+def test_a_full_disk_costs_lines_and_not_the_log() -> None:
+    code = (
+        "import os, time\n"
+        "good, full = os.dup(2), os.open('/dev/full', os.O_WRONLY)\n"
+        "log = structlog.get_logger()\n"
+        "for target, word in ((full, 'lost'), (good, 'kept')):\n"
+        "    os.dup2(target, 2)\n"
+        "    log.info(word)\n"
+        "    time.sleep(0.5)\n"
+    )
+    said = run(code, stderr=subprocess.PIPE).stderr
+    assert "kept" in said
+    assert "1 log lines were dropped" in said

@@ -77,9 +77,13 @@ class Cluster:
     def end(self) -> None:
         self.child.stop()
 
-    def connect(self) -> psycopg.Connection:
+    def connect(self, database: str = homes.DATABASE) -> psycopg.Connection:
         """A session of somebody else's."""
-        return psycopg.connect(self.url, autocommit=True)
+        return psycopg.connect(self.home.database_url(database), autocommit=True)
+
+    def own(self, path: Path) -> None:
+        """Give a folder to the servers' user."""
+        self._account.own(path)
 
     def run(self, program: str, *arguments: str) -> None:
         """One of PostgreSQL's own programs, as the servers' user. It finds the server by itself."""
