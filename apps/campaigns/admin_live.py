@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
-from django.db.models import Func, IntegerField, Min, Sum
-from django.db.models.expressions import F
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -31,10 +29,10 @@ from apps.core.problems import Conflict
 from apps.core.states import InvalidTransition
 from apps.core.templatetags.house import Column
 from apps.deliveries.admin_words import PLATFORM_LABELS, exclusion_label, outcome_label
-from apps.deliveries.models import Batch, Dispatch, Retry
+from apps.deliveries.models import Dispatch
+from apps.deliveries.pace_story import pace_stories
 from apps.deliveries.queries import Report, progress, report
 from apps.deliveries.services.export import delivery_csv
-from apps.devices.models import Channel
 
 type Admin = ModelAdmin[Campaign]
 
@@ -128,41 +126,7 @@ def live_context(campaign: Campaign) -> dict[str, Any]:
         {"word": outcome_label(word), "count": count, "name": word}
         for word, count in sorted(found.by_outcome.items(), key=lambda entry: -entry[1])
     ]
-    return {"progress": found, "parts": parts, "hold_ups": hold_ups(campaign, dispatch, now), "now": now}
-
-
-def hold_ups(campaign: Campaign, dispatch: Dispatch, now: datetime) -> list[dict[str, Any]]:
-    """Every reason why it is slower than it could be, in words."""
-    found: list[dict[str, Any]] = []
-    if dispatch.state == "paused":
-        found.append({"tone": "warn", "icon": "pause_circle", "text": dispatch.reason or _("It is paused.")})
-    for channel in Channel.objects.filter(app=campaign.app_id, state="paused").exclude(gateway="sms"):
-        words = {"channel": channel.get_gateway_display(), "reason": channel.paused_reason}
-        text = _("%(channel)s is stopped: %(reason)s. Those people stay in line and nobody is lost.") % words
-        found.append({"tone": "bad", "icon": "cell_tower", "text": text})
-    if dispatch.state == "sending":
-        found += _waiting(campaign, dispatch, now)
-    return found
-
-
-def _waiting(campaign: Campaign, dispatch: Dispatch, now: datetime) -> list[dict[str, Any]]:
-    found = []
-    size = Func(F("device_ids"), function="cardinality", output_field=IntegerField())
-    later = Batch.objects.filter(dispatch=dispatch, state="waiting", release_at__gt=now)
-    waiting = later.aggregate(devices=Sum(size - F("recorded")), at=Min("release_at"))
-    if waiting["devices"]:
-        local = waiting["at"].astimezone(ZoneInfo(campaign.app.time_zone))
-        words = {"count": f"{waiting['devices']:,}", "at": date_format(local, "j M, H:i"), "zone": local.tzname()}
-        text = _("%(count)s wait for the end of their quiet hours; the next go out at %(at)s (%(zone)s).") % words
-        found.append({"tone": "", "icon": "bedtime", "text": text})
-    if dispatch.throttle_per_second:
-        text = _("Held to the pace you asked for: %g a second.") % dispatch.throttle_per_second
-        found.append({"tone": "", "icon": "speed", "text": text})
-    again = Retry.objects.filter(dispatch=dispatch).count()
-    if again:
-        text = _("%s could not be reached for the moment and are tried again.") % f"{again:,}"
-        found.append({"tone": "", "icon": "refresh", "text": text})
-    return found
+    return {"progress": found, "parts": parts, "stories": pace_stories(dispatch, now=now), "now": now}
 
 
 def report_context(campaign: Campaign) -> dict[str, Any]:

@@ -108,7 +108,12 @@ class DeviceAdmin(AppScopedAdmin):
 
 
 # <name>: view of one channel; all answer to POST only.
-CHANNEL_PAGES: dict[str, Callable[..., HttpResponse]] = {"pause": views.pause, "resume": views.resume}
+CHANNEL_PAGES: dict[str, Callable[..., HttpResponse]] = {
+    "pause": views.pause,
+    "resume": views.resume,
+    "restore": views.restore,
+    "believe": views.believe,
+}
 
 
 @admin.register(Channel)

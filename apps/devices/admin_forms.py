@@ -35,6 +35,7 @@ class CredentialsForm(forms.Form):
 
     def __init__(self, gateway: str, *args: Any, kept: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.gateway = gateway
         for name in FIELDS[gateway]:
             label, help_text = _WORDS[name]
             self.fields[name] = forms.CharField(
@@ -51,6 +52,16 @@ class CredentialsForm(forms.Form):
             help_text=_("Empty: as many as the vendor takes."),
             widget=forms.TextInput(attrs={"class": "hg-input", "inputmode": "decimal"}),
         )
+        if gateway == "fcm":
+            self.fields["quota_per_minute"] = forms.IntegerField(
+                label=_("Quota of the Firebase project, a minute"),
+                required=False,
+                min_value=0,
+                help_text=_(
+                    "Shared by every app that uses the project. Empty: Google's usual 600,000. 0: not kept to."
+                ),
+                widget=forms.TextInput(attrs={"class": "hg-input", "inputmode": "numeric"}),
+            )
 
 
 class NewChannelForm(forms.Form):

@@ -14,7 +14,18 @@ from apps.core.problems import InvalidInput
 from apps.devices.admin_forms import CredentialsForm, NewChannelForm
 from apps.devices.admin_words import channel_state_of
 from apps.devices.models import GATEWAYS, Channel
-from apps.devices.services.channels import pause_channel, resume_channel, save_credentials, set_pace, shown_credentials
+from apps.devices.queries import set_aside_count
+from apps.devices.services.channels import (
+    FIELDS,
+    pause_channel,
+    resume_channel,
+    save_credentials,
+    set_pace,
+    set_quota,
+    shown_credentials,
+)
+from apps.devices.services.hygiene import believe_deaths, restore_quarantined
+from apps.devices.standing import standing_of
 
 type Admin = ModelAdmin[Channel]
 
@@ -62,9 +73,28 @@ def resume(model_admin: Admin, request: HttpRequest, channel: Channel) -> HttpRe
     return redirect("admin:devices_channel_change", channel.pk)
 
 
+def restore(model_admin: Admin, request: HttpRequest, channel: Channel) -> HttpResponse:
+    """The devices set aside in a mass death are active again."""
+    count = restore_quarantined(channel=channel, now=timezone.now())
+    model_admin.log_change(request, channel, [{"restored": {"devices": count}}])
+    messages.success(request, _("%(count)s devices are active again.") % {"count": f"{count:,}"})
+    return redirect("admin:devices_channel_change", channel.pk)
+
+
+def believe(model_admin: Admin, request: HttpRequest, channel: Channel) -> HttpResponse:
+    """The devices set aside in a mass death are dead."""
+    count = believe_deaths(channel=channel, now=timezone.now())
+    model_admin.log_change(request, channel, [{"believed": {"devices": count}}])
+    messages.success(request, _("%(count)s devices are retired.") % {"count": f"{count:,}"})
+    return redirect("admin:devices_channel_change", channel.pk)
+
+
 def _editor(model_admin: Admin, request: HttpRequest, app: App, gateway: str, channel: Channel | None) -> HttpResponse:
     shown = shown_credentials(channel) if channel else None
-    initial = {"pace_per_second": channel.pace_per_second if channel else None}
+    initial = {
+        "pace_per_second": channel.pace_per_second if channel else None,
+        "quota_per_minute": channel.quota_per_minute if channel else None,
+    }
     form = CredentialsForm(gateway, request.POST if request.method == "POST" else None, kept=shown, initial=initial)
     may_edit = (
         model_admin.has_change_permission(request, channel) if channel else model_admin.has_add_permission(request)
@@ -73,6 +103,8 @@ def _editor(model_admin: Admin, request: HttpRequest, app: App, gateway: str, ch
         try:
             saved = save_credentials(app=app, gateway=gateway, pasted=_pasted(form), now=timezone.now())
             set_pace(channel=saved, per_second=form.cleaned_data["pace_per_second"])
+            if "quota_per_minute" in form.fields:
+                set_quota(channel=saved, per_minute=form.cleaned_data["quota_per_minute"])
         except InvalidInput as refusal:
             for problem in refusal.problems:
                 name = problem.pointer.strip("/").split("/")[0]
@@ -92,10 +124,12 @@ def _editor(model_admin: Admin, request: HttpRequest, app: App, gateway: str, ch
         "form": form,
         "shown": shown,
         "word": channel_state_of(channel) if channel else None,
+        "standing": standing_of(channel, now=timezone.now()) if channel else None,
+        "set_aside": set_aside_count(channel) if channel else 0,
         "may_edit": may_edit,
     }
     return draw_page(model_admin, request, "devices/channel/page.html", context)
 
 
 def _pasted(form: CredentialsForm) -> dict[str, str]:
-    return {name: value for name, value in form.cleaned_data.items() if name != "pace_per_second"}
+    return {name: value for name, value in form.cleaned_data.items() if name in FIELDS[form.gateway]}

@@ -9,6 +9,7 @@ from django.utils import timezone
 from apps.accounts.models import AuditEntry
 from apps.campaigns.services.lifecycle import launch_now
 from apps.deliveries.models import Delivery
+from apps.devices.models import Channel
 from tests.factories import make_campaign, make_ready_campaign
 from tests.factories.api import codes_of
 
@@ -85,3 +86,11 @@ def test_the_csv_has_a_line_for_each_planned_device(api, launched):
     assert text.startswith(b"\xef\xbb\xbf")
     assert len(lines) == Delivery.objects.filter(dispatch_id=launched.dispatch_id).count() > 0
     assert list(lines[0])[:3] == ["delivery_id", "dispatch_id", "campaign_id"]
+
+
+def test_a_report_says_what_holds_it_back(api, app, launched):
+    Channel.objects.update(state="paused", closed_by="breaker", paused_reason="503")
+    campaign = api.get(f"{CAMPAIGNS}/{launched.pk}/report").json()
+    dispatch = api.get(f"/v2.1/dispatches/{campaign['dispatch_id']}").json()
+    assert campaign["pace"]["kind"] == dispatch["pace"]["kind"] == "breaker_open"
+    assert set(campaign["pace"]) == {"kind", "text", "advice"}

@@ -8,7 +8,15 @@ from django.utils import timezone
 
 from apps.accounts.models import App, AuditEntry
 from apps.campaigns.models import Campaign
-from tests.factories import make_app, make_campaign, make_channel, make_counted_dispatch, make_user
+from tests.factories import (
+    make_app,
+    make_campaign,
+    make_channel,
+    make_counted_dispatch,
+    make_dispatch,
+    make_people,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 COUNTS = {"accepted": 400, "token_dead": 20, "excluded:no_consent": 30, "displayed": 300, "opened": 40}
@@ -53,9 +61,13 @@ def test_polling_ends_with_the_campaign(marketer: Client, running: Campaign) -> 
     assert "every 2s" not in answer.content.decode()
 
 
-def test_a_stopped_channel_explains_the_delay(marketer: Client, running: Campaign, app: App) -> None:
-    make_channel(app, state="paused", paused_reason="the key was revoked")
-    assert "the key was revoked" in marketer.get(page_of(running, "live")).content.decode()
+def test_a_stopped_channel_explains_the_delay_and_says_what_to_do(marketer: Client, app: App) -> None:
+    make_channel(app, state="paused", closed_by="credentials", paused_reason="the key was revoked")
+    make_people(app, 1)
+    campaign = make_campaign(app, state="launched", dispatch=make_dispatch(app), launched_at=timezone.now())
+    page = marketer.get(page_of(campaign, "live")).content.decode()
+    assert "the key was revoked" in page
+    assert "Put them right on the channel&#x27;s page" in page
 
 
 def test_pause_resume_and_cancel(marketer: Client, running: Campaign) -> None:

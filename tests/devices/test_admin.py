@@ -8,7 +8,7 @@ from django.test import Client
 from apps.accounts.models import App, AuditEntry
 from apps.core.problems import InvalidInput
 from apps.devices.models import Channel
-from apps.devices.services.channels import save_credentials, set_pace
+from apps.devices.services.channels import save_credentials, set_pace, set_quota
 from tests.factories import NOW, make_app, make_channel, make_customer, make_device, make_user
 
 pytestmark = pytest.mark.django_db
@@ -139,3 +139,41 @@ def test_an_existing_channel_opens_instead_of_a_second(app: App) -> None:
     channel = make_channel(app, "sms")
     answer = owner.get(f"{CHANNELS}add/?app=shop&gateway=sms")
     assert answer["Location"] == f"{CHANNELS}{channel.pk}/change/"
+
+
+def test_a_channel_says_why_it_rests_and_what_went_wrong(app: App, developer: Client) -> None:
+    rests = {"state": "paused", "closed_by": "breaker", "paused_reason": "503"}
+    channel = make_channel(app, **rests, trouble="503 again", trouble_at=NOW)
+    page = developer.get(f"{CHANNELS}{channel.pk}/change/").content.decode()
+    assert "does not answer as it should" in page
+    assert "503 again" in page
+
+
+@pytest.mark.parametrize(("door", "state"), [("restore", "active"), ("believe", "dead")])
+def test_a_mass_death_is_decided_by_a_person(app: App, developer: Client, door: str, state: str) -> None:
+    channel = make_channel(app, deaths_doubted_until=NOW)
+    device = make_device(make_customer(app), state="quarantined", retired_reason="UNREGISTERED")
+    assert "1 device was set aside" in developer.get(f"{CHANNELS}{channel.pk}/change/").content.decode()
+    developer.post(f"{CHANNELS}{channel.pk}/{door}/")
+    device.refresh_from_db()
+    assert device.state == state
+    assert AuditEntry.objects.get().subject == f"channel:{channel.pk}"
+
+
+def test_the_quota_of_a_project_is_one_for_all_its_apps(app: App, developer: Client) -> None:
+    channel = make_channel(app, project="shop-1")
+    twin = make_channel(make_app(), project="shop-1")
+    developer.post(f"{CHANNELS}{channel.pk}/change/", {"service_account": "", "quota_per_minute": "1200000"})
+    twin.refresh_from_db()
+    assert twin.quota_per_minute == 1_200_000
+
+
+def test_an_impossible_quota_is_refused(app: App) -> None:
+    with pytest.raises(InvalidInput):
+        set_quota(channel=make_channel(app), per_minute=-1)
+
+
+def test_an_fcm_channel_knows_whose_quota_it_uses(app: App) -> None:
+    stored = make_channel(make_app()).credentials["service_account"]
+    channel = save_credentials(app=app, gateway="fcm", pasted={"service_account": json.dumps(stored)}, now=NOW)
+    assert channel.project == stored["project_id"]

@@ -12,7 +12,7 @@ from apps.api.base import ApiView, json_response
 from apps.api.calls import NULLABLE_TIME, NUMBER, TEXT, Answer, Call, listing, record
 from apps.api.paging import each, page_response
 from apps.api.query import PAGE, choice
-from apps.api.views.reports import REPORT, SIMULATION
+from apps.api.views.reports import REPORT, SIMULATION, with_pace
 from apps.campaigns.models import Campaign
 from apps.campaigns.queries import campaign_report, campaigns_of
 from apps.campaigns.services import lifecycle
@@ -77,7 +77,8 @@ class CampaignReportView(CampaignView):
     }
 
     def get(self, request: Request, campaign_id: int) -> HttpResponse:
-        return json_response(campaign_report(self.campaign(campaign_id)).as_json())
+        campaign = self.campaign(campaign_id)
+        return json_response(with_pace(campaign_report(campaign).as_json(), campaign.dispatch, timezone.now()))
 
 
 class SimulateCampaignView(CampaignView):

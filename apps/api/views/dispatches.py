@@ -5,12 +5,13 @@ from typing import ClassVar
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from rest_framework.request import Request
 
 from apps.api.base import ApiView, json_response
 from apps.api.calls import TEXT, Answer, Call
 from apps.api.query import flag
-from apps.api.views.reports import REPORT
+from apps.api.views.reports import REPORT, with_pace
 from apps.deliveries.models import Dispatch
 from apps.deliveries.queries import report
 from apps.deliveries.services.export import delivery_csv
@@ -25,7 +26,8 @@ class DispatchView(ApiView):
     }
 
     def get(self, request: Request, dispatch_id: int) -> HttpResponse:
-        return json_response(report(_dispatch_of(self, dispatch_id)).as_json())
+        dispatch = _dispatch_of(self, dispatch_id)
+        return json_response(with_pace(report(dispatch).as_json(), dispatch, timezone.now()))
 
 
 class DeliveriesView(ApiView):

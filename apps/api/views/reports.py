@@ -1,6 +1,11 @@
 """The shape of a report in the schema, shared by campaigns and dispatches."""
 
+from datetime import datetime
+from typing import Any
+
 from apps.api.calls import NUMBER, TEXT, map_of, record
+from apps.deliveries.models import Dispatch
+from apps.deliveries.pace_story import pace_story
 
 PLANNED = record({"people": NUMBER, "devices": NUMBER})
 REPORT = record(
@@ -14,6 +19,13 @@ REPORT = record(
         "by_platform": {"type": "object"},
         "by_variant": {"type": "object"},
         "by_hour": {"type": ["object", "array"]},
+        "pace": {"type": ["object", "null"]},
     }
 )
 SIMULATION = record({"planned": PLANNED, "sending": PLANNED, "excluded": map_of(NUMBER)})
+
+
+def with_pace(shown: dict[str, Any], dispatch: Dispatch | None, now: datetime) -> dict[str, Any]:
+    """A report, and why it is slow or stopped: {kind, text, advice}, null where nothing holds it back."""
+    story = pace_story(dispatch, now=now) if dispatch is not None else None
+    return {**shown, "pace": story.as_json() if story else None}
