@@ -6,6 +6,7 @@ import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -122,10 +123,13 @@ class House:
 
     def start_worker(self, *lanes: str) -> "Popen[bytes]":
         """One Celery worker of these lanes; without any, of bulk."""
-        lane = ",".join(lanes or ["bulk"])
-        command = ["-m", "celery", "--app", "config", "--quiet", "worker", "--queues", lane, "--pool", "threads"]
-        command += ["--concurrency", "1", "--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
-        return self.start(*command, "--hostname", f"worker-{os.getpid()}-{len(self.workers)}@test")
+        return self.start("-m", "celery", "--app", "config", "--quiet", *self.worker_arguments(*lanes))
+
+    def worker_arguments(self, *lanes: str) -> list[str]:
+        """Of `celery`."""
+        arguments = ["worker", "--queues", ",".join(lanes or ["bulk"]), "--pool", "threads", "--concurrency", "1"]
+        arguments += ["--without-gossip", "--without-mingle", "--loglevel", "WARNING"]
+        return [*arguments, "--hostname", f"worker-{os.getpid()}-{len(self.workers)}@test"]
 
     def start_beat(self) -> "Popen[bytes]":
         """A real beat, for a house with has_beat = False and a broker of its own."""
@@ -140,8 +144,8 @@ class House:
         return address
 
     def start(self, *arguments: str) -> "Popen[bytes]":
-        """A worker of any kind: `python` with these arguments."""
-        worker = Popen([sys.executable, *arguments], env=self._environment)
+        """A worker of any kind: `python` with these arguments, ended with whatever it starts."""
+        worker = Popen([sys.executable, *arguments], env=self._environment, start_new_session=True)
         self.workers.append(worker)
         return worker
 
@@ -170,9 +174,9 @@ class House:
 
     def stop(self) -> None:
         for worker in self.workers:
-            if worker.poll() is None:
-                worker.kill()
-                worker.wait(10)
+            with suppress(ProcessLookupError):
+                os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait(10)
 
     def beat(self) -> None:
         """One tick of everything that beat drives."""

@@ -31,7 +31,7 @@ class Proxy:
         self._links: dict[asyncio.Task[None], tuple[socket.socket, socket.socket]] = {}
         self._rate: dict[bool, float] = {}
         self._loop = asyncio.new_event_loop()
-        self._gates = {is_answer: asyncio.Event() for is_answer in (False, True)}
+        self._gates = _open_gates()
         self._thread = Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._thread.start()
         self._do(self._heal())
@@ -57,6 +57,10 @@ class Proxy:
         answers_only: the target still gets what is sent to it.
         """
         self._do(self._hang(answers_only))
+
+    def strand(self) -> int:
+        """What stands hangs for ever, what comes passes: a firewall that forgot. Returns how many stand so."""
+        return self._do(self._strand())
 
     def slow(self, bytes_per_second: float, *, answers_only: bool = False) -> None:
         """Byte by byte."""
@@ -96,6 +100,12 @@ class Proxy:
         if not answers_only:
             self._gates[False].clear()
 
+    async def _strand(self) -> int:
+        for gate in self._gates.values():
+            gate.clear()
+        self._gates = _open_gates()  # of the connections from now on
+        return len(self._links)
+
     async def _slow(self, bytes_per_second: float, answers_only: bool) -> None:
         await self._heal()
         self._rate = {True: bytes_per_second} if answers_only else {True: bytes_per_second, False: bytes_per_second}
@@ -133,11 +143,12 @@ class Proxy:
             self._links[link] = (client, target)
 
     async def _link(self, client: socket.socket, target: socket.socket) -> None:
+        gates = self._gates
         try:
             await self._loop.sock_connect(target, ("127.0.0.1", self._target_port))
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._pump(client, target, is_answer=False))
-                both.create_task(self._pump(target, client, is_answer=True))
+                both.create_task(self._pump(client, target, gates[False], is_answer=False))
+                both.create_task(self._pump(target, client, gates[True], is_answer=True))
         except* OSError:  # one side is gone, or never came: the other learns it by the end of its connection
             pass
         finally:
@@ -145,20 +156,17 @@ class Proxy:
             target.close()
             del self._links[asyncio.current_task()]  # type: ignore[arg-type]
 
-    async def _pump(self, source: socket.socket, sink: socket.socket, *, is_answer: bool) -> None:
+    async def _pump(self, source: socket.socket, sink: socket.socket, gate: asyncio.Event, *, is_answer: bool) -> None:
         """One direction until its end, which is passed on as a half-closed connection. An error ends both."""
         while piece := await self._loop.sock_recv(source, 65536):
-            await self._wait_for_gate(piece, is_answer)
-            await self._pass_on(sink, piece, is_answer)
-        await self._gates[is_answer].wait()
+            if not gate.is_set():
+                self.held_bytes += len(piece)
+            await gate.wait()
+            await self._pass_on(sink, piece, gate, is_answer)
+        await gate.wait()
         sink.shutdown(socket.SHUT_WR)
 
-    async def _wait_for_gate(self, piece: bytes, is_answer: bool) -> None:
-        if not self._gates[is_answer].is_set():
-            self.held_bytes += len(piece)
-            await self._gates[is_answer].wait()
-
-    async def _pass_on(self, sink: socket.socket, piece: bytes, is_answer: bool) -> None:
+    async def _pass_on(self, sink: socket.socket, piece: bytes, gate: asyncio.Event, is_answer: bool) -> None:
         while piece:
             rate = self._rate.get(is_answer)
             size = 1 if rate else len(piece)
@@ -166,7 +174,15 @@ class Proxy:
             piece = piece[size:]
             if rate:
                 await asyncio.sleep(1 / rate)
-                await self._gates[is_answer].wait()
+                await gate.wait()
+
+
+def _open_gates() -> dict[bool, asyncio.Event]:
+    """One for each direction; True: that of the answers."""
+    gates = {is_answer: asyncio.Event() for is_answer in (False, True)}
+    for gate in gates.values():
+        gate.set()
+    return gates
 
 
 def _listen(port: int) -> socket.socket:

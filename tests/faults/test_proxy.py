@@ -94,6 +94,17 @@ def test_hanging_answers_let_the_question_through(proxy: Proxy, client: socket.s
     assert echo.heard == 2
 
 
+def test_what_is_stranded_hangs_for_ever_and_what_comes_passes(proxy: Proxy, client: socket.socket) -> None:
+    assert proxy.strand() == 1
+    client.sendall(b"anybody?\n")
+    client.settimeout(0.3)
+    with connected(proxy) as another:
+        assert said(another, b"hello\n") == b"hello\n"
+    proxy.heal()
+    with pytest.raises(TimeoutError):
+        client.recv(1)
+
+
 def test_slow_is_byte_by_byte(proxy: Proxy, client: socket.socket) -> None:
     proxy.slow(100, answers_only=True)
     begun = monotonic()

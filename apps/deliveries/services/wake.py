@@ -2,11 +2,13 @@
 
 They are published by a thread of their own, so nobody ever waits for the broker, and a burst becomes a few. Losing
 one costs at most a tick of `release`; a doubled one finds nothing to do; so one that the broker refuses is dropped.
+`ask_for` does the same for any task that some tick would find as well.
 """
 
 import logging
 import os
 import time
+from dataclasses import dataclass
 from threading import Condition, Thread
 
 from celery import current_app
@@ -22,9 +24,24 @@ BROKER_REST_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A message to be published. Where nobody takes it for expires_seconds, some tick has done its work."""
+
+    task: str
+    arguments: tuple[str | int, ...]
+    queue: str
+    expires_seconds: int = EXPIRES_SECONDS
+
+
 def wake(lane: str, *, times: int = 1) -> None:
     """Have wake-ups published for the lane: as many workers as `times` may take one each. Returns at once."""
-    _publisher.ask(lane, times)
+    ask_for(Wish("deliveries.send", (lane,), lane), times=times)
+
+
+def ask_for(wish: Wish, *, times: int = 1) -> None:
+    """Have it published, whenever the broker takes it. Returns at once."""
+    _publisher.ask(wish, times)
 
 
 def wake_on_commit(lane: str) -> None:
@@ -36,14 +53,14 @@ class _Publisher:
     """The thread, started with the first wish of the process."""
 
     def __init__(self) -> None:
-        self._wished: dict[str, int] = {}
+        self._wished: dict[Wish, int] = {}
         self._change = Condition()
         self._thread: Thread | None = None
         self._is_refused = False
 
-    def ask(self, lane: str, times: int) -> None:
+    def ask(self, wish: Wish, times: int) -> None:
         with self._change:
-            self._wished[lane] = max(times, self._wished.get(lane, 0))
+            self._wished[wish] = max(times, self._wished.get(wish, 0))
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="wake-ups", daemon=True)
                 self._thread.start()
@@ -55,8 +72,8 @@ class _Publisher:
                 self._change.wait_for(lambda: self._wished)
                 wished, self._wished = self._wished, {}
             try:
-                for lane, times in wished.items():
-                    _publish(lane, times)
+                for wish, times in wished.items():
+                    _publish(wish, times)
                 self._is_refused = False
                 time.sleep(THIN_SECONDS)
             except (OperationalError, OSError) as error:
@@ -66,9 +83,11 @@ class _Publisher:
                 time.sleep(BROKER_REST_SECONDS)
 
 
-def _publish(lane: str, times: int) -> None:
+def _publish(wish: Wish, times: int) -> None:
     for _ in range(times):
-        current_app.send_task("deliveries.send", args=[lane], queue=lane, expires=EXPIRES_SECONDS, retry=False)
+        current_app.send_task(
+            wish.task, args=wish.arguments, queue=wish.queue, expires=wish.expires_seconds, retry=False
+        )
 
 
 _publisher = _Publisher()

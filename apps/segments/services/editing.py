@@ -1,25 +1,22 @@
 """Editing: segments made, changed and deleted by people."""
 
-import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from celery import current_app
 from django.db import transaction
 from django.utils.translation import gettext as _
-from kombu.exceptions import OperationalError
 
 from apps.accounts.models import App
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
 from apps.core.text import clean_text
+from apps.deliveries.services.wake import Wish, ask_for
 from apps.segments.models import Segment
 from apps.segments.queries import users_of
 from apps.segments.rules import validate_rule
 from apps.segments.services.refresh import mark_due
 
 PAUSES = (5, 15, 60, 360, 1_440)
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +116,4 @@ def _rule_problems(app: App, rule: Any, segment: Segment | None) -> list[FieldPr
 def _wake(segment: Segment) -> None:
     """Compute it now rather than at the next tick; a broker that is away only costs the tick."""
     if segment.kind == "dynamic":
-        transaction.on_commit(lambda: _send(segment.pk))
-
-
-def _send(segment_id: int) -> None:
-    try:
-        current_app.send_task("segments.refresh", args=[segment_id], expires=30, retry=False)
-    except (OperationalError, OSError) as error:
-        _log.warning("no wake-up for segment %s, the next tick finds it: %s", segment_id, error)
+        transaction.on_commit(lambda: ask_for(Wish("segments.refresh", (segment.pk,), "bulk", expires_seconds=30)))
