@@ -114,9 +114,14 @@ class House:
 
     def lead_through(self, gateway: str, port: int) -> None:
         """Workers started from now on find this gateway at another port of this machine."""
-        self._environment |= {"fcm": {"FCM_BASE_URL": f"https://127.0.0.1:{port}"}, "apns": {"APNS_PORT": str(port)}}[
-            gateway
-        ]
+        self.lead_to_host(gateway, "127.0.0.1", port)
+
+    def lead_to_host(self, gateway: str, host: str, port: int = 443) -> None:
+        """Workers started from now on find this gateway there."""
+        self._environment |= {
+            "fcm": {"FCM_BASE_URL": f"https://{host}:{port}"},
+            "apns": {"APNS_HOST": host, "APNS_PORT": str(port)},
+        }[gateway]
 
     def launch(self, **fields: Any) -> Dispatch:
         return make_dispatch(self.app, now=timezone.now(), **fields)
@@ -222,7 +227,10 @@ class House:
         return int(self.sandbox.inbox(limit="1", fields="token")["count"])
 
     def standing(self) -> str:
-        return f"{dict(self.outcomes())}, {Dispatch.objects.values_list('state', 'reason')}"
+        waiting = Counter(Retry.objects.values_list("reason", "tries"))
+        dispatches = list(Dispatch.objects.values_list("state", "reason"))
+        channels = list(Channel.objects.exclude(paused_reason="").values_list("gateway", "paused_reason"))
+        return f"{dict(self.outcomes())}, {dispatches}, waiting {dict(waiting)}, channels {channels}"
 
     def outcomes(self) -> Counter[str]:
         return Counter(OUTCOME_WORDS[number] for number in Delivery.objects.values_list("outcome", flat=True))

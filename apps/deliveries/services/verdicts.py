@@ -16,6 +16,8 @@ LONGEST_DELAY_SECONDS = 600.0
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 # Our own fault or the vendor's pace: waiting, not failing, however often.
 _UNCOUNTED = {RetryReason.THROTTLED}
+# Nobody was reached, so nobody refused: such tries lengthen the delay up to here, and give nobody up.
+MOST_TRIES_IN_VAIN = 7
 
 _OUTCOMES = {
     Verdict.ACCEPTED: OUTCOMES["accepted"],
@@ -65,6 +67,8 @@ def decide(
         return Final(OUTCOMES["unknown_outcome"], code)
     is_counted = not (is_probe or result.verdict is Verdict.CONFIG_BAD or result.retry_reason in _UNCOUNTED)
     tried = tries + 1 if is_counted else tries
+    if result.retry_reason is RetryReason.NETWORK:
+        tried = max(tries, min(tried, MOST_TRIES_IN_VAIN))
     due_at = now + timedelta(seconds=_delay(result, tries, chance))
     may_have_arrived = may_have_arrived or is_unknown
     if tried >= MOST_TRIES or due_at >= expires_at:
