@@ -114,11 +114,6 @@ class Child:
         self.ask_to_stop()
         self.wait_until_stopped(time.monotonic() + within_seconds)
 
-    def kill(self) -> None:
-        """End it now; `tend` starts it again."""
-        if self.is_alive:
-            self._end_group()
-
     def _end_group(self) -> None:
         """Kill what is left of the process group: children outlive a parent that was killed."""
         if self._process is not None:

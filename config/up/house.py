@@ -26,6 +26,8 @@ READY_SECONDS = 120
 TEND_SECONDS = 0.3
 WATCH_SECONDS = 5
 STOP_SECONDS = 4.0
+# A worker that hears nothing may still send what it found by itself: it ends its slices first.
+DEAF_STOP_SECONDS = 10.0
 SERVERS_STOP_SECONDS = 6.0
 
 
@@ -184,7 +186,7 @@ class House:
             silent.append(self._web)
         for child in silent:
             self._console.print(f"{child.program.name} does nothing, starting it again")
-            child.kill()
+            child.stop(DEAF_STOP_SECONDS)
 
     def _show_where(self) -> None:
         url = programs.environment(self._options)["PUBLIC_URL"]
