@@ -114,7 +114,8 @@ def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
 
     Extra fields: idle_ and busy_ p50_ms, p99_ms (null where so many were lost), lost, answer_p50_ms and answer_p99_ms
     (until the API had answered); bulk_rate (a campaign alone, from launch to done), busy_bulk_rate, busy_rate_share;
-    cpu_us_per_item and database_us_per_item are what an idle house spends on a request, its ticks included.
+    cpu_us_per_item, cpu_us_by_program and database_us_per_item are what an idle house spends on a request, its ticks
+    included.
     """
     now = timezone.now()
     with ExitStack() as running:
@@ -134,7 +135,8 @@ def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
         cpu, database = _cpu(house), database_cpu_seconds()
         with timed() as watch:
             idle = offer.seconds(options["seconds"])
-        watch.cpu_seconds, database = _cpu(house) - cpu, database_cpu_seconds() - database
+        spent = {name: seconds - cpu[name] for name, seconds in _cpu(house).items()}
+        watch.cpu_seconds, database = sum(spent.values()), database_cpu_seconds() - database
         say("a campaign alone")
         alone, busy_bulk = _Bulk(), _Bulk()
         alone.run(crowd, say)
@@ -146,6 +148,7 @@ def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
         unit="requests",
         rows=len(idle),
         database_us_per_item=round(database * 1e6 / len(idle), 2),
+        cpu_us_by_program={name: round(seconds * 1e6 / len(idle)) for name, seconds in spent.items()},
         offered_per_second=options["offered"],
         **_latencies("idle", idle, arrived),
         **_latencies("busy", busy, arrived),
@@ -212,8 +215,8 @@ def _tokens(app: App) -> list[str]:
     return list(devices.values_list("address", flat=True))
 
 
-def _cpu(house: list[Child]) -> float:
-    return sum(cpu_seconds_below(child.pid) for child in house)
+def _cpu(house: list[Child]) -> dict[str, float]:
+    return {child.program.name: cpu_seconds_below(child.pid) for child in house}
 
 
 def _arrivals(inbox: OpenSink, sent: list[_Sent]) -> dict[str, float]:

@@ -1,12 +1,15 @@
 """What a dispatch says: its frozen contents, compiled, and which of them fits a person."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import groupby
 from typing import Any
 
+from apps.core.encryption import decrypt
+from apps.core.sql import prepared_rows
 from apps.customers.queries import fact_reader
-from apps.deliveries.models import Content, Dispatch
 from apps.deliveries.policy import Policy
 from apps.deliveries.rendering import CompiledBody, compile_body
 
@@ -58,30 +61,34 @@ class DispatchText:
 
 
 def texts_of(dispatch_ids: Iterable[int]) -> dict[int, DispatchText]:
-    """The texts of these dispatches, in two queries."""
-    ids = list(dispatch_ids)
-    contents: dict[int, list[Content]] = {}
-    for content in Content.objects.filter(dispatch_id__in=ids).order_by("variant", "language"):
-        contents.setdefault(content.dispatch_id, []).append(content)
-    dispatches = Dispatch.objects.filter(id__in=ids).select_related("app")
-    return {dispatch.id: _text_of(dispatch, contents.get(dispatch.id, [])) for dispatch in dispatches}
+    """The texts of these dispatches, in one query."""
+    found = prepared_rows("deliveries", "dispatch_texts", {"dispatch_ids": list(dispatch_ids)})
+    return {dispatch_id: _text_of(list(contents)) for dispatch_id, contents in groupby(found, key=lambda row: row[0])}
 
 
-def _text_of(dispatch: Dispatch, contents: list[Content]) -> DispatchText:
-    bodies = {(content.variant, content.language): compile_body(content.body) for content in contents}
+def _text_of(rows: Sequence[tuple[Any, ...]]) -> DispatchText:
+    dispatch_id, planned_on, kind, policy, default_language, *_ = rows[0]
+    bodies: dict[tuple[int, str], CompiledBody] = {}
     facts: dict[str, Any] = {}
-    for content in contents:
-        facts |= content.facts or {}
+    for variant, language, body, known in (row[5:] for row in rows if row[5] is not None):
+        bodies[variant, language] = compile_body(_decrypted(body))
+        facts |= _decrypted(known)
     return DispatchText(
-        dispatch_id=dispatch.id,
-        planned_on=dispatch.planned_on,
-        kind=dispatch.kind,
-        policy=Policy.from_json(dispatch.policy),
-        default_language=dispatch.app.default_language,
+        dispatch_id=dispatch_id,
+        planned_on=planned_on,
+        kind=kind,
+        policy=Policy.from_json(json.loads(policy)),
+        default_language=default_language,
         facts=facts,
         needs_facts=any(not body.is_static for body in bodies.values()),
         bodies=bodies,
     )
+
+
+def _decrypted(stored: str) -> dict[str, Any]:
+    """A stored JSON object; purged or never there: an empty one."""
+    value: dict[str, Any] | None = json.loads(decrypt(stored)) if stored else None
+    return value or {}
 
 
 def _widening(language: str) -> list[str]:

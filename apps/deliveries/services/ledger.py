@@ -1,5 +1,6 @@
 """The ledger's pen: terminal outcomes are appended, and each writing adds a page a dispatch to the feed."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -8,8 +9,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from apps.core.sql import prepared_rows
-from apps.deliveries.models import LedgerPage
+from apps.core.sql import execute_prepared, prepared_rows
 
 # Below this a COPY's extra round trips cost more than it saves.
 COPY_FROM_ROWS = 20
@@ -85,10 +85,11 @@ def _insert(outcomes: Sequence[LedgerRow], now: datetime) -> _Counts:
 
 
 def _write_pages(counts: _Counts, now: datetime) -> None:
+    if not counts:
+        return
     pages: dict[tuple[int, date], list[list[int]]] = defaultdict(list)
     for (dispatch_id, planned_on, *measure), count in counts.items():
         pages[dispatch_id, planned_on].append([*measure, count])
-    LedgerPage.objects.bulk_create(
-        LedgerPage(dispatch_id=dispatch_id, planned_on=planned_on, counts=counted, written_at=now)
-        for (dispatch_id, planned_on), counted in pages.items()
-    )
+    dispatch_ids, days = zip(*pages, strict=True)
+    columns = {"dispatch_ids": list(dispatch_ids), "days": list(days), "counts": list(map(json.dumps, pages.values()))}
+    execute_prepared("deliveries", "append_pages", {**columns, "now": now})
