@@ -23,6 +23,7 @@ from apps.deliveries.services.transactional import Push, accept_pushes
 ACCEPTED = 202
 MOST_IN_A_GROUP = 50
 MOST_NAMES_IN_A_GROUP = 20
+LINGER_SECONDS = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,4 +163,4 @@ def _push(order: _Order, request: PushRequest, recipients: Sequence[Recipient]) 
     )
 
 
-_together = GroupCommit[_Order, Accepted](_commit, most=MOST_IN_A_GROUP)
+_together = GroupCommit[_Order, Accepted](_commit, most=MOST_IN_A_GROUP, linger_seconds=LINGER_SECONDS)
