@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 
 import uuid_utils
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 from apps.accounts.models import App
 from apps.api.push_request import PushRequest, read_push
 from apps.api.refusals import Refusal
 from apps.api.services.idempotency import Key, LostToTwin, close_keys, open_keys, refuse_twin
 from apps.api.services.recipients import Recipient, find_recipients, stored_form
+from apps.core.database import AWAY
 from apps.core.group_commit import GroupCommit
 from apps.deliveries.services.transactional import Push, accept_pushes
 
@@ -82,7 +83,7 @@ def _commit(orders: Sequence[_Order]) -> Sequence[_Verdict]:
     """All in one transaction; where one spoils it, each in its own. Raises only if the database is away."""
     try:
         return _accept_all(orders)
-    except (OperationalError, InterfaceError):
+    except AWAY:
         raise
     except Exception:
         return [_alone(order) for order in orders]
