@@ -51,6 +51,13 @@ def _look_without_being_told(instance: Any, **_: Any) -> None:
             _pollers[-1].start()
 
 
+@signals.celeryd_init.connect
+def _limit_statements(**_: Any) -> None:
+    from config.time_limits import limit_statements
+
+    limit_statements("worker")
+
+
 @signals.worker_shutting_down.connect
 def _tell_tasks_to_stop(**_: Any) -> None:
     stopping.requested.set()

@@ -31,6 +31,7 @@ from apps.deliveries.services.work import IN_FLIGHT
 from apps.deliveries.states import OUTCOME_WORDS
 from apps.devices.models import Channel, Device
 from config import commands
+from config.env import BASE_DIR
 from tests.factories import make_app, make_channel, make_dispatch
 from tests.fixtures_sandbox import RunningSandbox, free_port
 
@@ -70,6 +71,7 @@ class House:
         self.workers: list[Popen[bytes]] = []
         self.killed = 0
         self.has_beat = True
+        self.sources = BASE_DIR
         account = sandbox.credentials.app(self.app.slug)
         make_channel(self.app, "fcm", credentials={"service_account": dict(account.fcm.service_account)})
         make_channel(self.app, "apns", credentials=asdict(account.apns))
@@ -150,7 +152,7 @@ class House:
 
     def start(self, *arguments: str) -> "Popen[bytes]":
         """A worker of any kind: `python` with these arguments, ended with whatever it starts."""
-        worker = Popen([sys.executable, *arguments], env=self._environment, start_new_session=True)
+        worker = Popen([sys.executable, *arguments], env=self._environment, cwd=self.sources, start_new_session=True)
         self.workers.append(worker)
         return worker
 

@@ -8,6 +8,7 @@ from psycopg.errors import QueryCanceled
 
 # Enough for the hash of a million ids; a spill to disk costs several times the query.
 _WORK_MEM = "96MB"
+_LIMITS = "select setting::int, current_setting('work_mem') from pg_settings where name = 'statement_timeout'"
 
 
 class TooSlow(Exception):
@@ -16,21 +17,22 @@ class TooSlow(Exception):
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """A transaction (or savepoint) whose statements may each take so long. Raises TooSlow."""
+    """A transaction (or savepoint) whose statements may each take so long, or the session's limit. Raises TooSlow."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("select current_setting('statement_timeout'), current_setting('work_mem')")
-            before = cursor.fetchone()
-            _set(max(1, int(seconds * 1_000)), _WORK_MEM)
+            cursor.execute(_LIMITS)
+            usual, work_mem = cursor.fetchone()
+            wanted = max(1, int(seconds * 1_000))
+            _set(min(usual or wanted, wanted), _WORK_MEM)
             yield
-            _set(*before)
+            _set(usual, work_mem)
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise TooSlow from error
         raise
 
 
-def _set(statement_timeout: int | str, work_mem: str) -> None:
+def _set(statement_timeout: int, work_mem: str) -> None:
     """Until the end of the transaction; a rollback to the savepoint takes it back too."""
     with connection.cursor() as cursor:
         cursor.execute(
