@@ -37,6 +37,7 @@ class Tick:
 TICKS = [
     Tick("deliveries.release", 1, URGENT),
     Tick("deliveries.reclaim", 5, URGENT),
+    Tick("deliveries.ask_health", 3, UPKEEP),
     Tick("deliveries.fold_counts", 1, UPKEEP),
     Tick("deliveries.finish", 1, UPKEEP),
     Tick("deliveries.ensure_partitions", 3600, UPKEEP),

@@ -185,6 +185,8 @@ SECURE_CSP: dict[str, list[str]] = {
 
 # A batch whose worker shows no sign of life for so long goes to another one.
 DELIVERY_LEASE_SECONDS = float(env.text("HELIOGRAPH_LEASE_SECONDS", "45"))
+# A person may then type addresses of this machine, which the guarded client refuses otherwise.
+HEALTH_PROBE_ALLOWS_LOOPBACK = not IS_PRODUCTION and env.text("HEALTH_PROBE_ALLOWS_LOOPBACK") == "1"
 GATEWAY_ENDPOINTS = gateway_addresses.endpoints(DATA_DIR, may_be_sandbox=not IS_PRODUCTION)
 
 if IS_PRODUCTION:

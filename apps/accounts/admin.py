@@ -34,6 +34,7 @@ class AppAdmin(AppScopedAdmin):
             _("Leave people in peace"),
             {"fields": [("quiet_from", "quiet_until"), ("cap_count", "cap_days"), "confirm_above"]},
         ),
+        (_("Spare your own servers"), {"fields": ["health_url"]}),
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -4,11 +4,14 @@ import re
 from typing import ClassVar
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from apps.core.guarded_http import RefusedUrl, check_url
 
 # Schemes that run code or read files on the phone; RFC 3986 says how a scheme is written.
 _FORBIDDEN_SCHEMES = frozenset({"javascript", "data", "file", "vbscript", "blob", "about", "http"})
@@ -61,6 +64,17 @@ class App(models.Model):
         _("most campaign pushes per person"), null=True, blank=True, help_text=_("Empty = no cap.")
     )
     cap_days = models.PositiveSmallIntegerField(_("in so many days"), default=7, validators=[MinValueValidator(1)])
+    health_url = models.CharField(
+        _("health address of your own server"),
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "Asked every few seconds while a campaign is on its way. When it answers slowly or with an error, the"
+            " campaign slows down until it is well again. Empty = not asked."
+        ),
+    )
     confirm_above = models.PositiveIntegerField(_("type the count to launch above"), default=1000)
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
@@ -74,7 +88,12 @@ class App(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Quiet hours are both given or neither, and do not last the whole day."""
+        """Quiet hours are both given or neither, and do not last the whole day; the health address may be called."""
+        if self.health_url:
+            try:
+                check_url(self.health_url, allows_loopback=settings.HEALTH_PROBE_ALLOWS_LOOPBACK)
+            except RefusedUrl as refusal:
+                raise ValidationError({"health_url": str(refusal)}, code=refusal.code) from refusal
         if (self.quiet_from is None) != (self.quiet_until is None):
             raise ValidationError(_("Give both ends of the quiet hours, or neither."), code="quiet_hours")
         if self.quiet_from is not None and self.quiet_from == self.quiet_until:

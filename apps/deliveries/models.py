@@ -34,7 +34,8 @@ class Dispatch(models.Model):
     planning_attempt: how often planning began; only one planner works at a time (an advisory lock that dies with it).
     finished_at: when the last device got its outcome; null also while a cancelled dispatch drains.
     guard: "" = unguarded; canary: only its first batches go out, the rest waits for their answers; watching; stopped:
-    it paused the dispatch; overruled: a person went on all the same (services.guard).
+    it paused the dispatch; overruled: a person went on all the same (services.guard). slowed_*: what the health of the
+    app's own server has brought its pace to, from where, when and why (services.health).
     """
 
     app = models.ForeignKey(App, models.PROTECT, related_name="+")
@@ -48,6 +49,10 @@ class Dispatch(models.Model):
     reason = models.CharField(max_length=300, blank=True)
     policy = models.JSONField(default=dict)
     throttle_per_second = models.FloatField(null=True)
+    slowed_to_per_second = models.FloatField(null=True)
+    slowed_from_per_second = models.FloatField(null=True)
+    slowed_at = models.DateTimeField(null=True)
+    slowed_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
     guard = models.CharField(max_length=9, blank=True, default="", db_default="", choices=GUARDS)
     planned_on = models.DateField()
     planned_people = models.PositiveIntegerField(default=0)

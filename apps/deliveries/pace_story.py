@@ -14,7 +14,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from apps.deliveries.models import Batch, Dispatch, PaceBucket, Retry
+from apps.deliveries.policy import Policy
 from apps.deliveries.services.claim import USUAL_QUOTA_PER_MINUTE
+from apps.deliveries.services.guard import canary_size
 from apps.deliveries.states import GATEWAY_WORDS
 from apps.devices.models import Channel
 from apps.devices.standing import Standing, standing_of
@@ -75,6 +77,12 @@ def _sending(dispatch: Dispatch, now: datetime) -> Iterator[Standing]:
         text = _("Its messages are due, and no worker takes them up.")
         advice = _("Ask whoever runs this installation to look at the workers and the database (/readyz says which).")
         yield Standing("no_worker", "bad", "engineering", text, advice)
+    if dispatch.slowed_to_per_second is not None:
+        words = {"why": dispatch.slowed_reason, "pace": f"{dispatch.slowed_to_per_second:,.0f}"}
+        text = _("Your own server is not well (%(why)s), so it goes out at %(pace)s a second.") % words
+        yield Standing(
+            "health", "warn", "speed", text, _("It speeds up by itself as soon as that server answers well.")
+        )
     yield from _quiet(dispatch, now, is_all=not open_batches.exclude(release_at__gt=now).exists())
     yield from _limits(dispatch, now)
     again = Retry.objects.filter(dispatch=dispatch).count()
@@ -84,9 +92,8 @@ def _sending(dispatch: Dispatch, now: datetime) -> Iterator[Standing]:
 
 
 def _canary(dispatch: Dispatch) -> Standing:
-    size = Sum(Func(F("device_ids"), function="cardinality", output_field=IntegerField()))
-    count = Batch.objects.filter(dispatch=dispatch, is_canary=True, tries=0).aggregate(devices=size)["devices"] or 0
-    text = _("The first %(count)s go out before the rest, to see whether all is well.") % {"count": f"{count:,}"}
+    count = canary_size(dispatch.kind, Policy.from_json(dispatch.policy), dispatch.planned_devices)
+    text = _("About %(count)s go out before the rest, to see whether all is well.") % {"count": f"{count:,}"}
     return Standing("canary", "", "science", text, _("Nothing to do: if they go well, the rest follows by itself."))
 
 

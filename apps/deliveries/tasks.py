@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from apps.deliveries.services import fold, lifecycle, partitions, plan, release, wake, work
+from apps.deliveries.services import fold, health, lifecycle, partitions, plan, release, wake, work
 from apps.deliveries.services.claim import reclaim_batches
 from apps.deliveries.services.gateway_of import gateway_of
 from apps.deliveries.services.wire import Wire
@@ -53,6 +53,12 @@ def release_due() -> None:
 def reclaim() -> None:
     """Take back what dead workers held."""
     reclaim_batches(now=timezone.now())
+
+
+@shared_task(name="deliveries.ask_health")
+def ask_health() -> None:
+    """Ask the servers of the apps whose campaigns are on their way how they are."""
+    health.ask_health(clock=timezone.now, allows_loopback=settings.HEALTH_PROBE_ALLOWS_LOOPBACK)
 
 
 @shared_task(name="deliveries.fold_counts")

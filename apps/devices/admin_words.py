@@ -18,6 +18,8 @@ CHANNELS: Mapping[str, Word] = {
     "paused": Word(_("Stopped"), _("Nothing goes out; those waiting stay waiting."), "bad"),
 }
 
+_RESTING = Word(_("Resting"), _("It waits for the vendor, and goes on by itself."), "warn")
+
 
 def state_of(device: Device) -> Word:
     """The word for a device's state."""
@@ -25,5 +27,7 @@ def state_of(device: Device) -> Word:
 
 
 def channel_state_of(channel: Channel) -> Word:
-    """The word for a channel's state."""
+    """The word for a channel's state; one that only rests goes on by itself."""
+    if channel.state == "paused" and channel.closed_by in ("breaker", "vendor"):
+        return _RESTING
     return CHANNELS[channel.state]

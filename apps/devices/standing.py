@@ -51,7 +51,7 @@ def clock(channel: Channel, at: datetime | None, now: datetime) -> str:
 def _closed(channel: Channel, now: datetime) -> Standing:
     words = {
         "channel": channel.get_gateway_display(),
-        "why": channel.paused_reason or "–",
+        "why": channel.paused_reason.rstrip(".") or "–",
         "since": clock(channel, channel.closed_at, now),
         "until": clock(channel, channel.probe_after, now),
     }

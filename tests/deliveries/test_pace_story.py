@@ -66,6 +66,10 @@ def doubted(_dispatch: Dispatch) -> None:
     Channel.objects.update(deaths_doubted_until=LATER, trouble="55 of 60")
 
 
+def server_is_slow(_dispatch: Dispatch) -> None:
+    Dispatch.objects.update(slowed_to_per_second=20, slowed_reason="answers after 2.4 s")
+
+
 def waits_for_morning(_dispatch: Dispatch) -> None:
     Batch.objects.update(release_at=LATER)
 
@@ -96,6 +100,7 @@ def untouched(_dispatch: Dispatch) -> None:
     [
         (slowed, "throttled", "50 a second now, 400 before"),
         (doubted, "mass_death", "55 of 60"),
+        (server_is_slow, "health", "answers after 2.4 s), so it goes out at 20 a second"),
         (waits_for_morning, "quiet_hours", "All 40 that are left wait for their hour; the next go out at 1 Jun, 14:05"),
         (at_its_quota, "project_quota", "project shop-1 is at its quota of 600,000 a minute"),
         (at_its_pace, "channel_pace", "held to 30 a second"),
@@ -118,7 +123,7 @@ def test_its_own_throttle(app: App) -> None:
 
 def test_canaries(app: App) -> None:
     kind, text, _advice = story_of(make_dispatch(app, policy=Policy(canary_devices=5)))
-    assert (kind, text) == ("canary", "The first 5 go out before the rest, to see whether all is well.")
+    assert (kind, text) == ("canary", "About 5 go out before the rest, to see whether all is well.")
 
 
 def test_a_person_paused_it(app: App) -> None:

@@ -20,6 +20,7 @@ from django.db.utils import IntegrityError
 from apps.core.database import AWAY
 from apps.deliveries.services.claim import Held, claim_batches, give_back, renew_leases
 from apps.deliveries.services.contents import DispatchText, texts_of
+from apps.deliveries.services.health import throttles_of
 from apps.deliveries.services.open import Slice, open_slices
 from apps.deliveries.services.pace import Purse, Wish, grant, size_at
 from apps.deliveries.services.prepare import prepare
@@ -237,13 +238,16 @@ class _Shift:
         """Tell what the gateways answered, and take up the pace that follows. A database away loses a report."""
         try:
             self._tally.report(now=self._clock(), chance=self._chance)
-            paces = standings([one.channel.channel_id for one in self._held.values()]) if self._held else {}
+            held = self._held.values()
+            paces = standings([one.channel.channel_id for one in held]) if held else {}
+            throttles = throttles_of({one.dispatch_id for one in held}) if held else {}
         except AWAY as error:
             _log.warning("the database is away, the channels are not steered: %s", error)
             connection.close()
             return
         for one in self._held.values():
             one.pace_per_second = paces.get(one.channel.channel_id, one.pace_per_second)
+            one.throttle_per_second = throttles.get(one.dispatch_id, one.throttle_per_second)
 
     def _wishes(self, held: dict[int, Held]) -> list[Wish]:
         """Who may open how much. A device that was alone with a crash before is tried with nothing else in flight."""

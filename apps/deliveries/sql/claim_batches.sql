@@ -39,18 +39,21 @@ due as (
            row_number() over (partition by channel.id order by candidate.release_at, candidate.id) as turn
     from channel
     cross join lateral (
-        select batch.id, batch.release_at, dispatch.id as dispatch_id, dispatch.throttle_per_second
+        select batch.id, batch.release_at, dispatch.id as dispatch_id, throttle.per_second as throttle_per_second
         from deliveries_batch batch
         join deliveries_dispatch dispatch on dispatch.id = batch.dispatch_id
+        cross join lateral (
+            select least(dispatch.throttle_per_second, dispatch.slowed_to_per_second) as per_second
+        ) throttle
         left join deliveries_pacebucket bucket on bucket.owner = 'dispatch:' || dispatch.id
         where batch.state = 'waiting' and batch.lane = %(lane)s and batch.app_id = channel.app_id
           and batch.gateway = channel.gateway and batch.release_at <= %(now)s::timestamptz
           and batch.expires_at > %(now)s::timestamptz
           and (batch.not_after is null or batch.not_after > %(now)s::timestamptz)
           and dispatch.state = 'sending' and (dispatch.guard <> 'canary' or batch.is_canary)
-          and (bucket.id is null or dispatch.throttle_per_second is null
+          and (bucket.id is null or throttle.per_second is null
                or bucket.tokens + extract(epoch from %(now)s::timestamptz - bucket.refilled_at)
-                  * dispatch.throttle_per_second >= 1)
+                  * throttle.per_second >= 1)
         order by batch.release_at, batch.id
         limit case when channel.is_probe then 1 else least(channel.room, %(most)s::int) end
         for update of batch skip locked
