@@ -7,7 +7,8 @@ from config.queues import BULK, UPKEEP, URGENT
 # Threads of a worker. One process holds one event loop for the gateways, and works on its lane in one thread of these;
 # the others are for the ticks of the same queue.
 THREADS = {URGENT: 4, BULK: 2, UPKEEP: 2}
-# Measured on 2 cores with a view that reads or writes one row: 2 processes; more threads than 4 gain nothing.
+# 2 processes for 2 cores. Threads are what pushes that come together can share a transaction with (core.group_commit):
+# 16 instead of 4 took a quarter off the CPU of a push. Each thread keeps one database connection.
 WEB_PROCESSES = 2
 WEB_THREADS = 16
 
