@@ -46,6 +46,11 @@ class Valkey:
             messages = [message for queue in queues for message in client.lrange(queue, 0, -1)]
         return [json.loads(message)["headers"] for message in messages]
 
+    def has_heartbeats(self, *lanes: str) -> bool:
+        """Whether in this cache every lane's heartbeat arrived: beat, broker and a worker of the lane do their work."""
+        with self._client(database=1) as client:
+            return all(list(client.scan_iter(f"*heartbeat:{lane}")) for lane in lanes)
+
     def _answers(self) -> bool:
         try:
             with self._client() as client:
@@ -53,8 +58,8 @@ class Valkey:
         except redis.ConnectionError:
             return False
 
-    def _client(self) -> redis.Redis:
-        return redis.Redis(port=self.port)
+    def _client(self, database: int = 0) -> redis.Redis:
+        return redis.Redis(port=self.port, db=database)
 
 
 def broker_and_cache(port: int) -> dict[str, str]:
