@@ -283,3 +283,18 @@ class PaceBucket(models.Model):
     owner = models.CharField(max_length=120, unique=True)
     tokens = models.FloatField()
     refilled_at = models.DateTimeField()
+
+
+class Meter(models.Model):
+    """What only workers can count, for /metrics; each adds what it has once a second.
+
+    name: gateway_seconds (bucket: its upper bound in seconds; slices), gateway_seconds_sum, maybe_duplicate.
+    """
+
+    name = models.CharField(max_length=30)
+    label = models.CharField(max_length=20, blank=True)
+    bucket = models.FloatField(default=0.0)
+    value = models.FloatField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["name", "label", "bucket"], name="meter_once")]

@@ -32,7 +32,13 @@ def test_a_permission_taken_by_hand_comes_back_and_one_given_goes():
 
 
 def test_owner_may_view_every_table_a_person_can_make_sense_of():
-    plumbing = {"deliveries.ledgerpage", "deliveries.pacebucket", "devices.channelgauge", "api.idempotencyrecord"}
+    plumbing = {
+        "deliveries.ledgerpage",
+        "deliveries.pacebucket",
+        "deliveries.meter",
+        "devices.channelgauge",
+        "api.idempotencyrecord",
+    }
     ours = {model._meta.label_lower for model in apps.get_models() if model.__module__.startswith("apps.")}
     assert {label for label in ours if "view" in ROLES["owner"].grants.get(label, "")} == ours - plumbing
 

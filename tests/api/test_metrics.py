@@ -1,13 +1,14 @@
 """`/metrics`: figures of the database in Prometheus' form, for this machine or for who has a key."""
 
 from datetime import timedelta
+from math import inf
 
 import pytest
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from apps.api.metrics import exposition
-from apps.deliveries.models import HourCount
+from apps.deliveries.models import HourCount, Meter
 from apps.deliveries.states import OUTCOMES, PLATFORM_NUMBERS
 from tests.factories import NOW, make_app, make_customer, make_device
 from tests.factories.api import ApiCaller, make_key
@@ -64,3 +65,15 @@ def test_a_key_sees_its_own_app(app, api):
 
 def test_a_key_needs_the_scope(app):
     assert ApiCaller(make_key(app, "push:send")).get("/metrics").status_code == 403
+
+
+def test_what_workers_metered_is_a_histogram_and_a_counter(app):
+    for bucket, value in ((0.1, 3), (1.0, 2), (inf, 1)):
+        Meter.objects.create(name="gateway_seconds", label="fcm", bucket=bucket, value=value)
+    Meter.objects.create(name="gateway_seconds_sum", label="fcm", value=42.5)
+    Meter.objects.create(name="maybe_duplicate", value=7)
+    found = samples(exposition(NOW))
+    assert found["heliograph_gateway_seconds_bucket", "fcm", "0.5"] == 3
+    assert found["heliograph_gateway_seconds_count", "fcm"] == 6
+    assert found["heliograph_gateway_seconds_sum", "fcm"] == 42.5
+    assert found["heliograph_maybe_duplicate_total",] == 7

@@ -4,9 +4,10 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db.models import Sum
 
 from apps.accounts.models import App
-from apps.deliveries.models import Delivery, Retry
+from apps.deliveries.models import Delivery, Meter, Retry
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.claim import claim_batches
 from apps.deliveries.services.release import requeue_retries
@@ -176,3 +177,18 @@ def pasted() -> dict[str, str]:
     other = make_channel(make_app())
     account = {**other.credentials["service_account"], "private_key_id": "b" * 40}
     return {name: json.dumps(account) for name in FIELDS["fcm"]}
+
+
+def test_workers_meter_their_gateways(app: App, phones: Phones, run_lane: Worker) -> None:
+    (device,) = make_people(app, 1)
+    silent = SendResult(Verdict.RETRY, "timeout", retry_reason=RetryReason.UNKNOWN_OUTCOME)
+    phones.answers = {device.address: [silent, SendResult(Verdict.ACCEPTED)]}
+    make_dispatch(app)
+    for seconds in (0, 20):
+        requeue_retries(now=NOW + timedelta(seconds=seconds))
+        run_lane(at=NOW + timedelta(seconds=seconds))
+    meters = Meter.objects.values_list("name", "label").annotate(Sum("value")).order_by("name")
+    seconds_at, total, twice = meters
+    assert seconds_at == ("gateway_seconds", "fcm", 2.0)
+    assert total[:2] == ("gateway_seconds_sum", "fcm")
+    assert twice == ("maybe_duplicate", "", 1.0)

@@ -4,17 +4,24 @@ A report is a statement of its own, after the cycle's transaction: no lock of it
 What a killed process had not reported is lost; these are figures to steer by, not the ledger.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from math import inf
 from random import Random
 from time import monotonic
 
+from apps.core.sql import execute
 from apps.deliveries.services.wire import Sent
+from apps.deliveries.states import GATEWAY_WORDS
 from apps.devices.services.steering import Answers, steer
 from apps.gateways.contract import RetryReason, SendResult, Verdict
 
 REPORT_EVERY_SECONDS = 1.0
 TROUBLE_EVERY_SECONDS = 0.2
+
+# Upper bounds of the histogram of a slice's time at its gateway.
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, inf)
 
 _FAILURES = {RetryReason.SERVER, RetryReason.NETWORK, RetryReason.UNKNOWN_OUTCOME}
 
@@ -24,12 +31,16 @@ class Tally:
 
     def __init__(self) -> None:
         self._channels: dict[int, Answers] = {}
+        self._meters: Counter[tuple[str, str, float]] = Counter()
         self._reported_at = monotonic()
 
     def add(self, sent: Iterable[Sent]) -> None:
         """Count slices that came back. What a test dispatch hears says nothing: it may not reach the vendor."""
         for one in sent:
-            if not one.results or one.slice.text.policy.is_test:
+            if not one.results:
+                continue
+            self._meter(one)
+            if one.slice.text.policy.is_test:
                 continue
             channel_id = one.slice.held.channel.channel_id
             answers = self._channels.setdefault(channel_id, Answers())
@@ -42,7 +53,7 @@ class Tally:
 
     def is_due(self) -> bool:
         """Whether it is time to report; trouble is told sooner."""
-        if not self._channels:
+        if not self._meters:
             return False
         since = monotonic() - self._reported_at
         return since > REPORT_EVERY_SECONDS or (
@@ -55,6 +66,20 @@ class Tally:
         self._reported_at = monotonic()
         for channel_id, answers in told.items():
             steer(channel_id=channel_id, answers=answers, now=now, chance=chance)
+        meters, self._meters = self._meters, Counter()
+        if meters:
+            names, labels, buckets = zip(*meters, strict=True)
+            amounts = list(map(float, meters.values()))
+            values = {"names": list(names), "labels": list(labels), "buckets": list(buckets), "amounts": amounts}
+            execute("deliveries", "add_meters", values)
+
+    def _meter(self, one: Sent) -> None:
+        gateway = GATEWAY_WORDS[one.slice.held.gateway]
+        bucket = next(bound for bound in SECONDS if one.seconds <= bound)
+        self._meters["gateway_seconds", gateway, bucket] += 1
+        self._meters["gateway_seconds_sum", gateway, 0.0] += one.seconds  # type: ignore[assignment]
+        if one.slice.may_have_arrived:
+            self._meters["maybe_duplicate", "", 0.0] += len(one.results)
 
 
 def _count(answers: Answers, result: SendResult) -> None:
