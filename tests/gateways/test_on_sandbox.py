@@ -8,7 +8,16 @@ from typing import Literal
 import pytest
 
 from apps.gateways.apns import ApnsGateway
-from apps.gateways.contract import FcmCredentials, Gateway, PushContent, PushMessage, RetryReason, TextMessage, Verdict
+from apps.gateways.contract import (
+    FcmCredentials,
+    Gateway,
+    PushContent,
+    PushMessage,
+    RetryReason,
+    TextMessage,
+    Verdict,
+    WireKind,
+)
 from apps.gateways.factory import make_gateway
 from apps.gateways.fcm import FcmGateway
 from apps.gateways.twilio import TwilioGateway
@@ -30,9 +39,10 @@ class Bench:
     kind: Kind
     sandbox: RunningSandbox
     login_of: str = "shop"
+    wire: WireKind = "curl"
 
     def gateway(self, limits: WireLimits = PATIENT) -> Gateway:
-        app, endpoints = self.sandbox.credentials.app(self.login_of), self.sandbox.endpoints
+        app, endpoints = self.sandbox.credentials.app(self.login_of), replace(self.sandbox.endpoints, wire=self.wire)
         match self.kind:
             case "fcm":
                 account = {**app.fcm.service_account, "project_id": "heliograph-shop"}
@@ -55,9 +65,14 @@ class Bench:
         return message.address.rpartition("/")[2]
 
 
+@pytest.fixture(params=["curl", "lean"])
+def wire(request: pytest.FixtureRequest) -> WireKind:
+    return request.param
+
+
 @pytest.fixture(params=KINDS)
-def bench(request: pytest.FixtureRequest, sandbox: RunningSandbox) -> Bench:
-    return Bench(request.param, sandbox)
+def bench(request: pytest.FixtureRequest, sandbox: RunningSandbox, wire: WireKind) -> Bench:
+    return Bench(request.param, sandbox, wire=wire)
 
 
 def test_every_message_arrives_once_with_its_content(bench: Bench) -> None:
