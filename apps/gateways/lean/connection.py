@@ -353,6 +353,8 @@ class Connection:
             before = self._allowance.window
             self._allowance.change(name, value)
             self._uploads.shift(self._allowance.window - before)
+            if name == Setting.HEADER_TABLE_SIZE:
+                self._headers.resize(value)
         self._is_greeted = True
         self._replies.append(f.frame(f.SETTINGS, f.ACK, 0))
         self._replies.extend(self._uploads.go_on())

@@ -22,7 +22,7 @@ class Allowance:
     frame_bytes: int = DEFAULT_FRAME_BYTES
 
     def change(self, name: int, value: int) -> None:
-        """Raises BrokenRule. Unknown names are ignored; our headers use no table, so its size does not matter."""
+        """Raises BrokenRule. Unknown names are ignored; HEADER_TABLE_SIZE is for `RequestHeaders`."""
         match name:
             case Setting.MAX_CONCURRENT_STREAMS:
                 self.max_streams = value

@@ -52,13 +52,15 @@ class Poller:
         self._pause = None
         now = self._loop.time()
         try:
-            for key, events in self._selector.select(0):
+            found = self._selector.select(0)
+            for key, events in found:
                 connection: Connection = key.data
                 if events & selectors.EVENT_WRITE:
                     self._flush(connection)
                 if events & _READ and not connection.is_closed:
                     connection.read(now)
-            self._after()
+            if found:
+                self._after()
         finally:
             self._look_again()
 

@@ -143,11 +143,11 @@ class LeanWire:
                 origin.tidy(now)
                 for _ in range(origin.dials_due(now)):
                     self._dial(origin)
-                for connection in origin.connections:
-                    if connection.tls.is_congested:
-                        self._poller.note_congestion(connection)
             elif not origin.dials and not any(connection.streams for connection in origin.connections):
                 del self._busy[origin]
+            for connection in origin.connections:
+                if connection.tls.is_congested:
+                    self._poller.note_congestion(connection)
         if self._busy and self._sweep is None and not self._closed:
             self._sweep = self._loop.call_later(self._sweep_seconds, self._on_sweep)
 
