@@ -5,12 +5,18 @@ Source of the five verdicts: the vendors' code tables at the head of each gatewa
 """
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+START_BY: ContextVar[float] = ContextVar("start_by")
+"""Until when (monotonic seconds) a call made in this context may leave; unset = whenever. Later it is not sent at all,
+and its result is faults.too_late(): what was checked before the call holds no longer than that."""
 
 
 class Verdict(StrEnum):

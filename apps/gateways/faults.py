@@ -19,6 +19,7 @@ The question is always "may bytes have left?". `sent` False = the request was ne
 
 from apps.gateways.contract import RetryReason, SendResult, Verdict
 
+TOO_LATE = "too_late"
 _TLS_UNTRUSTED = frozenset({58, 60, 77, 83, 91})
 _BAD_URL = frozenset({1, 3})
 _NEVER_SENT = frozenset({6, 7, 35})
@@ -64,6 +65,11 @@ def refused_stream() -> SendResult:
 def queued_too_long() -> SendResult:
     """No connection had room in time."""
     return SendResult(Verdict.RETRY, "queue_timeout", retry_reason=RetryReason.NETWORK)
+
+
+def too_late() -> SendResult:
+    """Not sent: it could not leave before contract.START_BY. No channel is judged by it: it may be our own fault."""
+    return SendResult(Verdict.RETRY, TOO_LATE, retry_reason=RetryReason.NETWORK)
 
 
 def broken_refusal(status: int) -> SendResult:

@@ -9,16 +9,25 @@ Cost (measured, nginx on loopback): see README, "Figures".
 
 import asyncio
 import json
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, NamedTuple
 
 import certifi
 import pycurl
 
-from apps.gateways.contract import SendResult
-from apps.gateways.faults import broken_refusal, judge_fault, queued_too_long, refused_stream, unusable_request
+from apps.gateways.contract import START_BY, SendResult
+from apps.gateways.faults import (
+    broken_refusal,
+    judge_fault,
+    queued_too_long,
+    refused_stream,
+    too_late,
+    unusable_request,
+)
 from apps.gateways.pump import Pump, set_patience
 from apps.gateways.retry_after import parse_retry_after
 
@@ -86,11 +95,12 @@ class Answer:
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """The posts of one call: the future is done when no answer is missing."""
+    """The posts of one call: the future is done when no answer is missing. start_by: as contract.START_BY."""
 
     answers: list[Answer]
     missing: int
     done: asyncio.Future[None]
+    start_by: float = inf
 
     def settle(self, place: int, answer: Answer) -> None:
         self.answers[place] = answer
@@ -125,6 +135,7 @@ class _Slot:
     headers: list[str] | None = None
     sent_from: int = 0
     is_unseen: bool = False
+    is_late: bool = False
 
     def may_send(self, _remote_ip: str, _local_ip: str, _remote_port: int, local_port: int) -> int:
         """libcurl asks just before it sends; the second time it wants to repeat the request.
@@ -135,13 +146,16 @@ class _Slot:
         if self.sent_from:
             self.is_unseen = self.pump.is_alive(self.sent_from)
             return int(pycurl.PREREQFUNC_ABORT)
+        if time.monotonic() > self.ticket.batch.start_by:
+            self.is_late = True
+            return int(pycurl.PREREQFUNC_ABORT)
         self.sent_from = local_port
         self.pump.note_sending(local_port)
         return int(pycurl.PREREQFUNC_OK)
 
     def load(self, ticket: _Ticket, pump: Pump) -> None:
         post = ticket.post
-        self.ticket, self.pump, self.sent_from, self.is_unseen = ticket, pump, 0, False
+        self.ticket, self.pump, self.sent_from, self.is_unseen, self.is_late = ticket, pump, 0, False, False
         if post.url != self.url:
             self.curl.setopt(pycurl.URL, post.url)
             self.url = post.url
@@ -184,7 +198,7 @@ class Wire:
             raise RuntimeError("this wire is closed, or belongs to another event loop")
         if not posts:
             return []
-        batch = Batch([Answer()] * len(posts), len(posts), self._loop.create_future())
+        batch = Batch([Answer()] * len(posts), len(posts), self._loop.create_future(), START_BY.get(inf))
         give_up_at = self._loop.time() + self.limits.queue_seconds
         self._waiting.extend(_Ticket(batch, place, post, give_up_at, 0) for place, post in enumerate(posts))
         self._feed()
@@ -238,7 +252,8 @@ class Wire:
         if is_unseen and ticket.resends < self.limits.resends:
             self._waiting.appendleft(ticket._replace(resends=ticket.resends + 1))
         else:
-            fault = refused_stream() if is_unseen else _fault_of(slot, answer, code, message)
+            fault = too_late() if slot.is_late else _fault_of(slot, answer, code, message)
+            fault = refused_stream() if is_unseen else fault
             ticket.batch.settle(ticket.place, Answer(fault=fault) if fault else answer)
         if answer.status:
             self._silent_since = 0.0

@@ -94,3 +94,16 @@ def test_a_call_without_an_answer_is_repeated_as_the_policy_says(house: House, o
     assert 1 <= script["hits"] <= 3
     house.check(cut=20)
     assert house.outcomes()[outcome] >= script["hits"]
+
+
+def test_an_opt_out_holds_for_slices_that_wait_for_the_vendors_login(house: House) -> None:
+    house.people(300)
+    house.sandbox.script("oauth", "slow", seconds=5)
+    dispatch = house.launch()
+    house.start_worker()
+    house.until(flying().exists, seconds=60, what="opened")
+    Customer.objects.update(push_consent=False)
+    house.until_done(dispatch, seconds=60)
+    assert house.arrived() == 0
+    assert house.check() == 0
+    assert house.outcomes() == {"excluded:no_consent": 300}

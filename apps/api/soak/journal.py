@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 from threading import Lock
+from time import time
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Journal:
         """A promise was seen broken while it ran."""
         with self._lock:
             self.wrong.append(text)
+        self.note(time(), f"WRONG {text}")
 
 
 def begin_ban(bans: list[Ban], answered_at: float, why: str) -> None:

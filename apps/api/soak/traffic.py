@@ -18,6 +18,7 @@ from apps.api.soak.journal import Journal, Owner, Promised, begin_ban, end_ban
 from apps.api.soak.world import World
 from apps.campaigns.models import Campaign, Variant
 from apps.campaigns.services import lifecycle
+from apps.campaigns.services.readiness import NotReady
 from apps.devices.models import Device
 
 # Nothing is meant to wait longer than this, so that a run comes to its end.
@@ -187,7 +188,14 @@ class Marketer(Actor):
         is_quiet = self.chance.random() < 0.15
         pace = 25.0 if is_quiet else self.chance.choice(_PACES)
         chosen = self.world.lists[0] if is_quiet else self.chance.choice(self.world.lists)
-        campaign_id = stubborn(lambda: _schedule(self.world, f"soak {number}", chosen, pace, is_quiet, timezone.now()))
+        try:
+            campaign_id = stubborn(
+                lambda: _schedule(self.world, f"soak {number}", chosen, pace, is_quiet, timezone.now())
+            )
+        except NotReady as refusal:  # a channel that is paused, as the gateways' faults bring it about
+            self.journal.count("campaigns refused")
+            self.journal.note(time.time(), f"campaign refused: {refusal}")
+            return
         self.launched.append(campaign_id)
         self.journal.count("campaigns")
         kind = "with quiet hours, " if is_quiet else ""

@@ -16,6 +16,7 @@ from apps.deliveries.services.wire import Sent
 from apps.deliveries.states import GATEWAY_WORDS
 from apps.devices.services.steering import Answers, steer
 from apps.gateways.contract import RetryReason, SendResult, Verdict
+from apps.gateways.faults import TOO_LATE
 
 REPORT_EVERY_SECONDS = 1.0
 TROUBLE_EVERY_SECONDS = 0.2
@@ -86,7 +87,7 @@ def _count(answers: Answers, result: SendResult) -> None:
     reason = result.retry_reason
     if result.verdict is Verdict.TOKEN_DEAD:
         answers.deaths += 1
-    elif reason in _FAILURES:
+    elif reason in _FAILURES and result.vendor_code != TOO_LATE:
         answers.failures += 1
     elif reason is RetryReason.THROTTLED and result.whole_account:
         answers.throttled += 1

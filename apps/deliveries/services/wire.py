@@ -13,7 +13,7 @@ from time import monotonic
 from apps.deliveries.services.claim import ChannelKey
 from apps.deliveries.services.open import Slice
 from apps.devices.models import Channel
-from apps.gateways.contract import Gateway, PushMessage, RetryReason, SendResult, Verdict
+from apps.gateways.contract import START_BY, Gateway, PushMessage, RetryReason, SendResult, Verdict
 from apps.gateways.loop import get_loop
 
 # Well above a gateway's own deadline for one request, well below the lease.
@@ -54,13 +54,16 @@ class Wire:
         if known:
             asyncio.run_coroutine_threadsafe(known.retire(), self._loop)
 
-    def send(self, slice_: Slice) -> None:
-        """Start sending through an account met before; the answer arrives at `collect`. Touches no database."""
+    def send(self, slice_: Slice, *, start_by: float) -> None:
+        """Start sending through an account met before; the answer arrives at `collect`. Touches no database.
+
+        start_by: no call of it leaves after this moment (monotonic seconds).
+        """
         if not slice_.messages:
             self._answers.put(Sent(slice_, [], 0.0))
             return
         account = self._accounts[slice_.held.channel.channel_id, slice_.text.policy.is_test]
-        asyncio.run_coroutine_threadsafe(self._send(account, slice_), self._loop)
+        asyncio.run_coroutine_threadsafe(self._send(account, slice_, start_by), self._loop)
 
     def collect(self, *, wait_seconds: float) -> list[Sent]:
         """All answers there are; where there are none, wait for the first, at most so long."""
@@ -78,8 +81,9 @@ class Wire:
             asyncio.run_coroutine_threadsafe(account.close(), self._loop).result(ANSWER_SECONDS)
         self._accounts.clear()
 
-    async def _send(self, account: "_Account", slice_: Slice) -> None:
+    async def _send(self, account: "_Account", slice_: Slice, start_by: float) -> None:
         begun = monotonic()
+        START_BY.set(start_by)  # of this task alone
         results = await account.send(slice_.messages)
         self._answers.put(Sent(slice_, results, monotonic() - begun))
 

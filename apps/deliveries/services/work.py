@@ -36,6 +36,8 @@ OPENED_AT_ONCE = 400
 # Of what a process can hold and have in flight, no channel gets more: one that hangs leaves room for the others.
 CHANNEL_SHARE = 0.8
 LEASE = timedelta(seconds=45)
+# What a slice's opening found (consent, whose device it is, the dispatch's state) is believed for so long.
+HOLDS_SECONDS = 2.0
 DATABASE_REST_SECONDS = 0.5
 # A batch whose next token is further away is given back; claim takes it again when there is one.
 LONGEST_REST_SECONDS = 1.0
@@ -167,7 +169,7 @@ class _Shift:
 
     def _cycle(self, *, takes_more: bool) -> bool:
         """One transaction, then the sending. True where it got anything done."""
-        now = self._clock()
+        now, start_by = self._clock(), monotonic() + HOLDS_SECONDS
         written = self._answers
         opened: list[Slice] = []
         self._purse.fill(held=self._held.values(), now=now)
@@ -188,7 +190,7 @@ class _Shift:
             prepare(slice_)
             self._flying[slice_.held.batch_id] = slice_
             slice_.held.opened = max(slice_.held.opened, slice_.last)
-            self._wire.send(slice_)
+            self._wire.send(slice_, start_by=start_by)
         return bool(written or claimed or opened)
 
     def _claim(self, now: datetime) -> dict[int, Held]:

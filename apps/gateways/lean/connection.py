@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from apps.gateways.faults import unusable_request
+from apps.gateways.faults import too_late, unusable_request
 from apps.gateways.lean import frames as f
 from apps.gateways.lean.attempt import Attempt
 from apps.gateways.lean.frames import BrokenRule, Code, Setting
@@ -101,6 +101,9 @@ class Connection:
         out: list[bytes] = []
         while count > 0 and waiting and not self._uploads and not self.is_leaving:
             attempt = waiting.popleft()
+            if attempt.batch.start_by < now:
+                attempt.fail(too_late())
+                continue
             try:
                 block = self._headers.block(attempt.post)
             except ValueError as error:

@@ -9,9 +9,11 @@ Cost (measured): see README, "Figures".
 import asyncio
 import re
 from collections.abc import Sequence
+from math import inf
 
 import certifi
 
+from apps.gateways.contract import START_BY
 from apps.gateways.faults import judge_fault, queued_too_long
 from apps.gateways.lean.attempt import Attempt
 from apps.gateways.lean.connection import LAST_STREAM, Connection
@@ -63,7 +65,7 @@ class LeanWire:
             raise RuntimeError("this wire is closed, or belongs to another event loop")
         if not posts:
             return []
-        batch = Batch([Answer()] * len(posts), len(posts), self._loop.create_future())
+        batch = Batch([Answer()] * len(posts), len(posts), self._loop.create_future(), START_BY.get(inf))
         self._enqueue(batch, posts)
         self._turn()
         try:
@@ -207,6 +209,7 @@ class LeanWire:
     async def _send_by_libcurl(self, attempts: list[Attempt]) -> None:
         if self._libcurl is None:
             self._libcurl = Wire(ca_file=self._ca_file, limits=self.limits)
+        START_BY.set(min(attempt.batch.start_by for attempt in attempts))
         answers = await self._libcurl.post([attempt.post for attempt in attempts])
         for attempt, answer in zip(attempts, answers, strict=True):
             attempt.batch.settle(attempt.place, answer)
