@@ -86,6 +86,7 @@ def test_a_killed_up_leaves_nothing_running() -> None:
 
 
 def test_a_worker_that_goes_deaf_is_started_again_within_two_minutes(house: House) -> None:
+    """F15."""
     time.sleep(90)  # a young process is given time
     deaf = min(pid for pid, command in house.processes().items() if "--hostname upkeep@" in command)
     while True:  # alive, connected, and doing nothing; not in the middle of a task, which is given more time

@@ -5,7 +5,7 @@ import signal
 import urllib.request
 from collections import Counter
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 from django.utils import timezone
@@ -20,7 +20,7 @@ from tests.factories.api import make_key
 from tests.faults.house import House
 from tests.faults.proxy import Proxy
 from tests.faults.valkey import Valkey, broker_and_cache
-from tests.house import free_port, wait_for
+from tests.house import free_port, standing_house, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -129,6 +129,21 @@ def test_f14_a_message_given_out_again_sends_nobody_twice(alone: House, valkey: 
     assert Counter(log.read_text().splitlines())[sent.id] > 1, "it did not come twice"
     assert alone.check() == 0
     assert alone.outcomes() == {"accepted": 1200}
+
+
+@pytest.mark.long
+def test_f15_workers_that_the_network_forgot_hear_again_within_two_minutes(valkey: Valkey) -> None:
+    """F15. Their connections stand and say nothing more, while the broker is well for everybody else."""
+    valkey.start()
+    with Proxy(valkey.port) as proxy, standing_house(**broker_and_cache(proxy.port)) as up:
+        sleep(95)  # a young process is given time
+        before = {pid for pid, command in up.processes().items() if "--hostname" in command}
+        assert proxy.strand() >= len(before) > 0
+        valkey.flush()
+        begun = monotonic()
+        wait_for(lambda: valkey.has_heartbeats(*LANES), 120)
+        wait_for(up.is_ready, 120 - (monotonic() - begun))
+        assert proxy.held_bytes > 0
 
 
 def answers(port: int) -> bool:

@@ -20,6 +20,7 @@ def test_the_road_is_whole(house: House) -> None:
 
 
 def test_a_campaign_survives_workers_killed_in_mid_flight(house: House) -> None:
+    """F1."""
     house.people(1500)
     house.sandbox.script("fcm", "slow", seconds=0.2)
     dispatch = house.launch(throttle_per_second=200)
@@ -34,6 +35,7 @@ def test_a_campaign_survives_workers_killed_in_mid_flight(house: House) -> None:
 
 
 def test_a_device_that_kills_its_worker_sinks_alone(house: House) -> None:
+    """F4."""
     house.people(400)
     poison = Device.objects.order_by("id")[150]
     dispatch = house.launch(throttle_per_second=100)  # batches of 200, so that others are in flight beside it
@@ -54,6 +56,7 @@ def test_a_device_that_kills_its_worker_sinks_alone(house: House) -> None:
 
 @pytest.mark.long
 def test_a_long_campaign_survives_ten_kills(house: House) -> None:
+    """F1."""
     house.people(40_000)
     house.sandbox.script("fcm", "slow", seconds=0.2)
     dispatch = house.launch(throttle_per_second=220)

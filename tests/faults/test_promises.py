@@ -28,6 +28,7 @@ def under_way(house: House) -> Dispatch:
 
 
 def test_a_pause_holds_and_a_resume_goes_on(house: House, under_way: Dispatch) -> None:
+    """F39."""
     pause(dispatch_id=under_way.id, reason="by a person", now=timezone.now())
     paused_at = timezone.now()
     house.until(lambda: timezone.now() > paused_at + 2 * HOLDS_WITHIN, seconds=10, what="some time later")
@@ -40,6 +41,7 @@ def test_a_pause_holds_and_a_resume_goes_on(house: House, under_way: Dispatch) -
 
 
 def test_a_cancel_holds_and_everybody_has_an_outcome(house: House, under_way: Dispatch) -> None:
+    """F39."""
     cancel(dispatch_id=under_way.id, now=timezone.now())
     cancelled_at = timezone.now()
     house.until_done(under_way, seconds=30)
@@ -61,6 +63,7 @@ def test_an_opt_out_holds(house: House, under_way: Dispatch) -> None:
 
 
 def test_workers_told_to_stop_leave_nothing_behind(house: House, under_way: Dispatch) -> None:
+    """F38."""
     for _ in range(2):
         house.ask_to_stop(house.workers[-1])
         assert not flying().exists()
