@@ -7,6 +7,8 @@ from config.queues import BULK, UPKEEP, URGENT
 # Threads of a worker. One process holds one event loop for the gateways, and works on its lane in one thread of these;
 # the others are for the ticks of the same queue.
 THREADS = {URGENT: 4, BULK: 2, UPKEEP: 2}
+# How far a lane stands back where the processor is short (nice(1)): a campaign may not delay a push or a page.
+STANDS_BACK = {URGENT: 0, BULK: 5, UPKEEP: 0}
 # 2 processes for 2 cores. Threads are what pushes that come together can share a transaction with (core.group_commit):
 # 16 instead of 4 took a quarter off the CPU of a push. Each thread keeps one database connection.
 WEB_PROCESSES = 2
@@ -29,7 +31,8 @@ def worker(lane: str, name: str) -> list[str]:
     """A worker of one lane. Gossip and its kin are broadcasts among workers, who have nothing to tell each other."""
     command = [*CELERY, "worker", "--queues", lane, "--pool", "threads", "--concurrency", str(THREADS[lane])]
     command += ["--hostname", f"{name}@%h", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    return [*command, "--loglevel", "WARNING"]
+    behind = ["nice", "-n", str(STANDS_BACK[lane])] if STANDS_BACK[lane] else []
+    return [*behind, *command, "--loglevel", "WARNING"]
 
 
 def beat() -> list[str]:

@@ -28,4 +28,4 @@ class Command(BaseCommand):
         else:
             lane = program.removeprefix("worker-")
             command = commands.worker(lane, f"{lane}-{os.getpid()}")
-        os.execve(command[0], command, {**os.environ, **commands.CELERY_ENVIRONMENT})  # noqa: S606 - our own line
+        os.execvpe(command[0], command, {**os.environ, **commands.CELERY_ENVIRONMENT})  # noqa: S606 - our own line
