@@ -37,7 +37,7 @@ def _create(table: str, column: str, week: date) -> None:
         insert into {name} select * from moved
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("set local lock_timeout = '5s'")
+        cursor.execute("set local lock_timeout = '2s'")
         cursor.execute(f"lock table {table}_rest in access exclusive mode")
         cursor.execute(f"create table {name} (like {table} including all)")
         cursor.execute(move, [first, last])

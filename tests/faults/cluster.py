@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from time import sleep
 
@@ -73,6 +74,32 @@ class Cluster:
         self.stop(how)
         sleep(away_seconds)
         self.start()
+
+    def back_up(self) -> None:
+        """A cold base backup; with wal_keep_size the log since then stays."""
+        self.stop(FAST)
+        subprocess.run(["cp", "-a", self.folder, self.home.root / "backup"], check=True)
+        self.start()
+
+    def go_back_to(self, moment: datetime) -> None:
+        """What a standby that lagged behind knows: the backup and the log up to that moment. Then it serves."""
+        lost = self.home.root / "lost"
+        self.folder.rename(lost)
+        (self.home.root / "backup").rename(self.folder)
+        (self.folder / "recovery.signal").touch()
+        self._account.own(self.folder / "recovery.signal")
+        usual = self._parameters
+        self._parameters = {
+            **usual,
+            "restore_command": f"cp {lost}/pg_wal/%f %p",
+            "recovery_target_time": moment.isoformat(),
+            "recovery_target_action": "promote",
+        }
+        self.start()
+        self._parameters = usual
+        with self.connect() as session:
+            while session.execute("select pg_is_in_recovery()").fetchone() != (False,):
+                sleep(0.1)
 
     def end(self) -> None:
         self.child.stop()

@@ -72,6 +72,7 @@ class House:
         self.killed = 0
         self.has_beat = True
         self.sources = BASE_DIR
+        self.log: int | None = None
         account = sandbox.credentials.app(self.app.slug)
         make_channel(self.app, "fcm", credentials={"service_account": dict(account.fcm.service_account)})
         make_channel(self.app, "apns", credentials=asdict(account.apns))
@@ -152,7 +153,13 @@ class House:
 
     def start(self, *arguments: str) -> "Popen[bytes]":
         """A worker of any kind: `python` with these arguments, ended with whatever it starts."""
-        worker = Popen([sys.executable, *arguments], env=self._environment, cwd=self.sources, start_new_session=True)
+        worker = Popen(
+            [sys.executable, *arguments],
+            env=self._environment,
+            cwd=self.sources,
+            stderr=self.log,
+            start_new_session=True,
+        )
         self.workers.append(worker)
         return worker
 

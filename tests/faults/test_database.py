@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
 from time import sleep
 from typing import Any
 
@@ -9,8 +10,10 @@ import psycopg
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from apps.deliveries.models import Dispatch
+from apps.deliveries.services.work import IN_FLIGHT
 from tests.factories import make_customer, make_device
 from tests.factories.api import ApiCaller, make_key
 from tests.faults.callers import Caller
@@ -135,3 +138,24 @@ def test_no_session_left_is_not_now(crowd: House, cluster: Cluster, push: Callab
     crowd.until_done(dispatch, seconds=60)
     assert worker.poll() is None
     assert crowd.check() == 0
+
+
+@pytest.mark.long
+@pytest.mark.postgresql(wal_keep_size="1GB")
+def test_a_failover_that_lost_two_seconds_repeats_no_more_than_those(own_house: House, cluster: Cluster) -> None:
+    own_house.people(3000)
+    own_house.sandbox.script("fcm", "slow", seconds=0.2)
+    cluster.back_up()
+    dispatch = own_house.launch(throttle_per_second=200)
+    worker = own_house.start_worker()
+    own_house.until(lambda: own_house.arrived() > 1000, seconds=60, what="under way")
+    before, at_first = own_house.recorded(), own_house.arrived()
+    cluster.stop(IMMEDIATE)
+    cluster.go_back_to(timezone.now() - timedelta(seconds=2))
+    assert own_house.recorded() < before, "nothing was lost"
+    lost = before - own_house.recorded()
+    own_house.until_done(dispatch, seconds=120)
+    assert at_first < 3000
+    assert worker.poll() is None
+    assert own_house.check(cut=lost + IN_FLIGHT) > 0
+    assert set(own_house.outcomes()) <= {"accepted", "unknown_outcome"}

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import App
 from apps.api.models import IdempotencyRecord
 from apps.api.refusals import Refusal
+from apps.core.deleting import delete_in_steps
 from apps.core.problems import FieldProblem
 from apps.core.sql import execute_prepared, prepared_rows
 
@@ -118,7 +119,7 @@ def close_keys(closed: Sequence[tuple[Key, Mapping[str, Any]]], *, status: int, 
 
 def purge_expired(*, now: datetime) -> int:
     """Forget keys older than 30 days; returns how many."""
-    return IdempotencyRecord.objects.filter(created_at__lt=now - KEPT_FOR).delete()[0]
+    return delete_in_steps(IdempotencyRecord.objects.filter(created_at__lt=now - KEPT_FOR))
 
 
 def _invalid(message: str) -> Refusal:

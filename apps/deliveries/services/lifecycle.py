@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Case, F, Value, When
 
+from apps.core.deleting import delete_in_steps
 from apps.core.sql import execute
 from apps.core.states import InvalidTransition
 from apps.deliveries.models import Batch, Content, Dispatch
@@ -73,8 +74,7 @@ def close_batches(*, batch_ids: list[int], outcome: str, now: datetime) -> None:
 def purge_contents(*, now: datetime) -> int:
     """Forget the texts of transactional pushes a week after they expired. Returns the contents deleted."""
     old = Content.objects.filter(dispatch__kind="transactional", dispatch__expires_at__lt=now - KEPT_AFTER_EXPIRY)
-    deleted, _by_model = old.delete()
-    return deleted
+    return delete_in_steps(old)
 
 
 def _close(dispatch: Dispatch, outcome: str, now: datetime) -> None:
