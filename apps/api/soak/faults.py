@@ -167,7 +167,10 @@ class Faults:
 
 
 def _scripts(chance: Random, may_last: float) -> list[tuple[str, dict[str, object]]]:
-    """A behaviour and how long or how often it shows."""
+    """A behaviour and how long it shows, some at most so often.
+
+    Never by count alone: a channel that closed tries one device now and then, so fifty resets would last for ever.
+    """
     seconds = min(chance.uniform(2, 12), may_last)
     return [
         ("throttle", {"seconds": seconds, "retry_after": chance.choice((1, 3, "soon"))}),
@@ -175,10 +178,10 @@ def _scripts(chance: Random, may_last: float) -> list[tuple[str, dict[str, objec
         ("html_error", {"seconds": seconds}),
         ("config_bad", {"seconds": seconds}),
         ("slow", {"seconds": chance.uniform(0.2, 2.0), "for_seconds": seconds}),
-        ("never", {"times": chance.randint(1, 20)}),
-        ("reset", {"times": chance.randint(1, 50)}),
-        ("goaway", {"times": chance.randint(1, 5)}),
-        ("drop_after_accept", {"times": chance.randint(1, 2)}),
+        ("never", {"times": chance.randint(1, 20), "for_seconds": seconds}),
+        ("reset", {"times": chance.randint(1, 50), "seconds": seconds}),
+        ("goaway", {"times": chance.randint(1, 5), "seconds": seconds}),
+        ("drop_after_accept", {"times": chance.randint(1, 2), "seconds": seconds}),
     ]
 
 
