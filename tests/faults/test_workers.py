@@ -1,6 +1,7 @@
 """Workers die between the gateway's answer and the record, one after the other, or are told to stop all day long."""
 
 from datetime import timedelta
+from hashlib import sha256
 from random import Random
 from time import monotonic
 
@@ -9,9 +10,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.core.states import InvalidTransition
-from apps.deliveries.models import Dispatch
+from apps.deliveries.models import Batch, Dispatch
+from apps.deliveries.policy import Policy
 from apps.deliveries.services.lifecycle import cancel, pause, resume
 from apps.devices.models import Device
+from apps.devices.services.registration import DeviceDraft, register
+from tests.factories import make_dispatch
 from tests.faults.house import House
 from tests.house import wait_for
 
@@ -112,6 +116,34 @@ def test_f41_a_device_that_registered_after_its_death_is_kept(house: House) -> N
     assert house.check() == 0
     assert house.outcomes() == {"accepted": 1, "token_dead": 2}
     assert set(Device.objects.filter(state="active")) == {reborn, well}
+
+
+def test_f42_a_phone_that_changed_hands_is_not_sent_to(house: House) -> None:
+    """F42. Somebody else logs in on the last phone while the campaign runs: it is theirs, and the message is not."""
+    house.people(200)
+    last = Device.objects.order_by("id")[199]
+    dispatch = house.launch(throttle_per_second=50)
+    house.start_worker()
+    house.until(lambda: house.arrived() > 10, seconds=40, what="under way")
+    draft = DeviceDraft(platform="android", provider="fcm", address=last.address)
+    Device.objects.filter(id=last.id).update(address_hash=sha256(last.address.encode()).digest())
+    register(app=house.app, draft=draft, customer="somebody-else", now=timezone.now())
+    house.until_done(dispatch, seconds=40)
+    assert house.check() == 0
+    assert house.outcomes() == {"accepted": 199, "excluded:moved": 1}
+    assert house.sandbox.inbox(token=last.address)["count"] == 0
+
+
+def test_workers_back_from_an_outage_keep_the_quiet_hours(house: House) -> None:
+    """Promise 7. Planned two hours ago and not begun; its night began an hour ago. Another goes out."""
+    house.people(20)
+    now, hour = timezone.now(), timedelta(hours=1)
+    night = Policy(quiet_from=f"{now - hour:%H:%M}", quiet_until=f"{now + 2 * hour:%H:%M}", default_time_zone="UTC")
+    late = make_dispatch(house.app, now=now - 2 * hour, policy=night)
+    house.start_worker()
+    house.until_done(house.launch(), seconds=40)
+    assert house.arrived() == house.check() + 20
+    assert Batch.objects.get(dispatch=late).release_at > now + hour
 
 
 def rest(house: House, seconds: float) -> None:
