@@ -12,10 +12,15 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from apps.campaigns.services.lifecycle import LaunchFailed, launch_now
+from apps.customers.models import Customer, EventType
 from apps.deliveries.models import Dispatch
 from apps.deliveries.services.work import IN_FLIGHT
-from tests.factories import make_customer, make_device
+from apps.segments.models import Segment
+from apps.segments.services.refresh import refresh_segment
+from tests.factories import make_customer, make_device, make_event, make_segment
 from tests.factories.api import ApiCaller, make_key
+from tests.factories.campaigns import make_campaign
 from tests.faults.callers import Caller
 from tests.faults.cluster import IMMEDIATE, Cluster
 from tests.faults.house import House
@@ -159,3 +164,33 @@ def test_a_failover_that_lost_two_seconds_repeats_no_more_than_those(own_house: 
     assert worker.poll() is None
     assert own_house.check(cut=lost + IN_FLIGHT) > 0
     assert set(own_house.outcomes()) <= {"accepted", "unknown_outcome"}
+
+
+SHOPPERS = {"match": "all", "rules": [{"field": "event", "op": "did", "value": {"name": "purchase"}}]}
+
+
+def test_a_segment_that_takes_too_long_stops_the_launch_before_anybody(own_house: House, cluster: Cluster) -> None:
+    own_house.people(50)
+    EventType.objects.create(app=own_house.app, name="purchase", properties={})
+    for customer in Customer.objects.all():
+        make_event(customer, "purchase")
+    campaign = make_campaign(own_house.app)
+    campaign.include_segments.add(make_segment(own_house.app, kind="dynamic", rule=SHOPPERS, state="due"))
+    refresh_segment(segment_id=Segment.objects.get().pk, now=timezone.now())
+    arguments = {"campaign": campaign, "version": 1, "actor": "ada"}
+    with cluster.connect() as other:
+        other.execute("alter role heliograph set statement_timeout = '1s'")
+        connection.close()
+        other.execute("begin; lock table customers_event")
+        with pytest.raises(LaunchFailed, match="takes longer"):
+            launch_now(**arguments, now=timezone.now())
+        other.execute("rollback")
+    campaign.refresh_from_db()
+    assert (campaign.state, Dispatch.objects.count()) == ("draft", 0)
+    assert "takes longer" in campaign.launch_problem
+    Segment.objects.update(state="due")  # what beat does after the usual pause
+    launch_now(**arguments, now=timezone.now())
+    own_house.start_worker()
+    own_house.until_done(Dispatch.objects.get(), seconds=60)
+    assert own_house.check() == 0
+    assert own_house.outcomes() == {"accepted": 50}
