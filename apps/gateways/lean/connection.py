@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import takewhile
 
 from apps.gateways.faults import too_late, unusable_request
 from apps.gateways.lean import frames as f
@@ -121,7 +122,7 @@ class Connection:
     def _write(self, out: list[bytes], stream: int, block: bytes, body: bytes) -> None:
         length, size = len(block), len(body)
         if length > f.DEFAULT_FRAME_BYTES:
-            out.extend(_split_block(stream, block))
+            out.extend(f.split_block(stream, block))
         else:
             out.append(f.HEAD.pack(length >> 8, length & 0xFF, f.HEADERS, f.END_HEADERS, stream))
             out.append(block)
@@ -173,12 +174,9 @@ class Connection:
 
     def expire(self, now: float) -> None:
         """Give up what was sent a deadline ago. Attempts stand in the order in which they were sent."""
-        late_before = now - self.limits.deadline_seconds
-        late = []
-        for stream, attempt in self.streams.items():
-            if attempt.sent_at > late_before:
-                break
-            late.append(stream)
+        if self._late(now):
+            self.read(now)  # answers may lie there unread, if the loop was away
+        late = self._late(now)
         if not late:
             return
         if self.heard_at <= self.streams[late[0]].sent_at:
@@ -188,6 +186,10 @@ class Connection:
             self._pop(stream).break_off(_TIMED_OUT, "no answer in time")
         out, self._replies = self._replies, []
         self._transmit(out)
+
+    def _late(self, now: float) -> list[int]:
+        late_before = now - self.limits.deadline_seconds
+        return list(takewhile(lambda stream: self.streams[stream].sent_at <= late_before, self.streams))
 
     def lose(self, curl_code: int, message: str) -> None:
         """The connection has ended, and whatever was on it has to end too."""
@@ -395,14 +397,3 @@ class Connection:
 
     def _on_push(self, _flags: int, _stream: int, _payload: bytes) -> None:
         raise BrokenRule(Code.PROTOCOL_ERROR, "a push, which we forbade")
-
-
-def _split_block(stream: int, block: bytes) -> list[bytes]:
-    """HEADERS and CONTINUATION frames of the size that every server has to take."""
-    size = f.DEFAULT_FRAME_BYTES
-    parts = [block[start : start + size] for start in range(0, len(block), size)]
-    last = len(parts) - 1
-    return [
-        f.frame(f.CONTINUATION if place else f.HEADERS, f.END_HEADERS if place == last else 0, stream, part)
-        for place, part in enumerate(parts)
-    ]

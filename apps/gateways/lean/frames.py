@@ -78,6 +78,17 @@ def goaway(code: Code) -> bytes:
     return frame(GOAWAY, 0, 0, bytes(4) + _UINT.pack(code))
 
 
+def split_block(stream: int, block: bytes) -> list[bytes]:
+    """HEADERS and CONTINUATION frames of the size that every server has to take."""
+    size = DEFAULT_FRAME_BYTES
+    parts = [block[start : start + size] for start in range(0, len(block), size)]
+    last = len(parts) - 1
+    return [
+        frame(CONTINUATION if place else HEADERS, END_HEADERS if place == last else 0, stream, part)
+        for place, part in enumerate(parts)
+    ]
+
+
 def read_settings(payload: bytes) -> list[tuple[int, int]]:
     """Names (known or not) and values. Raises BrokenRule."""
     if len(payload) % _SETTING.size:

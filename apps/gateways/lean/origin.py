@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import deque
+from collections.abc import Callable
 
 from apps.gateways.contract import SendResult
 from apps.gateways.faults import queued_too_long, refused_stream
@@ -16,10 +17,10 @@ _IDLE_SECONDS = 6 * 3600
 
 
 class Origin:
-    """scheme, host and port. dials: the tasks that are opening a connection."""
+    """name: scheme, host and port. dials: the tasks that are opening a connection."""
 
-    def __init__(self, name: str, limits: WireLimits) -> None:
-        self.name, self.limits = name, limits
+    def __init__(self, name: str, limits: WireLimits, chance: Callable[[], float] = random.random) -> None:
+        self.name, self.limits, self._chance = name, limits, chance
         self.waiting: deque[Attempt] = deque()
         self.connections: list[Connection] = []
         self.dials: set[asyncio.Task[None]] = set()
@@ -61,7 +62,7 @@ class Origin:
         """result: what it means for those who wait, if no other connection is there for them."""
         pause = min(_FIRST_PAUSE_SECONDS * 2**self._failures, _LONGEST_PAUSE_SECONDS)
         self._failures = min(self._failures + 1, 16)
-        self._rest_until = now + pause * random.uniform(0.5, 1.0)  # noqa: S311
+        self._rest_until = now + pause * (0.5 + self._chance() / 2)
         if result is not None and not any(not one.is_leaving for one in self.connections):
             while self.waiting:
                 self.waiting.popleft().fail(result)
@@ -87,6 +88,8 @@ class Origin:
 
     def _take_back(self, unseen: list[Attempt]) -> None:
         for attempt in reversed(unseen):
+            if attempt.batch.done.done():
+                continue  # the caller has gone
             if attempt.resends < self.limits.resends:
                 attempt.start_over()
                 attempt.resends += 1

@@ -8,8 +8,9 @@ Cost (measured): see README, "Figures".
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from math import inf
+from typing import Any
 
 import certifi
 
@@ -214,7 +215,7 @@ class LeanWire:
         for attempt, answer in zip(attempts, answers, strict=True):
             attempt.batch.settle(attempt.place, answer)
 
-    def _run(self, errand: "asyncio._CoroutineLike[None]") -> None:
+    def _run(self, errand: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(errand)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)

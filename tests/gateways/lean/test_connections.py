@@ -95,6 +95,29 @@ def test_a_server_that_hangs_up_at_once_is_not_stormed(play: Play) -> None:
     assert time.monotonic() - began > 0.025 + 0.05 + 0.1 + 0.2 + 0.4
 
 
+def test_answers_that_came_while_the_loop_was_away_count(
+    serve: Callable[..., AbstractContextManager[Scripted]], authority: Authority
+) -> None:
+    async def work(url: str) -> int:
+        wire = LeanWire(ca_file=authority.ca_file, limits=replace(ONE, deadline_seconds=0.5))
+        task = asyncio.create_task(wire.post(posts_to(url, [b"x"])))
+        await asyncio.sleep(0.2)
+        time.sleep(0.8)  # noqa: ASYNC251 - nothing else may run meanwhile
+        answers = await task
+        await wire.close()
+        return answers[0].status
+
+    def slow(peer: Peer) -> None:
+        peer.start()
+        stream = peer.request().stream
+        time.sleep(0.3)
+        peer.answer(stream)
+        peer.wait_for_end()
+
+    with serve(slow) as server:
+        assert run(work(server.url)) == 200
+
+
 def test_an_answer_that_came_before_a_reset_counts(play: Play) -> None:
     def script(peer: Peer) -> None:
         peer.start()

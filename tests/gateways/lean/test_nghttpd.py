@@ -10,7 +10,7 @@ from tests.gateways.certificates import Authority
 from tests.gateways.lean.servers import NGHTTPD, nghttpd
 from tests.gateways.lean.test_nginx import HEADERS, post_slices
 
-pytestmark = [pytest.mark.long, pytest.mark.skipif(not NGHTTPD, reason="install nghttp2-server")]
+pytestmark = pytest.mark.skipif(not NGHTTPD, reason="install nghttp2-server")
 
 
 @pytest.mark.parametrize(
