@@ -15,8 +15,9 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-# Wishes for the same lane within this time become one message.
-THIN_SECONDS = 0.02
+# The first wish goes out at once; of those for the same that follow within this time one message is made. After each a
+# worker looks for work longer than that (work.RHYTHMS). A message costs about 1 ms to publish and to take.
+THIN_SECONDS = 0.2
 # A worker that wakes later than this is superseded by the next tick.
 EXPIRES_SECONDS = 5
 BROKER_REST_SECONDS = 1.0
@@ -54,6 +55,7 @@ class _Publisher:
 
     def __init__(self) -> None:
         self._wished: dict[Wish, int] = {}
+        self._rests_until: dict[Wish, float] = {}
         self._change = Condition()
         self._thread: Thread | None = None
         self._is_refused = False
@@ -68,19 +70,29 @@ class _Publisher:
 
     def _run(self) -> None:
         while True:
-            with self._change:
-                self._change.wait_for(lambda: self._wished)
-                wished, self._wished = self._wished, {}
             try:
-                for wish, times in wished.items():
+                for wish, times in self._take_due().items():
                     _publish(wish, times)
                 self._is_refused = False
-                time.sleep(THIN_SECONDS)
             except (OperationalError, OSError) as error:
                 if not self._is_refused:  # once an outage, not once a second
                     _log.warning("no wake-ups for now, workers find the work by themselves: %s", error)
                 self._is_refused = True
                 time.sleep(BROKER_REST_SECONDS)
+
+    def _take_due(self) -> dict[Wish, int]:
+        """Wait for wishes that were not published just before, and take them."""
+        with self._change:
+            while True:
+                now = time.monotonic()
+                self._rests_until = {wish: until for wish, until in self._rests_until.items() if until > now}
+                due = {wish: times for wish, times in self._wished.items() if wish not in self._rests_until}
+                if due:
+                    self._rests_until |= dict.fromkeys(due, now + THIN_SECONDS)
+                    self._wished = {wish: times for wish, times in self._wished.items() if wish not in due}
+                    return due
+                rests = [self._rests_until[wish] - now for wish in self._wished]
+                self._change.wait(min(rests, default=None))
 
 
 def _publish(wish: Wish, times: int) -> None:

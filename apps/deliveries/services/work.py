@@ -59,7 +59,7 @@ class Rhythm:
     linger: float
 
 
-RHYTHMS = {"urgent": Rhythm(batches=500, look_every=0.01, linger=1.0), "bulk": Rhythm(10, 0.05, 0.25)}
+RHYTHMS = {"urgent": Rhythm(batches=500, look_every=0.01, linger=1.0), "bulk": Rhythm(10, 0.05, 0.5)}
 
 
 @dataclass(frozen=True, slots=True)
