@@ -63,8 +63,8 @@ def refused_stream() -> SendResult:
 
 
 def queued_too_long() -> SendResult:
-    """No connection had room in time."""
-    return SendResult(Verdict.RETRY, "queue_timeout", retry_reason=RetryReason.NETWORK)
+    """No connection had room in time: the vendor allows fewer streams than we would use."""
+    return SendResult(Verdict.RETRY, "queue_timeout", retry_reason=RetryReason.THROTTLED, whole_account=True)
 
 
 def too_late() -> SendResult:

@@ -35,6 +35,7 @@ _ABORTED_BY_GUARD = 42
 _TIMED_OUT = 28
 _BODY_TOO_LONG = 63
 _IDLE_SECONDS = 6 * 3600
+_REMEMBERED_SILENCES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,8 @@ class Wire:
         self._busy: dict[Any, _Slot] = {}
         self._slots: list[_Slot] = []
         self._pump = self._new_pump()
-        self._silent_since = 0.0
+        self._silent: dict[int, float] = {}  # connections (local ports) that time out, and since when
+        self._heard_at = -inf
         self._closed = False
 
     @property
@@ -253,20 +255,29 @@ class Wire:
             self._waiting.appendleft(ticket._replace(resends=ticket.resends + 1))
         else:
             fault = too_late() if slot.is_late else _fault_of(slot, answer, code, message)
+            if code == _TIMED_OUT and not slot.sent_from and self._is_heard():
+                fault = queued_too_long()
             fault = refused_stream() if is_unseen else fault
             ticket.batch.settle(ticket.place, Answer(fault=fault) if fault else answer)
-        if answer.status:
-            self._silent_since = 0.0
-        self._turn_over_if_silent(slot, code)
+        self._note_silence(slot, code, has_answer=bool(answer.status))
         self._feed()
 
-    def _turn_over_if_silent(self, slot: _Slot, code: int) -> None:
-        """A vendor that has answered nothing for a whole deadline gets new connections; the old ones drain."""
+    def _is_heard(self) -> bool:
+        """The vendor answers: what libcurl could not send in time found no free stream."""
+        return self._loop.time() - self._heard_at < self.limits.deadline_seconds
+
+    def _note_silence(self, slot: _Slot, code: int, *, has_answer: bool) -> None:
+        """When one connection has answered nothing for two deadlines, all are replaced; the old ones drain."""
         now = self._loop.time()
-        if code == _TIMED_OUT and slot.sent_from and slot.pump is self._pump:
-            self._silent_since = self._silent_since or now
-            if now - self._silent_since >= self.limits.deadline_seconds:
-                self._silent_since = 0.0
+        if has_answer:
+            self._heard_at = now
+            if self._silent:
+                self._silent.pop(slot.sent_from, None)
+        elif code == _TIMED_OUT and slot.sent_from and slot.pump is self._pump:
+            if len(self._silent) >= _REMEMBERED_SILENCES:
+                self._silent.clear()
+            if now - self._silent.setdefault(slot.sent_from, now) >= self.limits.deadline_seconds:
+                self._silent.clear()
                 self._pump = self._new_pump()
         if slot.pump is not self._pump:
             self._loop.call_soon(self._retire_if_drained, slot.pump)

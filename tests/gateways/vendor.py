@@ -65,6 +65,7 @@ class Vendor:
         self.connection_count = 0
         self.linger_seconds = 0.5
         self.open: set[asyncio.Transport] = set()
+        self.speaking: list[_Connection] = []
         self._context = context
         if context is not None:
             context.set_alpn_protocols(["h2", "http/1.1"])
@@ -86,6 +87,18 @@ class Vendor:
     @property
     def url(self) -> str:
         return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
+
+    def announce(self, max_streams: int) -> None:
+        """Another limit, on every connection and those to come. Call from a script, or by `later`."""
+        self.max_streams = max_streams
+        for connection in self.speaking:
+            if connection.h2 is not None and not connection.transport.is_closing():
+                connection.h2.update_settings({h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: max_streams})
+                connection.flush()
+
+    def later(self, seconds: float, what: Callable[[], None]) -> None:
+        """Do something on the vendor's own loop."""
+        self._loop.call_soon_threadsafe(self._loop.call_later, seconds, what)
 
     def wait_for(self, count: int) -> None:
         """Block until `count` requests have come, at most 5 s."""
@@ -123,6 +136,7 @@ class _Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.vendor.open.add(transport)
+        self.vendor.speaking.append(self)
         tls = transport.get_extra_info("ssl_object")
         if tls is not None and tls.selected_alpn_protocol() == "h2":
             self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
