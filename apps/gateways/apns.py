@@ -213,5 +213,5 @@ _HINTS = {
     "ExpiredProviderToken": "APNs calls a fresh provider token expired: this machine's clock is wrong",
     "TopicDisallowed": "this key's team has no app with this bundle id",
     "BadTopic": "the bundle id is malformed",
-    "InvalidProviderToken": "key, key id and team id do not belong together, or the key was revoked",
+    "InvalidProviderToken": "key, key id and team id are no set, the key was revoked, or our clock is ahead",
 }
