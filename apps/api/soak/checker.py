@@ -169,15 +169,18 @@ class Checker:
                 yield _late(device, arrival, ban)
 
     def _quiet_hours(self) -> Iterator[str]:
+        """By the person's zone, else the phone's (which it keeps when it is passed on), else the app's."""
         policies = {key: Policy.from_json(dispatch.policy) for key, dispatch in self._dispatches.items()}
         quiet = {key: one for key, one in policies.items() if one.quiet_hours}
+        phones = {one.pk: one.time_zone for one in self._world.devices}
         for arrival in self._arrivals:
             device = _device_of(arrival.id)
             row = self._ledger.get(device)
             if row is None or device[0] not in quiet:
                 continue
             policy = quiet[device[0]]
-            zone = ZoneInfo(self._world.zones[row.customer_id] or policy.default_time_zone)
+            person, phone = self._world.zones[row.customer_id], phones.get(device[1], "")
+            zone = ZoneInfo(person or phone or policy.default_time_zone)
             if _is_quiet(policy, arrival.at, zone) and _is_quiet(policy, arrival.at - GRACE, zone):
                 yield f"{device} arrived at {_shown(arrival.at)}, in the quiet hours of {zone}"
 
