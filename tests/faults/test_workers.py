@@ -62,9 +62,9 @@ def test_f1_a_worker_at_random_is_killed_every_three_seconds(house: House) -> No
 @pytest.mark.long
 def test_f38_workers_restarted_every_ten_seconds_send_nobody_twice(house: House) -> None:
     """F38. Each of two workers is told to stop in turn, six times; each is gone within 20 s."""
-    house.people(9_000)
+    house.people(7_200)
     house.sandbox.script("fcm", "slow", seconds=0.2)
-    dispatch = house.launch(throttle_per_second=120)
+    dispatch = house.launch(throttle_per_second=60)
     alive = [house.start_worker(), house.start_worker()]
     house.until(lambda: house.arrived() > 0, seconds=60, what="under way")
     for _ in range(6):
@@ -74,7 +74,7 @@ def test_f38_workers_restarted_every_ten_seconds_send_nobody_twice(house: House)
         alive.append(house.start_worker())
     house.until_done(dispatch, seconds=120)
     assert house.check() == 0
-    assert house.outcomes() == {"accepted": 9_000}
+    assert house.outcomes() == {"accepted": 7_200}
 
 
 def test_f39_paused_and_resumed_ten_times_it_goes_on_and_then_stops(house: House) -> None:
