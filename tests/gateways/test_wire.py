@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.gateways.contract import RetryReason, Verdict
+from apps.gateways.contract import START_BY, RetryReason, Verdict
 from apps.gateways.lean.wire import LeanWire
 from apps.gateways.pump import _borrow
 from apps.gateways.wire import Answer, Post, Wire, WireLimits
@@ -343,3 +343,20 @@ def test_an_idle_wire_costs_no_time(lane: Lane, vendor: StartVendor, authority: 
         return spent
 
     assert run(work()) < 0.1
+
+
+def test_a_call_that_may_no_longer_start_does_not(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
+    """What the engine checked too long ago is not sent, also where it has only waited for room."""
+    server = vendor(lambda seen: Reply(after_seconds=0.5))
+
+    async def work() -> list[Answer]:
+        wire = lane(ca_file=authority.ca_file, limits=WireLimits(connections=1, streams=1, deadline_seconds=2))
+        START_BY.set(asyncio.get_running_loop().time() + 0.3)
+        answers = await wire.post(posts(server, 3))
+        await wire.close()
+        return answers
+
+    first, *others = run(work())
+    assert first.status == 200
+    assert {reason for _, reason in faults(others)} == {RetryReason.NETWORK}
+    assert len(server.seen) == 1
