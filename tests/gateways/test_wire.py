@@ -240,6 +240,24 @@ def test_posts_beyond_the_limit_wait_and_then_expire(lane: Lane, vendor: StartVe
     assert len(server.seen) == 2
 
 
+def test_what_cannot_leave_in_time_is_not_sent(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
+    server = vendor(lambda seen: Reply())
+
+    async def late() -> list[Answer]:
+        wire = lane(ca_file=authority.ca_file, limits=QUICK)
+        START_BY.set(time.monotonic() - 0.1)
+        answers = await wire.post(posts(server))
+        START_BY.set(time.monotonic() + 60)
+        in_time = await wire.post(posts(server, 1))
+        await wire.close()
+        return [*answers, *in_time]
+
+    *answers, in_time = run(late())
+    assert faults(answers) == {("too_late", RetryReason.NETWORK)}
+    assert in_time.status == 200
+    assert len(server.seen) == 1
+
+
 def test_a_silent_vendor_gets_new_connections(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
     server = vendor(lambda seen: Reply() if seen.connection else Reply(act=Act.NEVER))
 
