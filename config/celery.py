@@ -1,5 +1,6 @@
 """The Celery application: JSON only, no results, late acks, no prefetch. A task is a wake-up, never the work."""
 
+import gc
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,14 @@ def _limit_statements(**_: Any) -> None:
     from config.time_limits import limit_statements
 
     limit_statements("worker")
+
+
+@signals.worker_ready.connect
+def _spare_the_collector(**_: Any) -> None:
+    """What was loaded stays; what a slice makes hardly ever goes in circles, and looking for those took 6 %."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @signals.worker_shutting_down.connect

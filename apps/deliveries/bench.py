@@ -42,8 +42,8 @@ def campaign(options: dict[str, Any], say: Say) -> Measured:
 
     The sink is nginx where it is installed (see apps.sandbox.sink), else the slower sandbox. Fails if the ids that it
     counted differ from the ledger. Extra fields: distinct_at_sink, accepted, plan_seconds, sending_rate (no planning),
-    worker_mb (the largest worker), wal_bytes_per_item, database_us_per_item and sink_us_per_item (CPU), gateway,
-    workers, sink; baseline where asked for: each library's rate and CPU, and how many times that the whole road is.
+    worker_mb (the largest worker), wal_bytes_per_item, cpu_us_by_program, CPU of database and sink,
+    baseline where asked for: each library's rate and CPU, and how many times that the whole road is.
     """
     now = timezone.now()
     with ExitStack() as running:
@@ -66,7 +66,7 @@ def campaign(options: dict[str, Any], say: Say) -> Measured:
             wait_until_done(dispatch, say)
             ended = time.perf_counter()
             spent.stop()
-        watch.seconds, watch.cpu_seconds = ended - started, watch.cpu_seconds + spent.workers
+        watch.seconds, watch.cpu_seconds = ended - started, watch.cpu_seconds + sum(spent.programs.values())
         for worker in workers:
             worker.stop()
         accepted = _accepted(dispatch)
@@ -86,6 +86,7 @@ def campaign(options: dict[str, Any], say: Say) -> Measured:
         sending_rate=round(accepted / (ended - planned), 1),
         worker_mb=round(peak_child_mb(), 1),
         wal_bytes_per_item=round(spent.wal_bytes / rows),
+        cpu_us_by_program={name: round(seconds * 1e6 / rows, 2) for name, seconds in spent.programs.items()},
         database_us_per_item=round(spent.database * 1e6 / rows, 2),
         sink_us_per_item=round(spent.sink * 1e6 / rows, 2),
         gateway=options["gateway"],
@@ -101,18 +102,22 @@ class _Spent:
     """CPU seconds and bytes of WAL that others spend from now until `stop`."""
 
     def __init__(self, sink: OpenSink, workers: Sequence[Child]) -> None:
-        self._sink, self._pids = sink, [worker.pid for worker in workers]
-        self.database = self.sink = self.workers = 0.0
+        self._sink, self._programs = sink, workers
+        self.database = self.sink = 0.0
+        self.programs: dict[str, float] = {}
         self.wal_bytes = 0
         self._begun = self._read()
 
     def stop(self) -> None:
-        spent = [now - begun for now, begun in zip(self._read(), self._begun, strict=True)]
-        self.database, self.sink, self.workers, self.wal_bytes = *spent[:3], int(spent[3])
+        self.database, self.sink, wal, *each = (
+            now - begun for now, begun in zip(self._read(), self._begun, strict=True)
+        )
+        self.wal_bytes = int(wal)
+        self.programs = {one.program.name: spent for one, spent in zip(self._programs, each, strict=True)}
 
-    def _read(self) -> tuple[float, float, float, int]:
-        workers = sum(map(cpu_seconds_below, self._pids))
-        return database_cpu_seconds(), self._sink.cpu_seconds(), workers, wal_position()
+    def _read(self) -> list[float]:
+        each = [cpu_seconds_below(one.pid) for one in self._programs]
+        return [database_cpu_seconds(), self._sink.cpu_seconds(), wal_position(), *each]
 
 
 def export(options: dict[str, Any], say: Say) -> Measured:
@@ -240,9 +245,11 @@ def wal_position() -> int:
 
 
 def wait_for_beat(say: Say) -> None:
-    """The first heartbeat of every lane: from then on wake-ups flow."""
+    """A heartbeat of every lane from now on, not one that an earlier run left: then wake-ups flow."""
+    began = time.time()
     for _ in range(600):
-        if all(age is not None for age in heartbeat.ages(time.time()).values()):
+        now = time.time()
+        if all(age is not None and age < now - began for age in heartbeat.ages(now).values()):
             return
         time.sleep(0.1)
     say("beat gave no sign of life in 60 s; going on")

@@ -5,7 +5,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,8 @@ def _nginx(options: dict[str, Any], house: programs.Options, credentials: Sandbo
     child = Child(Program("sink", nginx.command, folder / "nginx.log"))
     child.start()
     try:
-        wait_for_port(house.sandbox_ports[0])
+        for port in house.sandbox_ports:
+            wait_for_port(port)
 
         def distinct() -> int:
             child.stop()
@@ -105,12 +106,14 @@ def ask_sandbox(credentials: SandboxCredentials, path: str, body: dict[str, Any]
 
 
 def free_ports() -> int:
-    """The first of three free neighbours."""
+    """The first of three neighbours that nobody has, not even as the near end of a connection."""
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first = int(probe.getsockname()[1])
-        if first < 65_000 and not any(_answers(first + offset) for offset in range(3)):
+        with ExitStack() as held, suppress(OSError, OverflowError):
+            probes = [held.enter_context(socket.socket()) for _ in range(3)]
+            probes[0].bind(("127.0.0.1", 0))
+            first = int(probes[0].getsockname()[1])
+            for offset in (1, 2):
+                probes[offset].bind(("127.0.0.1", first + offset))
             return first
 
 

@@ -212,4 +212,4 @@ class Endpoints:
     webpush_allowed_hosts: tuple[str, ...] = ()
     sms_base_url: str = "https://api.twilio.com"
     ca_file: str = ""
-    wire: WireKind = "curl"
+    wire: WireKind = "lean"

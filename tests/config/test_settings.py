@@ -124,8 +124,8 @@ def test_a_database_url_may_name_a_socket_folder() -> None:
 
 def test_the_wire_is_chosen_by_name(tmp_path: Path) -> None:
     (tmp_path / "sandbox.json").write_text("{}")
-    assert "wire='curl'" in setting("GATEWAY_ENDPOINTS", HELIOGRAPH_DATA_DIR=str(tmp_path))
-    assert "wire='lean'" in setting("GATEWAY_ENDPOINTS", HELIOGRAPH_DATA_DIR=str(tmp_path), HELIOGRAPH_WIRE="lean")
+    assert "wire='lean'" in setting("GATEWAY_ENDPOINTS", HELIOGRAPH_DATA_DIR=str(tmp_path))
+    assert "wire='curl'" in setting("GATEWAY_ENDPOINTS", HELIOGRAPH_DATA_DIR=str(tmp_path), HELIOGRAPH_WIRE="curl")
     done = manage("check", HELIOGRAPH_DATA_DIR=str(tmp_path), HELIOGRAPH_WIRE="string")
     assert done.stderr.strip() == "HELIOGRAPH_WIRE is 'string': it must be curl or lean"
 

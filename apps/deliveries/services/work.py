@@ -30,11 +30,8 @@ from apps.deliveries.services.wire import Sent, Wire
 from apps.devices.services.steering import standings
 
 IN_FLIGHT = 1000
-# At most this many are opened in one cycle: the wire gets the first slices while the next are prepared, and slices that
-# left together do not come back, and wait to be recorded, all together.
-OPENED_AT_ONCE = 400
 # Of what a process can hold and have in flight, no channel gets more: one that hangs leaves room for the others.
-CHANNEL_SHARE = 0.8
+CHANNEL_SHARE = 0.9
 LEASE = timedelta(seconds=45)
 # What a slice's opening found (consent, whose device it is, the dispatch's state) is believed for so long.
 HOLDS_SECONDS = 2.0
@@ -120,7 +117,6 @@ class _Shift:
         self._rests_until: dict[int, float] = {}
         self._may_repeat = False
         self._is_away = False
-        self._opens_on = False
         self._look_at = 0.0
         self._renew_at = 0.0
         self._devices = 0
@@ -173,7 +169,6 @@ class _Shift:
         written = self._answers
         opened: list[Slice] = []
         self._purse.fill(held=self._held.values(), now=now)
-        self._opens_on = False
         with transaction.atomic():
             ours = record_slices(sent=written, now=now, chance=self._chance, may_repeat=self._may_repeat)
             lost = {one.slice.held.batch_id for one in written} - ours
@@ -261,24 +256,20 @@ class _Shift:
         dangerous = [one for one in ready if one.is_suspect and one.crashes > 1]
         if dangerous:
             return [Wish(dangerous[0], 1)] if not self._flying else []
-        room, turn = IN_FLIGHT - flying.total(), OPENED_AT_ONCE
+        room = IN_FLIGHT - flying.total()
         wishes = []
         for one in ready:
             count = 1 if one.is_suspect or one.is_probe else min(_size(one), one.size - one.recorded)
             channel_id = one.channel.channel_id
-            if count > min(room, int(IN_FLIGHT * CHANNEL_SHARE) - flying[channel_id]):
-                continue
-            if count > turn:
-                self._opens_on = True
-                continue
-            room, turn = room - count, turn - count
-            flying[channel_id] += count
-            wishes.append(Wish(one, count))
+            if count <= min(room, int(IN_FLIGHT * CHANNEL_SHARE) - flying[channel_id]):
+                room -= count
+                flying[channel_id] += count
+                wishes.append(Wish(one, count))
         return wishes
 
     def _collect(self) -> None:
         """Answers that came; their batches stand past them from now on. A shift that failed may have left others."""
-        found = self._wire.collect(wait_seconds=0.0 if self._opens_on else self._rhythm.look_every)
+        found = self._wire.collect(wait_seconds=self._rhythm.look_every)
         answers = [one for one in found if self._flying.get(one.slice.held.batch_id) is one.slice]
         for answer in answers:
             held = answer.slice.held
