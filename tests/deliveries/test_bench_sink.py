@@ -1,6 +1,5 @@
 """The benchmark's sink answers the real clients and counts what it was given."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from apps.deliveries.bench_sink import OpenSink, open_sink
 from apps.gateways.contract import Endpoints, PushContent, PushMessage, Verdict, WireKind
 from apps.gateways.factory import make_gateway
+from apps.gateways.loop import run
 from apps.sandbox import sink
 
 pytestmark = pytest.mark.skipif(not sink.is_available(), reason="install nginx-light and libnginx-mod-http-echo")
@@ -28,7 +28,7 @@ def opened(request: pytest.FixtureRequest, settings, tmp_path: Path) -> Iterator
 
 def test_every_gateway_is_answered_and_counted(opened: tuple[str, OpenSink], wire: WireKind) -> None:
     gateway, running = opened
-    verdicts = asyncio.run(_send(gateway, running, wire, copies=2))
+    verdicts = run(_send(gateway, running, wire, copies=2))
     assert verdicts == [Verdict.ACCEPTED] * 10
     assert running.distinct() == 5
 

@@ -86,7 +86,7 @@ def test_the_throttle_is_never_exceeded(house: House, under_way: Dispatch) -> No
 def test_a_call_without_an_answer_is_repeated_as_the_policy_says(house: House, on_unknown: str, outcome: str) -> None:
     house.people(20)
     cut = house.sandbox.script("fcm", "drop_after_accept", times=3)
-    dispatch = house.launch(policy=Policy(on_unknown=on_unknown))
+    dispatch = house.launch(policy=Policy(on_unknown=on_unknown, stop_error_percent=100))
     house.start_worker()
     house.until(lambda: bool(house.recorded()), seconds=60, what="under way")
     Retry.objects.update(due_at=timezone.now())

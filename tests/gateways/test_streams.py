@@ -34,7 +34,7 @@ def test_a_stream_limit_that_changes_in_flight(lane: Lane, vendor: StartVendor, 
 
     assert Counter(answer.status for answer in run(work())) == {200: 600}
     assert max(Counter(seen.path for seen in server.seen).values()) == 1
-    assert server.connection_count <= 2 * WIDE.connections  # libcurl leaves a connection that allows no stream
+    assert server.connection_count <= 3 * WIDE.connections  # libcurl leaves a connection that allows no stream
 
 
 def test_a_thousand_streams_need_few_connections(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
