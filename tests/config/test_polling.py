@@ -53,7 +53,7 @@ def test_a_tick_that_fails_stops_no_other(start: Start) -> None:
 
     start(run)
     sleep(1.5)
-    assert done.count(FIRST) == done.count(OTHER) > 1
+    assert abs(done.count(FIRST) - done.count(OTHER)) <= 1 < done.count(OTHER)
 
 
 def test_the_end_waits_for_what_is_under_way(start: Start, is_over: Event) -> None:
