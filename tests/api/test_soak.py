@@ -30,6 +30,14 @@ def test_a_ban_ends_where_its_end_was_asked_for() -> None:
     assert ban_at(bans, 122.6, 2.5) is not None
 
 
+def test_one_yes_ends_every_no_before_it() -> None:
+    bans: list[Ban] = []
+    begin_ban(bans, 100.0, "opted out")
+    begin_ban(bans, 109.0, "opted out again")
+    end_ban(bans, 110.0)
+    assert ban_at(bans, 110.5, 2.5) is None
+
+
 def test_a_device_passed_on_is_the_first_owners_until_the_answer_and_the_grace() -> None:
     owners = [Owner(1, 0.0, 100.0), Owner(2, 99.0, inf)]
     assert owned_at(owners, 1, 102.4, 2.5)

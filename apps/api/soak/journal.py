@@ -79,9 +79,8 @@ def begin_ban(bans: list[Ban], answered_at: float, why: str) -> None:
 
 
 def end_ban(bans: list[Ban], asked_at: float) -> None:
-    """From the moment the end was asked for, everything may arrive again."""
-    if bans and bans[-1].ends == inf:
-        bans[-1] = Ban(bans[-1].begins, asked_at, bans[-1].why)
+    """From the moment the end was asked for, everything may arrive again, however often it had been banned."""
+    bans[:] = [Ban(ban.begins, min(ban.ends, asked_at), ban.why) for ban in bans]
 
 
 def ban_at(bans: Sequence[Ban], at: float, grace: float) -> Ban | None:
