@@ -32,7 +32,7 @@ class CacheShelf:
         return (value, good_until) if value else None
 
     def write(self, name: str, value: str, *, good_until: float, seconds: float) -> None:
-        """Leave a value for so many seconds."""
+        """Leave a value for so many seconds; where the cache is away, for nobody: `claim` has said so."""
         with suppress(Exception):
             cache.set(f"{self._prefix}:{name}", encrypt(json.dumps([value, good_until])), timeout=max(int(seconds), 1))
 

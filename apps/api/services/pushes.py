@@ -4,6 +4,7 @@ Requests that come at the same time share the transaction (`core.group_commit`),
 that may take long (a segment, many recipients) go alone, so that nobody waits for them.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ from apps.api.services.recipients import Recipient, find_recipients, stored_form
 from apps.core.database import AWAY
 from apps.core.group_commit import GroupCommit
 from apps.deliveries.services.transactional import Push, accept_pushes
+
+_log = logging.getLogger(__name__)
 
 ACCEPTED = 202
 MOST_IN_A_GROUP = 50
@@ -85,7 +88,9 @@ def _commit(orders: Sequence[_Order]) -> Sequence[_Verdict]:
         return _accept_all(orders)
     except AWAY:
         raise
-    except Exception:
+    except Exception as error:
+        # Whoever spoiled it is told so alone; here it is said, lest groups that always break go unseen.
+        _log.warning("%s pushes are tried one by one: %s", len(orders), type(error).__name__)
         return [_alone(order) for order in orders]
 
 
