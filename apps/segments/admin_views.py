@@ -20,12 +20,14 @@ from apps.accounts.models import App
 from apps.accounts.queries import apps_of
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
 from apps.core.templatetags.house import Column
+from apps.customers.admin_views import may_see_contacts
 from apps.segments.admin_forms import NewSegmentForm, PeopleForm, SegmentForm
 from apps.segments.admin_rule_form import EVERYBODY, read_form, read_row
-from apps.segments.admin_rule_page import Drawer, GroupView
+from apps.segments.admin_rule_page import Drawer, GroupView, fresh_id
 from apps.segments.models import Segment
 from apps.segments.queries import members_of, sizes_of, users_of
 from apps.segments.rules import explain_rule, load_catalogue
+from apps.segments.services.counting import Superseded, Turn
 from apps.segments.services.editing import SegmentDraft, change_segment, create_segment
 from apps.segments.services.list_files import names_in_file, names_in_text
 from apps.segments.services.lists import add_to_list, remove_from_list
@@ -73,14 +75,16 @@ def part(model_admin: Admin, request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def count(model_admin: Admin, request: HttpRequest, slug: str) -> HttpResponse:
-    """How many people the rule on the page means; with `branch`, only that group."""
+    """How many people the rule on the page means; with `branch`, only that group. 204 where a newer count took over."""
     app = _own_app(request, slug)
     branch = request.POST.get("branch", "")
     rule = read_form(request.POST, load_catalogue(app), root=branch).rule
-    context: dict[str, Any] = {"app": app, "branch": branch}
+    context: dict[str, Any] = {"app": app, "branch": branch, "may_reveal": may_see_contacts(request)}
     try:
-        context["preview"] = count_rule(app=app, rule=rule, now=timezone.now())
+        context["preview"] = count_rule(app=app, rule=rule, now=timezone.now(), turn=_turn(request, branch))
         context["words"] = explain_rule(rule, app)
+    except Superseded:
+        return HttpResponse(status=204)
     except InvalidInput as refusal:
         context["problems"] = refusal.problems
         context["is_too_slow"] = refusal.status == 422
@@ -166,6 +170,7 @@ def _editor(model_admin: Admin, request: HttpRequest, app: App, kind: str, segme
         "segment": segment,
         "app": app,
         "kind": kind,
+        "page": fresh_id(),
         "form": form,
         "beside": _beside(problems),
         "problem_count": len(problems),
@@ -272,6 +277,13 @@ def _tell_listed(request: HttpRequest, joined: int, already: int, unknown: tuple
         )
         some = ", ".join(unknown[:MOST_UNKNOWN_SHOWN]) + (" …" if len(unknown) > MOST_UNKNOWN_SHOWN else "")
         messages.warning(request, text % {"count": len(unknown), "ids": some})
+
+
+def _turn(request: HttpRequest, branch: str) -> Turn | None:
+    """Which count of which page this is; a branch is counted beside the whole."""
+    page, number = request.POST.get("page", ""), _number(request, "turn")
+    user: Any = request.user
+    return Turn(user.pk, f"{page}:{branch}", number) if page and number is not None else None
 
 
 def _own_app(request: HttpRequest, slug: str) -> App:

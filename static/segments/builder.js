@@ -2,6 +2,15 @@
 const rule = document.getElementById("rule");
 let action = "";
 
+// Every count says which page asks, and how often it has asked: the server stops the query of the count before.
+let turn = 0;
+document.body.addEventListener("htmx:configRequest", (event) => {
+  const { path, parameters } = event.detail;
+  if (path !== rule.dataset.countUrl) return;
+  turn += 1;
+  Object.assign(parameters, { page: rule.dataset.page, turn });
+});
+
 function changed() {
   htmx.trigger(document.body, "rule-changed");
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
@@ -15,20 +16,27 @@ class TooSlow(Exception):
     """The query took longer than it may."""
 
 
+class Stopped(TooSlow):
+    """Somebody cancelled the query before its time was over."""
+
+
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """A transaction (or savepoint) whose statements may each take so long, or the session's limit. Raises TooSlow."""
+    """A transaction (or savepoint) whose statements may each take so long. Raises TooSlow, Stopped."""
+    started, limit = monotonic(), seconds
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_LIMITS)
             usual, work_mem = cursor.fetchone()
             wanted = max(1, int(seconds * 1_000))
-            _set(min(usual or wanted, wanted), _WORK_MEM)
+            limit = min(usual or wanted, wanted) / 1_000
+            _set(int(limit * 1_000), _WORK_MEM)
             yield
             _set(usual, work_mem)
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
-            raise TooSlow from error
+            # Both have one code, and the server words them in its own language: so the clock tells (two may differ).
+            raise (TooSlow if monotonic() - started >= limit * 0.99 else Stopped) from error
         raise
 
 

@@ -12,7 +12,8 @@ from apps.core.problems import FieldProblem, InvalidInput
 from apps.core.sql import rows
 from apps.customers.models import Customer
 from apps.segments.rules import compile_rule
-from apps.segments.services.limits import TooSlow, limited
+from apps.segments.services.counting import Superseded, Turn, take_turn
+from apps.segments.services.limits import Stopped, TooSlow, limited
 
 LIMIT_SECONDS = 5
 SAMPLE_SIZE = 10
@@ -28,17 +29,24 @@ class Preview:
     seconds: float
 
 
-def count_rule(*, app: App, rule: Any, now: datetime, limit_seconds: float = LIMIT_SECONDS) -> Preview:
-    """Count and sample. Raises InvalidInput: every problem of the rule, or 422 segment_too_slow."""
+def count_rule(
+    *, app: App, rule: Any, now: datetime, limit_seconds: float = LIMIT_SECONDS, turn: Turn | None = None
+) -> Preview:
+    """Count and sample. With `turn`, the earlier counts of that page are stopped, and this one by a later.
+
+    Raises InvalidInput (every problem of the rule, or 422 segment_too_slow), Superseded.
+    """
     audience = compile_rule(rule, app, now)
     started = monotonic()
     try:
         with limited(limit_seconds):
+            if turn is not None:
+                take_turn(turn)
             found = rows("segments", "preview_rule", {"app_id": app.pk, "sample_size": SAMPLE_SIZE}, audience=audience)
+    except Stopped as error:
+        raise Superseded from error
     except TooSlow as error:
-        message = _("takes longer than %(seconds)g seconds; narrow it, for example by fewer days of events")
-        problem = FieldProblem("", "segment_too_slow", message % {"seconds": limit_seconds})
-        raise InvalidInput([problem], status=422) from error
+        raise InvalidInput([_too_slow()], status=422) from error
     people, reachable, sample = found[0]
     named = Customer.objects.in_bulk(sample)
     return Preview(
@@ -47,3 +55,7 @@ def count_rule(*, app: App, rule: Any, now: datetime, limit_seconds: float = LIM
         sample=tuple(named[customer_id] for customer_id in sample if customer_id in named),
         seconds=monotonic() - started,
     )
+
+
+def _too_slow() -> FieldProblem:
+    return FieldProblem("", "segment_too_slow", _("too slow to count live; it will be counted when it is saved"))
