@@ -166,6 +166,9 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["apps.api.openapi.finish"],
 }
 
+# For how long the link to a person's preferences works that a message carries.
+PREFERENCE_LINK_DAYS = int(env.text("HELIOGRAPH_PREFERENCE_LINK_DAYS", "90"))
+
 LOGGING = logging.configuration(as_json=IS_PRODUCTION, level=env.text("LOG_LEVEL", "INFO"))
 
 LOGIN_URL = "admin:login"

@@ -27,6 +27,8 @@ _PEOPLE_TO_READ: Mapping[str, str] = {
     "accounts.app": _VIEW,
     "customers.customer": _VIEW,
     "customers.consent": _VIEW,
+    "customers.topic": _VIEW,
+    "customers.wording": _VIEW,
     "customers.event": _VIEW,
     "customers.importrun": _VIEW,
     "customers.traittype": _VIEW,
@@ -45,6 +47,8 @@ _TO_READ: Mapping[str, str] = {**_PEOPLE_TO_READ, **_CAMPAIGNS_TO_READ, **_ENGIN
 _AUDIENCES: Mapping[str, str] = {
     "customers.customer": f"{_EDIT} reveal",
     "customers.consent": "view add",
+    "customers.topic": _ALL,
+    "customers.wording": "view add",
     "customers.importrun": "view add",
     "segments.segment": _ALL,
     "segments.segmentmember": _ALL,

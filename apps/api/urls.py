@@ -11,6 +11,7 @@ from apps.api.views import (
     documents,
     events,
     metrics,
+    preferences,
     push,
     receipts,
     segments,
@@ -77,5 +78,6 @@ urlpatterns = [
     path("v2.1/schema", documents.schema),
     path("v2.1/docs", documents.docs),
     path("v2.1/docs/errors", documents.errors),
+    path("preferences/<str:signed>", preferences.preferences),
     path("metrics", metrics.metrics),
 ]

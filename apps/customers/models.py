@@ -56,7 +56,10 @@ class Customer(models.Model):
 
 
 class Consent(models.Model):
-    """One answer a person gave, append-only: the proof. `topic` empty = the whole channel."""
+    """One answer a person gave, append-only: the proof. `topic` empty = the whole channel.
+
+    wording: what they were shown, word for word; wording_version: which Wording that was, null = none of ours.
+    """
 
     CHANNELS: ClassVar = [("push", _("push")), ("sms", _("SMS"))]
 
@@ -64,8 +67,9 @@ class Consent(models.Model):
     channel = models.CharField(max_length=8, choices=CHANNELS)
     topic = models.CharField(max_length=60, blank=True)
     granted = models.BooleanField()
-    source = models.CharField(max_length=60, help_text=_("api, import, sms_reply, preferences, admin"))
+    source = models.CharField(max_length=60, help_text=_("api, import, sms_reply, preference_page, admin"))
     wording = models.CharField(max_length=500, blank=True)
+    wording_version = models.PositiveIntegerField(null=True)
     at = models.DateTimeField()
 
     class Meta:
@@ -76,6 +80,64 @@ class Consent(models.Model):
             models.CheckConstraint(condition=models.Q(channel__in=["push", "sms"]), name="consent_channel_known")
         ]
         indexes: ClassVar = [models.Index(fields=["customer", "-at"], name="consent_customer_at")]
+
+
+class Topic(models.Model):
+    """A subject that people may choose. Customer.topics holds its key, which therefore never changes.
+
+    is_default: people new to the app are in it until they say no. is_shown: stands on the preference page.
+    """
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    key = models.CharField(
+        _("key"), max_length=60, help_text=_("What your app, the API and segments call it. It never changes.")
+    )
+    name = models.CharField(_("name"), max_length=80)
+    description = models.CharField(
+        _("description"), max_length=300, blank=True, help_text=_("What people get, and how often.")
+    )
+    is_default = models.BooleanField(
+        _("on for new people"),
+        default=False,
+        db_default=False,
+        help_text=_("Until they say no. Where the law wants a clear yes first, leave it off."),
+    )
+    is_shown = models.BooleanField(_("on the preference page"), default=True, db_default=True)
+    position = models.PositiveSmallIntegerField(
+        _("place"), default=0, db_default=0, help_text=_("Small numbers come first.")
+    )
+
+    class Meta:
+        verbose_name = _("topic")
+        verbose_name_plural = _("topics")
+        ordering: ClassVar = ["position", "name"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["app", "key"], name="topic_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Wording(models.Model):
+    """A text that people of an app answer to, in a version. Append-only: an old answer must keep its question.
+
+    subject: "push", "sms", or "topic:" and a topic's key.
+    """
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    subject = models.CharField(_("about"), max_length=70)
+    version = models.PositiveIntegerField(_("version"))
+    text = models.CharField(_("wording"), max_length=450)
+    created_at = models.DateTimeField(_("since"))
+    created_by = models.CharField(_("written by"), max_length=150)
+
+    class Meta:
+        verbose_name = _("consent wording")
+        verbose_name_plural = _("consent wordings")
+        ordering: ClassVar = ["subject", "-version"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["app", "subject", "version"], name="wording_once")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.version}"
 
 
 class Event(models.Model):

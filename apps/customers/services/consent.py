@@ -14,13 +14,17 @@ from apps.customers.services.profile_fields import CHANNELS, TOPIC_LIMIT
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A person said yes or no to a channel, or with a topic to that topic. wording: what they were shown."""
+    """A person said yes or no to a channel, or with a topic to that topic.
+
+    wording: what they were shown; wording_version: where it was a Wording of the app.
+    """
 
     customer_id: int
     channel: str
     granted: bool
     topic: str = ""
     wording: str = ""
+    wording_version: int | None = None
 
 
 def record_consent(
@@ -35,7 +39,7 @@ def record_consent(
 ) -> int:
     """Write down one answer of each of these people, and mirror it; erased people are left out.
 
-    source: api, import, sms_reply, preferences, admin. Returns the answers logged. Raises InvalidInput
+    source: api, import, sms_reply, preference_page, admin. Returns the answers logged. Raises InvalidInput
     (channel_unknown, and those of a text). Holds for every gateway call that starts 2 s after the commit.
     """
     problems: list[FieldProblem] = []
@@ -69,6 +73,7 @@ def log_answers(
             "topics": [answer.topic for answer in answers],
             "granted": [answer.granted for answer in answers],
             "wordings": [answer.wording for answer in answers],
+            "versions": [answer.wording_version for answer in answers],
             "source": source,
             "now": now,
             "only_changes": only_changes,

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import App
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
 from apps.core.sql import rows
-from apps.customers.models import Customer
+from apps.customers.models import Customer, Topic
 from apps.customers.services.consent import Answer, log_answers
 from apps.customers.services.profile_fields import CleanCustomer, CustomerDraft, clean_customer
 from apps.customers.services.vocabulary import accept_traits, clean_values
@@ -64,7 +64,8 @@ def customer_for(*, app: App, external_id: str | None, now: datetime) -> Custome
     Raises InvalidInput for a malformed name, Conflict("customer_erased") for a tombstone.
     """
     if external_id is None:
-        return Customer.objects.create(app=app, created_at=now, updated_at=now)
+        topics = list(Topic.objects.filter(app=app, is_default=True).values_list("key", flat=True))
+        return Customer.objects.create(app=app, topics=topics, created_at=now, updated_at=now)
     known = Customer.objects.filter(app=app, external_id=external_id).first()
     if known is None:
         verdict = upsert_customers(app=app, drafts=[CustomerDraft(external_id)], now=now)[0]

@@ -1,6 +1,6 @@
 -- Store the people of a request who are not known yet; those who are known (or erased) are left alone.
 -- Parameters: app_id, now, rows (json array of objects: external_id and any column that was mentioned).
--- Touches customers_customer. Rows: up to 1,000 a call. Index: customer_external_id_once.
+-- Who comes without topics gets the app's default ones. Touches customers_customer. Rows: up to 1,000 a call. Index: customer_external_id_once.
 -- One write a person: a minimal insert followed by an update would leave a dead row for each.
 -- Sorted, so that two requests with the same new people cannot deadlock.
 insert into customers_customer (
@@ -9,7 +9,8 @@ insert into customers_customer (
 )
 select %(app_id)s, row.external_id, coalesce(row.email, ''), coalesce(row.phone, ''), coalesce(row.first_name, ''),
        coalesce(row.last_name, ''), coalesce(row.language, ''), coalesce(row.time_zone, ''),
-       coalesce(row.country, ''), jsonb_strip_nulls(coalesce(row.traits, '{}')), coalesce(row.topics, '{}'),
+       coalesce(row.country, ''), jsonb_strip_nulls(coalesce(row.traits, '{}')),
+       coalesce(row.topics, (select array_agg(key::text) from customers_topic where app_id = %(app_id)s and is_default), '{}'),
        %(now)s, %(now)s
 from jsonb_to_recordset(%(rows)s::jsonb) as row (
     external_id text, email text, phone text, first_name text, last_name text, language text, time_zone text,

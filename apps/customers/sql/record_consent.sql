@@ -1,5 +1,5 @@
 -- Append answers to the consent ledger and bring the mirror on the customer in step, in one statement.
--- Parameters: customer_ids, channels, topics, granted, wordings (parallel arrays), source, now,
+-- Parameters: customer_ids, channels, topics, granted, wordings, versions (parallel arrays), source, now,
 --   only_changes (leave out answers equal to the mirror: an app repeats its settings at every launch),
 --   keeps_opt_out (leave out a yes without wording where the person said no: an old file must not opt anybody in).
 -- Touches customers_consent, customers_customer; erased people are left alone. Returns the number of answers logged.
@@ -7,7 +7,8 @@
 with answer as (
     select *
     from unnest(%(customer_ids)s::bigint[], %(channels)s::text[], %(topics)s::text[], %(granted)s::boolean[],
-                %(wordings)s::text[]) as answer (customer_id, channel, topic, granted, wording)
+                %(wordings)s::text[], %(versions)s::int[])
+        as answer (customer_id, channel, topic, granted, wording, wording_version)
 ),
 kept as (
     select answer.*
@@ -27,8 +28,8 @@ kept as (
     for update of customer
 ),
 logged as (
-    insert into customers_consent (customer_id, channel, topic, granted, source, wording, at)
-    select customer_id, channel, topic, granted, %(source)s, wording, %(now)s
+    insert into customers_consent (customer_id, channel, topic, granted, source, wording, wording_version, at)
+    select customer_id, channel, topic, granted, %(source)s, wording, wording_version, %(now)s
     from kept
     returning id
 ),
