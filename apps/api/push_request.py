@@ -13,6 +13,7 @@ from apps.api.refusals import Refusal, refuse_fields
 from apps.api.shapes import VISIBLE, Anything, Flag, ListOf, Moment, NotYet, Record, Text, Whole, came
 from apps.core.problems import FieldProblem
 from apps.customers.models import TraitType
+from apps.customers.preference_links import FACT
 from apps.customers.queries import FACT_COLUMNS
 from apps.customers.services.vocabulary import clean_values
 from apps.deliveries.rendering import analyse, compile_body, display_warnings
@@ -159,7 +160,7 @@ def _release_at(send_at: datetime | None, now: datetime, problems: list[FieldPro
 
 
 def _require_variables(app: App, content: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    missing = set(compile_body(content).bare_names) - facts.keys() - set(FACT_COLUMNS)
+    missing = set(compile_body(content).bare_names) - facts.keys() - {FACT, *FACT_COLUMNS}
     if missing:
         missing -= set(TraitType.objects.filter(app=app, name__in=missing).values_list("name", flat=True))
     if missing:

@@ -15,6 +15,8 @@ from struct import Struct
 
 from django.conf import settings
 
+# What a text calls the link: {{ preferences_url }}. Everybody has one, so it needs no fallback.
+FACT = "preferences_url"
 PATH = "/preferences/"
 LENGTH = 32
 _EPOCH = date(2020, 1, 1)
@@ -35,6 +37,11 @@ def preferences_url(*, app_id: int, customer_id: int, now: datetime) -> str:
     last_day = (now.astimezone(UTC).date() - _EPOCH).days + settings.PREFERENCE_LINK_DAYS
     body = _KEY.pack(customer_id, app_id, min(last_day, 0xFFFF))
     return f"{settings.PUBLIC_URL}{PATH}{base64.urlsafe_b64encode(body + _mac(body)).decode()}"
+
+
+def sample_url() -> str:
+    """As long as a real one, and nobody's: for previews and for counting parts."""
+    return f"{settings.PUBLIC_URL}{PATH}{'x' * LENGTH}"
 
 
 def read_signed(text: str, *, now: datetime) -> PreferenceKey | None:

@@ -1,11 +1,13 @@
 """`/v2.1/customers`. Numbers are of bad-input.md, parts B and C."""
 
 import pytest
+from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
 from apps.customers.models import Customer
+from apps.customers.preference_links import read_signed
 from tests.factories import make_customer, make_device
-from tests.factories.api import codes_of
+from tests.factories.api import ApiCaller, codes_of, make_key
 
 pytestmark = pytest.mark.django_db
 CUSTOMERS = "/v2.1/customers"
@@ -81,6 +83,13 @@ def test_more_than_a_thousand_is_413(api):
 def test_a_name_with_a_slash_is_found(api, app):
     make_customer(app, external_id="eu/42")
     assert api.get(f"{CUSTOMERS}/eu%2F42").json()["external_id"] == "eu/42"
+
+
+def test_the_preference_link_is_for_keys_that_may_change_consent(api, app):
+    make_customer(app, external_id="anna")
+    assert read_signed(api.get("/v2.1/customers/anna").json()["preferences_url"].rpartition("/")[2], now=timezone.now())
+    reader = ApiCaller(make_key(app, "customers:read"))
+    assert reader.get("/v2.1/customers/anna").json()["preferences_url"] is None
 
 
 def test_an_erased_customer_is_not_there(api, app):

@@ -18,6 +18,7 @@ OPEN = {
     "v2.1/schema": "developers read it before they have a key",
     "v2.1/docs": "the same",
     "v2.1/docs/errors": "the same",
+    "preferences/<str:signed>": "the signed link is its key",
     "v2.1/callbacks/sms/<slug:provider>": "the provider's signature is its key",
     "metrics": "from this machine alone; with a key from elsewhere",
 }

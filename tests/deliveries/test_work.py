@@ -9,6 +9,7 @@ from django.db import connection
 
 from apps.accounts.models import App
 from apps.customers.models import Customer
+from apps.customers.preference_links import read_signed
 from apps.deliveries.delivery_ids import read_delivery_id
 from apps.deliveries.models import Batch, Delivery, Dispatch, LedgerPage, Retry
 from apps.deliveries.policy import Policy
@@ -71,6 +72,18 @@ def test_texts_are_personal_and_in_the_persons_language(app: App, phones: Phones
     run_lane()
     assert {(one.content.title, one.content.body) for one in phones.inbox} == {("Cześć Ola", ""), ("Hi friend", "Ulm")}
     assert set(Delivery.objects.values_list("language", flat=True)) == {"pl", "en"}
+
+
+def test_a_text_may_carry_each_persons_preference_link(app: App, phones: Phones, run_lane: Worker) -> None:
+    ada, bob = (make_customer(app), make_customer(app))
+    devices = {make_device(person).address: person for person in (ada, bob)}
+    make_dispatch(app, contents=[ContentDraft(0, "", {"title": "Hi", "body": "Choose: {{ preferences_url }}"})])
+    run_lane()
+    for message in phones.inbox:
+        key = read_signed(message.content.body.rpartition("/")[2], now=NOW)
+        assert key is not None
+        assert (key.customer_id, key.app_id) == (devices[message.address].pk, app.pk)
+    assert len(phones.inbox) == 2
 
 
 def test_a_text_that_fails_costs_its_own_recipient_alone(app: App, phones: Phones, run_lane: Worker) -> None:

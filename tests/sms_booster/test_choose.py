@@ -10,12 +10,14 @@ import pytest
 from apps.accounts.models import App
 from apps.campaigns.models import Campaign
 from apps.customers.models import Customer
+from apps.customers.preference_links import read_signed
 from apps.deliveries.models import Content, Delivery, Dispatch
 from apps.deliveries.states import OUTCOMES
 from apps.devices.models import Device
 from apps.sms_booster.models import BoostRule, SmsMessage
 from apps.sms_booster.queries import booster_report, sms_columns
 from apps.sms_booster.services.choose import choose_due
+from apps.sms_booster.services.rules import rule_warnings
 from tests.factories import NOW, make_app, make_device
 from tests.factories.boosters import deliver, make_boost, make_reachable, make_unopened, receive
 
@@ -143,6 +145,16 @@ def test_each_text_is_made_for_its_person(app: App) -> None:
         ("Ada, come back", 1),
         ("Łucja, come back" + "x" * 70, 2),
     ]
+
+
+def test_an_sms_carries_the_persons_preference_link(app: App) -> None:
+    (ada,) = make_unopened(app)
+    rule = make_boost(app, text="Come back. Settings: {{ preferences_url }}")
+    assert "opt_out_missing" not in {found.code for found in rule_warnings(rule)}
+    choose_due(LATER)
+    key = read_signed(SmsMessage.objects.get().body.rpartition("/")[2], now=LATER)
+    assert key is not None
+    assert key.customer_id == ada.pk
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from apps.api.refusals import refuse_fields
 from apps.api.shapes import NO_CONTROLS, VISIBLE, Anything, Either, Record
 from apps.core.problems import FieldProblem
 from apps.customers.models import Customer
+from apps.customers.preference_links import preferences_url
 from apps.customers.services.disclosure import export_customer
 from apps.customers.services.erasure import erase
 from apps.customers.services.profiles import MOST_AT_ONCE, CustomerDraft, Upserted, upsert_customers
@@ -68,6 +69,7 @@ _CUSTOMER = record(
         "consent": map_of({"type": ["boolean", "null"]}),
         "created_at": TIME,
         "updated_at": TIME,
+        "preferences_url": {"type": ["string", "null"]},
         "devices": list_of(record({"device_id": NUMBER, "platform": TEXT, "state": TEXT})),
     }
 )
@@ -126,7 +128,13 @@ class OneCustomerView(ApiView):
 
     text_in_path: ClassVar = ("external_id",)
     calls: ClassVar = {
-        "GET": Call("readCustomer", "customers:read", "One customer.", {200: Answer("The customer", _CUSTOMER)}),
+        "GET": Call(
+            "readCustomer",
+            "customers:read",
+            "One customer.\n\n`preferences_url` opens this person's choices without a log-in, for some weeks: give it"
+            " to nobody else. Null unless the key has the scope `customers:write` too.",
+            {200: Answer("The customer", _CUSTOMER)},
+        ),
         "DELETE": Call(
             "eraseCustomer",
             "erase",
@@ -137,7 +145,11 @@ class OneCustomerView(ApiView):
     }
 
     def get(self, request: Request, external_id: str) -> HttpResponse:
-        return json_response(_shown(customer_of(self.caller.app, external_id)))
+        customer = customer_of(self.caller.app, external_id)
+        link = None
+        if "customers:write" in self.caller.scopes:  # whoever holds the link may change consent
+            link = preferences_url(app_id=customer.app_id, customer_id=customer.pk, now=timezone.now())
+        return json_response({**_shown(customer), "preferences_url": link})
 
     def delete(self, request: Request, external_id: str) -> HttpResponse:
         customer = customer_of(self.caller.app, external_id)

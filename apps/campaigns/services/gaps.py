@@ -8,6 +8,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.services.reach import audience_of
 from apps.core.problems import FieldProblem
 from apps.core.sql import rows
+from apps.customers.preference_links import FACT
 from apps.deliveries.rendering import compile_body
 
 
@@ -29,7 +30,7 @@ def _printed_bare(campaign: Campaign) -> Iterator[tuple[str, str]]:
     for variant in campaign.variants.all():
         for language, body in sorted(variant.texts.items()):
             pointer = f"/variants/{variant.position}/texts/{language}/body"
-            yield from ((pointer, name) for name in sorted(compile_body(body).bare_names))
+            yield from ((pointer, name) for name in sorted(compile_body(body).bare_names - {FACT}))
 
 
 def _warning(pointer: str, name: str, people: int, everybody: int) -> FieldProblem:

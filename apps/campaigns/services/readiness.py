@@ -15,6 +15,7 @@ from apps.campaigns.services.reach import channel_problems, is_empty_audience
 from apps.core.problems import FieldProblem, InvalidInput
 from apps.core.text import clean_language
 from apps.customers.models import TraitType
+from apps.customers.preference_links import FACT
 from apps.customers.queries import FACT_COLUMNS
 from apps.deliveries.rendering import analyse, display_warnings
 from apps.deliveries.rendering.field_rules import MOST_TTL_SECONDS
@@ -97,7 +98,7 @@ def readiness_warnings(campaign: Campaign) -> list[FieldProblem]:
 
 def known_names(campaign: Campaign) -> Collection[str]:
     """The facts a text of this campaign may ask for."""
-    return {*FACT_COLUMNS, *TraitType.objects.filter(app=campaign.app_id).values_list("name", flat=True)}
+    return {FACT, *FACT_COLUMNS, *TraitType.objects.filter(app=campaign.app_id).values_list("name", flat=True)}
 
 
 def _timing_problems(campaign: Campaign, now: datetime) -> Iterator[FieldProblem]:

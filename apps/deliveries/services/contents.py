@@ -9,6 +9,7 @@ from typing import Any
 
 from apps.core.encryption import decrypt
 from apps.core.sql import prepared_rows
+from apps.customers.preference_links import FACT
 from apps.customers.queries import fact_reader
 from apps.deliveries.policy import Policy
 from apps.deliveries.rendering import CompiledBody, compile_body
@@ -18,12 +19,13 @@ from apps.deliveries.rendering import CompiledBody, compile_body
 class Text:
     """The content chosen for a person. language: under which it stands, recorded in the ledger.
 
-    read_facts: what this content needs to know of a person, see `fact_reader`.
+    read_facts: what this content needs to know of a person, see `fact_reader`; has_link: also their preference link.
     """
 
     language: str
     body: CompiledBody
     read_facts: Callable[[Sequence[str | None], str], dict[str, Any]]
+    has_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class DispatchText:
         for option in [*wanted, "", *mine]:
             if option in mine:
                 language, body = mine[option]
-                return Text(language, body, fact_reader(body.names))
+                return Text(language, body, fact_reader(body.names - {FACT}), FACT in body.names)
         return None
 
 

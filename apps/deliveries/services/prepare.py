@@ -3,6 +3,7 @@
 Needs no database, so it stands behind the commit that opened the slice: no lock is held while texts are rendered.
 """
 
+from apps.customers.preference_links import FACT, preferences_url
 from apps.deliveries.delivery_ids import make_delivery_id
 from apps.deliveries.rendering import RenderFailed
 from apps.deliveries.services.contents import Text
@@ -57,6 +58,8 @@ def _address(slice_: Slice, place: Place, text: Text, device: OpenedDevice, expi
     """Render for one person; a text that fails costs its own recipient alone."""
     body = text.body
     facts = {} if body.is_static else {**text.read_facts(device.columns, device.traits), **slice_.text.facts}
+    if text.has_link:
+        facts[FACT] = preferences_url(app_id=slice_.held.app_id, customer_id=device.customer_id, now=slice_.opened_at)
     try:
         content = body.render(facts)
     except RenderFailed as failure:

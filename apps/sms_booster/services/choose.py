@@ -11,6 +11,7 @@ from itertools import batched
 from django.db import transaction
 
 from apps.core.sql import Compiled, execute, rows, statement
+from apps.customers.preference_links import FACT, preferences_url
 from apps.customers.queries import facts
 from apps.deliveries.models import Content, Dispatch
 from apps.deliveries.rendering import CompiledBody, RenderFailed, compile_body
@@ -69,7 +70,10 @@ def _plan_personal(rule: BoostRule, dispatch: Dispatch, text: CompiledBody, now:
     people = rows("sms_booster", "unopened_facts", {"most": rule.max_messages}, unopened=_unopened(dispatch))
     common = {"rule_id": rule.pk, "app_id": dispatch.app_id, "dispatch_id": dispatch.pk, "now": now}
     for part in batched(people, _AT_ONCE):
-        made = [_made(text, facts(columns, json.loads(traits))) for _id, _phone, traits, *columns in part]
+        made = [
+            _made(text, {**facts(columns, json.loads(traits)), **_link(text, dispatch, customer_id, now)})
+            for customer_id, _phone, traits, *columns in part
+        ]
         values = {
             "customer_ids": [person[0] for person in part],
             "phones": [person[1] for person in part],
@@ -93,6 +97,13 @@ def _visible_variants(dispatch: Dispatch) -> list[int]:
     """A silent push cannot be opened, so not opening it means nothing."""
     contents = Content.objects.filter(dispatch=dispatch)
     return sorted({content.variant for content in contents if not content.body.get("silent")})
+
+
+def _link(text: CompiledBody, dispatch: Dispatch, customer_id: int, now: datetime) -> Facts:
+    """The person's preference link, where the text has a place for it."""
+    if FACT not in text.names:
+        return {}
+    return {FACT: preferences_url(app_id=dispatch.app_id, customer_id=customer_id, now=now)}
 
 
 def _made(text: CompiledBody, known: Facts) -> tuple[str, int, str]:

@@ -16,6 +16,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.services.drafts import claim_version
 from apps.campaigns.services.readiness import known_names
 from apps.core.problems import FieldProblem
+from apps.customers.preference_links import FACT, sample_url
 from apps.deliveries.rendering import RenderFailed, compile_body
 from apps.deliveries.rendering.template_problems import template_problems
 from apps.deliveries.rendering.visible import is_blank
@@ -83,7 +84,7 @@ def rule_warnings(rule: BoostRule) -> Iterator[FieldProblem]:
             "letters": " ".join(size.culprits[:_MOST_CULPRITS]),
         }
         yield FieldProblem("/text", "dear_characters", message)
-    if not mentions_opt_out(text):
+    if not mentions_opt_out(text) and sample_url() not in text:
         message = _(
             "does not say how to opt out, which the law of many countries demands: add for instance “STOP to end”"
         )
@@ -132,7 +133,7 @@ def _part_problems(text: str) -> Iterator[FieldProblem]:
 def _with_fallbacks(text: str) -> str:
     """As somebody without any fact would read it; the source where that cannot be made."""
     try:
-        return compile_body({"body": text, "silent": True}).render({}).body
+        return compile_body({"body": text, "silent": True}).render({FACT: sample_url()}).body
     except RenderFailed:
         return text
 
