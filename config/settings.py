@@ -166,6 +166,9 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["apps.api.openapi.finish"],
 }
 
+# For how long events are kept; 0 = for ever.
+EVENTS_KEPT_DAYS = int(env.text("HELIOGRAPH_EVENTS_KEPT_DAYS", "396"))
+
 # For how long the link to a person's preferences works that a message carries.
 PREFERENCE_LINK_DAYS = int(env.text("HELIOGRAPH_PREFERENCE_LINK_DAYS", "90"))
 

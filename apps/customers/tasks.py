@@ -1,6 +1,7 @@
 """Celery's door to people."""
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from apps.customers.services import partitions
@@ -10,3 +11,9 @@ from apps.customers.services import partitions
 def ensure_partitions() -> None:
     """Keep the weeks of the events table ahead of the clock."""
     partitions.ensure_partitions(now=timezone.now())
+
+
+@shared_task(name="customers.drop_old_events")
+def drop_old_events() -> None:
+    """Forget events older than the installation keeps them."""
+    partitions.drop_old_events(now=timezone.now(), kept_days=settings.EVENTS_KEPT_DAYS)
