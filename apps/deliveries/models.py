@@ -75,6 +75,12 @@ class Dispatch(models.Model):
             models.Index(
                 fields=["app", "external_id"], name="dispatch_external_id", condition=~models.Q(external_id="")
             ),
+            # Beside millions of single pushes: what rules of segments ask for.
+            models.Index(
+                fields=["app", "origin"],
+                name="dispatch_of_campaign",
+                condition=models.Q(kind__in=["campaign", "automation"]),
+            ),
         ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.http import QueryDict
 
-from apps.segments.rules.catalogue import MOST_DEPTH, OPERATORS, Catalogue, Kind, Operator
+from apps.segments.rules.catalogue import MOST_DEPTH, OPERATORS, WHICH, Catalogue, Kind, Operator
 
 EVERYBODY: Mapping[str, Any] = {"match": "all", "rules": []}
 
@@ -72,13 +72,15 @@ class _FormReader:
             return {"field": key, "op": "", "value": None}
         if chosen.type == "event":
             return {"field": key, "op": op, "value": self.event(node)}
+        if chosen.type == "message":
+            return {"field": key, "op": op, "value": self.message(node)}
         return {"field": key, "op": op, "value": self.value(node, chosen.operator(op))}
 
     def event(self, node: str) -> dict[str, Any]:
-        value: dict[str, Any] = {"name": self.text(node, "name")}
-        if self.text(node, "days").strip():
-            value["days"] = _figure(self.text(node, "days"))
-        if self.text(node, "times"):
+        value: dict[str, Any] = {"name": self.text(node, "name"), **self.window(node)}
+        if self.text(node, "times") in WHICH:
+            value["which"] = self.text(node, "times")
+        elif self.text(node, "times"):
             value["times"] = {"op": self.text(node, "times"), "count": _figure(self.text(node, "count"))}
         properties = self.catalogue.events.get(value["name"], {})
         where = [self.condition(one, properties) for one in self.sent.getlist(f"{node}-where")]
@@ -87,6 +89,19 @@ class _FormReader:
         if self.text(node, "sum"):
             value["sum"] = {"op": self.text(node, "sum"), "amount": _figure(self.text(node, "amount"))}
         return value
+
+    def window(self, node: str) -> dict[str, Any]:
+        """When it was. What was chosen but is still empty stays, so that the row is drawn with it again."""
+        when, days = self.text(node, "when", "days"), self.text(node, "days").strip()
+        if when == "dates":
+            return {end: self.text(node, end).strip() for end in ("from", "to")}
+        if when == "before_days":
+            return {"before_days": _figure(days)}
+        return {"days": _figure(days)} if days else {}
+
+    def message(self, node: str) -> dict[str, Any]:
+        days = self.text(node, "days").strip()
+        return {"campaign": self.text(node, "campaign"), **({"days": _figure(days)} if days else {})}
 
     def condition(self, node: str, properties: Mapping[str, str]) -> dict[str, Any]:
         name, op = self.text(node, "property"), self.text(node, "op")

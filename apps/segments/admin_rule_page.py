@@ -13,6 +13,7 @@ from apps.segments.rules.catalogue import (
     OPERATORS,
     SUMS,
     TIMES,
+    WHICH,
     Catalogue,
     Field,
     Kind,
@@ -47,20 +48,32 @@ class ConditionView:
 
 @dataclass(slots=True)
 class EventView:
-    """The parts of a sentence about behaviour."""
+    """The parts of a sentence about behaviour. times: a comparison, or which one is meant; when: how that is said."""
 
     names: list[str]
     name: str
     times: str
     count: Any
+    when: str
     days: Any
+    first_day: Any
+    last_day: Any
     where: list[ConditionView]
     sum: str
     amount: Any
     times_words: Mapping[str, Any] = field(default_factory=lambda: TIMES)
+    which_words: Mapping[str, Any] = field(default_factory=lambda: WHICH)
     sum_words: Mapping[str, Any] = field(default_factory=lambda: SUMS)
     may_add: bool = True
     has_amount: bool = False
+
+
+@dataclass(slots=True)
+class MessageView:
+    """A sentence about a campaign. campaigns: (origin, name, is chosen), latest launch first."""
+
+    campaigns: list[tuple[str, str, bool]]
+    days: Any
 
 
 @dataclass(slots=True)
@@ -74,6 +87,7 @@ class RuleView:
     op: str
     value: ValueView | None
     event: EventView | None
+    message: MessageView | None = None
     problems: list[str] = field(default_factory=list)
     is_group: bool = False
 
@@ -155,7 +169,7 @@ class Drawer:
         """One row. An operator that the field does not have becomes its first; a value of another kind is dropped."""
         own = node or fresh_id()
         chosen = self.catalogue.fields.get(str(leaf.get("field") or ""))
-        view = RuleView(own, parent, self.groups, chosen, "", None, None, problems or [])
+        view = RuleView(own, parent, self.groups, chosen, "", None, None, problems=problems or [])
         if chosen is None:
             return view
         operator = chosen.operator(str(leaf.get("op") or "")) or chosen.operators[0]
@@ -164,6 +178,8 @@ class Drawer:
         if operator.kind is Kind.EVENT:
             given = value if isinstance(value, Mapping) else {}
             view.event = self.event(own, given, adds_condition=adds_condition)
+        elif operator.kind is Kind.MESSAGE:
+            view.message = self.message(value if isinstance(value, Mapping) else {})
         else:
             view.value = self.value(own, operator, value, chosen.key, chosen)
         return view
@@ -178,15 +194,23 @@ class Drawer:
         return EventView(
             names=sorted(self.catalogue.events),
             name=name,
-            times=times.get("op", ""),
+            times=value.get("which") or times.get("op", ""),
             count=times.get("count", ""),
-            days=value.get("days", ""),
+            when="dates" if value.keys() & {"from", "to"} else "before_days" if "before_days" in value else "days",
+            days=value.get("days", value.get("before_days", "")),
+            first_day=value.get("from", ""),
+            last_day=value.get("to", ""),
             where=[self.condition(f"{node}w{index}", one, name, properties) for index, one in enumerate(where)],
             sum=total.get("op", ""),
             amount=total.get("amount", ""),
             may_add=bool(properties) and len(where) < MOST_CONDITIONS,
             has_amount=properties.get("amount") == "number",
         )
+
+    def message(self, value: Mapping[str, Any]) -> MessageView:
+        chosen = value.get("campaign")
+        campaigns = [(origin, name, origin == chosen) for origin, name in self.catalogue.campaigns.items()]
+        return MessageView(campaigns, value.get("days", ""))
 
     def condition(self, own: str, given: Mapping[str, Any], event: str, properties: Mapping[str, str]) -> ConditionView:
         name = str(given.get("property") or "")

@@ -13,7 +13,7 @@ from apps.accounts.models import App, AuditEntry
 from apps.customers.models import EventType, TraitType
 from apps.segments.models import Segment
 from apps.segments.queries import members_of
-from tests.factories import make_app, make_customer, make_event, make_segment, make_user
+from tests.factories import make_app, make_customer, make_dispatch, make_event, make_segment, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +26,7 @@ def app() -> App:
     TraitType.objects.create(app=app, name="city", type="text")
     TraitType.objects.create(app=app, name="points", type="number")
     EventType.objects.create(app=app, name="purchase", properties={"category": "text", "amount": "number"})
+    make_dispatch(app, origin="campaign:7")
     return app
 
 
@@ -65,6 +66,10 @@ EVERY_RULE = {
         {"field": "created_at", "op": "between", "value": ["2026-01-01", "2026-02-01"]},
         {"field": "device.platform", "op": "is_any_of", "value": ["ios", "web"]},
         {"field": "email", "op": "is_known", "value": None},
+        {"field": "event", "op": "did_not", "value": {"name": "purchase", "from": "2026-01-01", "to": "2026-02-01"}},
+        {"field": "event", "op": "did", "value": {"name": "purchase", "before_days": 30, "which": "last"}},
+        {"field": "message", "op": "did_not_open", "value": {"campaign": "campaign:7", "days": 30}},
+        {"field": "message", "op": "was_sent", "value": {"campaign": ""}},
         {
             "match": "none",
             "rules": [

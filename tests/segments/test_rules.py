@@ -1,5 +1,6 @@
 """Rules: everything wrong is said at once, values never reach the SQL text, words say what SQL does."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ from django.db import connection
 from apps.accounts.models import App
 from apps.core.problems import InvalidInput
 from apps.customers.models import EventType, TraitType
-from apps.segments.rules import compile_rule, explain_rule, validate_rule
-from tests.factories import NOW, make_app, make_customer, make_event, make_segment
+from apps.segments.rules import compile_rule, explain_rule, load_catalogue, validate_rule
+from apps.segments.rules.catalogue import Kind
+from tests.architecture.test_sql_files import prepared_form
+from tests.factories import NOW, make_app, make_customer, make_dispatch, make_event, make_segment
 
 pytestmark = pytest.mark.django_db
 
@@ -22,6 +25,7 @@ def app() -> App:
     traits = {"city": "text", "points": "number", "joined": "date", "vip": "boolean", "tags": "list"}
     TraitType.objects.bulk_create(TraitType(app=app, name=name, type=kind) for name, kind in traits.items())
     EventType.objects.create(app=app, name="purchase", properties={"category": "text", "amount": "number"})
+    make_dispatch(app, origin="campaign:7", name="Spring")
     return app
 
 
@@ -96,6 +100,18 @@ def selected(rule: dict[str, Any], app: App) -> set[int]:
             "/rules/0/value/where/0/property",
             "unknown_field",
         ),
+        (did(days=7, before_days=3), "/rules/0/value/before_days", "not_together"),
+        (did(before_days=0), "/rules/0/value/before_days", "range"),
+        (did(**{"days": 7, "from": "2026-05-01"}), "/rules/0/value/from", "not_together"),
+        (did(**{"from": "2026-05-02", "to": "2026-05-01"}), "/rules/0/value/to", "range"),
+        (did(**{"from": "1 May"}), "/rules/0/value/from", "date_format"),
+        (did(which="first"), "/rules/0/value/days", "required"),
+        (did(which="second", days=7), "/rules/0/value/which", "choice"),
+        (did(which="last", days=7, times={"op": "at_least", "count": 2}), "/rules/0/value/which", "not_together"),
+        (asked("message", "opened", None), "/rules/0/value", "type"),
+        (asked("message", "opened", {"campaign": "campaign:1"}), "/rules/0/value/campaign", "unknown_campaign"),
+        (asked("message", "opened", {"campaign": ["campaign:7"]}), "/rules/0/value/campaign", "unknown_campaign"),
+        (asked("message", "opened", {"days": -1}), "/rules/0/value/days", "range"),
         (did(where=[{"property": "category", "op": "at_least"}]), "/rules/0/value/where/0/op", "wrong_operator"),
         (did(where=[{"property": "category", "op": "is", "value": "x"}] * 6), "/rules/0/value/where", "too_many"),
     ],
@@ -202,6 +218,16 @@ def test_a_segment_cannot_ask_about_itself(app: App) -> None:
         (did(sum={"op": "at_least", "amount": 100}), "did “purchase”, with a sum of at least 100"),
         (asked("event", "did_not", {"name": "purchase", "days": 7}), "did not do “purchase”, in the last 7 days"),
         (
+            did(**{"which": "first", "from": "2026-05-01", "to": "2026-05-31"}),
+            "did “purchase”, the first time from 2026-05-01 to 2026-05-31",
+        ),
+        (did(before_days=30), "did “purchase”, longer ago than 30 days"),
+        (
+            asked("message", "did_not_open", {"campaign": "campaign:7", "days": 14}),
+            "was sent but did not open “Spring”, in the last 14 days",
+        ),
+        (asked("message", "clicked", {}), "tapped a button in any campaign"),
+        (
             group(CITY, group({**CITY, "value": "Rome"}, {**CITY, "value": "Oslo"}, match="any")),
             "all of these: city is “Paris”; (any of these: city is “Rome”; city is “Oslo”)",
         ),
@@ -209,3 +235,42 @@ def test_a_segment_cannot_ask_about_itself(app: App) -> None:
 )
 def test_a_rule_explains_itself(app: App, rule: dict[str, Any], words: str) -> None:
     assert str(explain_rule(rule, app)) == words
+
+
+def test_only_launched_campaigns_of_the_app_may_be_asked_about(app: App) -> None:
+    make_dispatch(app, origin="push:1", kind="transactional")
+    make_dispatch(make_app(), origin="campaign:8")
+    make_dispatch(app, origin="automation:3", kind="automation", name="Welcome")
+    assert dict(load_catalogue(app).campaigns) == {"automation:3": "Welcome", "campaign:7": "Spring"}
+
+
+def every_question(app: App) -> Iterator[Any]:
+    """Each operator of each field, once."""
+    values: dict[Kind, Any] = {
+        Kind.NOTHING: None,
+        Kind.TEXT: "x",
+        Kind.TEXTS: ["x", "y"],
+        Kind.NUMBER: 1.5,
+        Kind.NUMBERS: [1, 2],
+        Kind.DATE: "2026-05-01",
+        Kind.DATES: ["2026-05-01", "2026-05-02"],
+        Kind.DAYS: 7,
+        Kind.VERSION: "4.10",
+        Kind.SEGMENT: make_segment(app).pk,
+        Kind.EVENT: {"name": "purchase", "days": 7, "where": [{"property": "amount", "op": "is_known"}]},
+        Kind.MESSAGE: {"campaign": "campaign:7", "days": 7},
+    }
+    for field in load_catalogue(app).fields.values():
+        for operator in field.operators:
+            value = [field.choices[0][0]] if operator.kind is Kind.CHOICES else values[operator.kind]
+            yield asked(field.key, operator.key, value)
+
+
+def test_every_question_can_be_prepared(app: App) -> None:
+    TraitType.objects.create(app=app, name="plan", type="text")
+    questions = [*every_question(app), did(which="last", before_days=3), did(**{"from": "2026-05-01"})]
+    with connection.cursor() as cursor:
+        for number, rule in enumerate(questions):
+            cursor.execute(f"prepare question_{number} as {prepared_form(compile_rule(rule, app, NOW).sql)}")
+        cursor.execute("deallocate all")
+    assert len(questions) > 100

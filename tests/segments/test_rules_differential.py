@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from apps.accounts.models import App
 from apps.customers.models import Customer, EventType, TraitType
+from apps.deliveries.models import Delivery, Dispatch, Receipt
+from apps.deliveries.states import OUTCOMES, RECEIPT_TYPES
 from apps.devices.models import Device
 from apps.segments.models import Segment, SegmentMember
 from apps.segments.rules import compile_rule
@@ -42,7 +44,7 @@ def agree(world: list[Person], rule: dict[str, Any]) -> None:
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(world=st.lists(worlds.people, min_size=1, max_size=6), rule=worlds.rules)
 def test_sql_and_python_agree(world: list[Person], rule: dict[str, Any]) -> None:
@@ -51,7 +53,7 @@ def test_sql_and_python_agree(world: list[Person], rule: dict[str, Any]) -> None
 
 @pytest.mark.long
 @settings(
-    max_examples=3_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(world=st.lists(worlds.people, min_size=1, max_size=6), rule=worlds.rules)
 def test_sql_and_python_agree_for_long(world: list[Person], rule: dict[str, Any]) -> None:
@@ -96,6 +98,7 @@ def _store(app: App, world: list[Person], segments: list[Segment]) -> list[Custo
             state=phone.state,
             secret_hash=b"",
             app_version=phone.app_version,
+            permission=phone.permission,
             created_at=NOW,
             registered_at=NOW,
             last_seen_at=worlds.at(phone.seen_hours_ago),
@@ -108,6 +111,7 @@ def _store(app: App, world: list[Person], segments: list[Segment]) -> list[Custo
         for customer, person in pairs
         for number in person.segments
     )
+    _send(app, pairs)
     rows = [
         (app.pk, customer.pk, deed.name, worlds.at(deed.hours_ago), worlds.amount_of(deed), json.dumps(deed.properties))
         for customer, person in pairs
@@ -120,3 +124,53 @@ def _store(app: App, world: list[Person], segments: list[Segment]) -> list[Custo
             rows,
         )
     return customers
+
+
+def _send(app: App, pairs: list[tuple[Customer, Person]]) -> None:
+    """The launches, with the ledger and the receipts of what they sent; each person's device has their id."""
+    launches = Dispatch.objects.bulk_create(
+        Dispatch(
+            app=app,
+            kind={"push": "transactional"}.get(origin, origin.partition(":")[0]),
+            lane="bulk",
+            origin=origin,
+            occurrence="1",
+            name=origin.title(),
+            state="done",
+            planned_on=worlds.at(50 * 24).date(),
+            created_at=worlds.at(50 * 24),
+            expires_at=NOW,
+        )
+        for origin in worlds.LAUNCHES
+    )
+    sent = [
+        (launches[message.launch], customer.pk, message) for customer, person in pairs for message in person.messages
+    ]
+    Delivery.objects.bulk_create(
+        Delivery(
+            planned_on=launch.planned_on,
+            dispatch_id=launch.pk,
+            customer_id=customer_id,
+            device_id=customer_id,
+            app_id=app.pk,
+            outcome=OUTCOMES[message.outcome],
+            gateway=1,
+            platform=1,
+            variant=0,
+            attempt=1,
+            recorded_at=worlds.at(message.hours_ago),
+        )
+        for launch, customer_id, message in sent
+    )
+    Receipt.objects.bulk_create(
+        Receipt(
+            planned_on=launch.planned_on,
+            dispatch_id=launch.pk,
+            device_id=customer_id,
+            type=RECEIPT_TYPES[word],
+            at=worlds.at(hours_ago),
+            received_at=NOW,
+        )
+        for launch, customer_id, message in sent
+        for word, hours_ago in message.answers
+    )

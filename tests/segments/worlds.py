@@ -24,6 +24,9 @@ VERSIONS = ("1", "4.2", "4.10", "4.10.0", "10.0.1")
 DAYS = (1, 2, 7, 30)
 NAMES = ("purchase", "view")
 SEGMENTS = 2
+# Launches that rules may name, and one that is not a campaign's.
+CAMPAIGNS = ("campaign:1", "campaign:2", "automation:1")
+LAUNCHES = (*CAMPAIGNS, "push")
 TRAITS = {"city": "text", "points": "number", "joined": "date", "vip": "boolean", "tags": "list"}
 EVENTS = {
     name: {"category": "text", "amount": "number", "vip": "boolean", "due": "date", "tags": "list"} for name in NAMES
@@ -35,6 +38,7 @@ COLUMNS = ("language", "first_name")
 class Phone:
     platform: str
     app_version: str
+    permission: str
     state: str
     seen_hours_ago: int
 
@@ -47,6 +51,16 @@ class Deed:
 
 
 @dataclass(frozen=True)
+class Message:
+    """What a launch sent to one device of a person. answers: (receipt, hours ago)."""
+
+    launch: int
+    outcome: str
+    hours_ago: int
+    answers: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
 class Person:
     """One customer of a random world. columns "" = unknown."""
 
@@ -54,6 +68,7 @@ class Person:
     traits: dict[str, Any] = field(hash=False)
     topics: tuple[str, ...]
     push: bool | None
+    messages: "tuple[Message, ...]"
     created_hours_ago: int
     is_erased: bool
     phones: tuple[Phone, ...]
@@ -83,6 +98,19 @@ people = st.builds(
     traits=_valued(TRAITS),
     topics=_list.map(lambda topics: tuple(dict.fromkeys(topics))),
     push=st.sampled_from([None, True, False]),
+    messages=st.lists(
+        st.builds(
+            Message,
+            st.integers(0, len(LAUNCHES) - 1),
+            st.sampled_from(["accepted", "accepted", "token_dead", "excluded:capped"]),
+            _hours,
+            st.dictionaries(st.sampled_from(["received", "displayed", "opened", "clicked"]), _hours, max_size=3).map(
+                lambda answers: tuple(answers.items())
+            ),
+        ),
+        max_size=3,
+        unique_by=lambda message: message.launch,
+    ).map(tuple),
     created_hours_ago=_hours,
     is_erased=st.sampled_from([False] * 9 + [True]),
     phones=st.lists(
@@ -90,6 +118,7 @@ people = st.builds(
             Phone,
             st.sampled_from(["ios", "android", "web"]),
             st.sampled_from([*VERSIONS, "", "beta", "4.10-rc1"]),
+            st.sampled_from(["", "granted", "denied"]),
             st.sampled_from(["active", "stale", "dead", "quarantined"]),
             _hours,
         ),
@@ -153,20 +182,52 @@ def _chosen(words: list[str]) -> st.SearchStrategy[dict[str, Any]]:
 _condition = st.sampled_from(list(EVENTS["view"].items())).flatmap(
     lambda pair: _question(pair[1]).map(lambda asked: {"property": pair[0], **asked})
 )
+_window = st.one_of(
+    st.just({}),
+    st.sampled_from(DAYS).map(lambda days: {"days": days}),
+    st.sampled_from(DAYS).map(lambda days: {"before_days": days}),
+    st.sampled_from(DATES).map(lambda day: {"from": day}),
+    st.sampled_from(DATES).map(lambda day: {"to": day}),
+    st.lists(st.sampled_from(DATES), min_size=2, max_size=2).map(lambda days: {"from": min(days), "to": max(days)}),
+)
 _event = st.builds(
     lambda op, value: {"field": "event", "op": op, "value": value},
     st.sampled_from(["did", "did_not"]),
     st.fixed_dictionaries(
         {"name": st.sampled_from(NAMES)},
         optional={
-            "days": st.sampled_from(DAYS),
             "where": st.lists(_condition, max_size=2),
             "times": st.fixed_dictionaries(
                 {"op": st.sampled_from(["at_least", "exactly", "at_most"]), "count": st.integers(1, 3)}
             ),
             "sum": st.fixed_dictionaries({"op": st.sampled_from(["at_least", "at_most"]), "amount": _number}),
         },
+    ).flatmap(lambda value: _window.map(lambda window: value | window)),
+)
+_which = st.builds(
+    lambda value, window, which: {"field": "event", "op": "did", "value": {**value, **window, "which": which}},
+    st.fixed_dictionaries(
+        {"name": st.sampled_from(NAMES)}, optional={"where": st.lists(_condition, min_size=1, max_size=1)}
     ),
+    _window.filter(bool),
+    st.sampled_from(["first", "last"]),
+)
+_ANSWERS = {"displayed": "display", "opened": "open", "clicked": "click"}
+_message = st.builds(
+    lambda op, value: {"field": "message", "op": op, "value": value},
+    st.sampled_from(
+        [
+            "was_sent",
+            "was_not_sent",
+            "displayed",
+            "opened",
+            "clicked",
+            "did_not_display",
+            "did_not_open",
+            "did_not_click",
+        ]
+    ),
+    st.fixed_dictionaries({"campaign": st.sampled_from(["", *CAMPAIGNS])}, optional={"days": st.sampled_from(DAYS)}),
 )
 leaf = st.one_of(
     *[_about(name, _question("text")) for name in COLUMNS],
@@ -183,8 +244,12 @@ leaf = st.one_of(
         st.sampled_from(["in", "not_in"]),
         st.integers(0, SEGMENTS - 1),
     ),
+    _about("device.permission", _chosen(["granted", "denied"])),
     _event,
     _event,
+    _which,
+    _message,
+    _message,
 )
 
 
@@ -226,6 +291,12 @@ def matches(rule: dict[str, Any], person: Person) -> bool:
     if key == "device.platform":
         has = any(phone.platform in value for phone in live)
         return has if op == "is_any_of" else bool(live) and not has
+    if key == "device.permission":
+        said_so = [phone.permission for phone in live if phone.permission]
+        has = bool(set(said_so) & set(value))
+        return has if op == "is_any_of" else bool(said_so) and not has
+    if key == "message":
+        return _was(op, value, person)
     if key == "consent.push":
         said = {None: "unknown", True: "yes", False: "no"}[person.push] in value
         return said if op == "is_any_of" else not said
@@ -241,7 +312,6 @@ def _did(op: str, value: dict[str, Any], person: Person) -> bool:
         deed
         for deed in person.deeds
         if deed.name == value["name"]
-        and ("days" not in value or deed.hours_ago <= value["days"] * 24)
         and all(
             _holds(
                 EVENTS["view"][asked["property"]], asked["op"], asked["value"], deed.properties.get(asked["property"])
@@ -249,6 +319,10 @@ def _did(op: str, value: dict[str, Any], person: Person) -> bool:
             for asked in value.get("where", [])
         )
     ]
+    if "which" in value:
+        pick = max if value["which"] == "first" else min
+        deeds = [pick(deeds, key=lambda deed: deed.hours_ago)] if deeds else []
+    deeds = [deed for deed in deeds if _in_window(value, deed.hours_ago)]
     if op == "did_not":
         return not deeds
     times = value.get("times", {"op": "at_least", "count": 1})
@@ -263,6 +337,29 @@ def _did(op: str, value: dict[str, Any], person: Person) -> bool:
     return enough and (
         total >= value["sum"]["amount"] if value["sum"]["op"] == "at_least" else total <= value["sum"]["amount"]
     )
+
+
+def _in_window(value: dict[str, Any], hours_ago: int) -> bool:
+    day = _local_day(hours_ago).isoformat()
+    return (
+        hours_ago <= value.get("days", 10_000) * 24
+        and hours_ago > value.get("before_days", -1) * 24
+        and value.get("from", "0") <= day <= value.get("to", "9")
+    )
+
+
+def _was(op: str, value: dict[str, Any], person: Person) -> bool:
+    meant = [value["campaign"]] if value["campaign"] else CAMPAIGNS
+    messages = [message for message in person.messages if LAUNCHES[message.launch] in meant]
+    latest = value.get("days", 10_000) * 24
+    was_sent = any(message.outcome == "accepted" and message.hours_ago <= latest for message in messages)
+    if op in ("was_sent", "was_not_sent"):
+        return was_sent == (op == "was_sent")
+    word = next(word for word, verb in _ANSWERS.items() if op in (word, f"did_not_{verb}"))
+    answered = any(
+        receipt == word and hours_ago <= latest for message in messages for receipt, hours_ago in message.answers
+    )
+    return was_sent and not answered if op.startswith("did_not_") else answered
 
 
 def amount_of(deed: Deed) -> float | None:

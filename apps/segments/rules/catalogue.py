@@ -7,6 +7,10 @@ It serves the builder, the API, validation, SQL and explanations. A rule is JSON
     event  {"field": "event", "op": "did" | "did_not", "value": {"name": "purchase", "days": 30, "where":
             [{"property": "category", "op": "is", "value": "shoes"}], "times": {"op": "at_least", "count": 2},
             "sum": {"op": "at_least", "amount": 100}}}       (of these only the name must be there)
+           when: "days": 30 (in the last), or "before_days": 30 (longer ago), or "from" and "to" (dates, one or both);
+           "which": "first" | "last" asks when that one was, and so wants a "when", but neither times nor sum
+    message {"field": "message", "op": "opened", "value": {"campaign": "campaign:12", "days": 30}}
+           campaign: as catalogue.Catalogue.campaigns names it, "" = any; days: when it happened, without = ever
 
 Unknown never matches: a leaf about something we do not know of a person is false, whatever its operator
 ("city is not Paris" is false where there is no city). Only a group "none" turns false into true.
@@ -16,12 +20,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from types import MappingProxyType
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import App
 from apps.customers.models import EventType, TraitType
+from apps.deliveries.models import Dispatch
 from apps.devices.models import PLATFORMS
 from apps.segments.models import Segment
 
@@ -32,6 +38,9 @@ MOST_CONDITIONS = 5
 LONGEST_TEXT = 1_000
 MOST_DAYS = 3_650
 MOST_TIMES = 1_000_000
+
+# What rules about messages look at: not what was asked for by an API call, nor tests.
+CAMPAIGN_KINDS = ("campaign", "automation")
 
 Label = str | Promise
 
@@ -51,6 +60,7 @@ class Kind(StrEnum):
     CHOICES = "choices"
     SEGMENT = "segment"
     EVENT = "event"
+    MESSAGE = "message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +147,19 @@ OPERATORS: Mapping[str, tuple[Operator, ...]] = {
         Operator("did", _("did"), Kind.EVENT),
         Operator("did_not", _("did not"), Kind.EVENT),
     ),
+    # Of campaigns and automations. The three "did not" want that it was sent; who was never sent it is not meant.
+    "message": (
+        Operator("was_sent", _("was sent"), Kind.MESSAGE),
+        Operator("was_not_sent", _("was not sent"), Kind.MESSAGE),
+        Operator("displayed", _("saw"), Kind.MESSAGE),
+        Operator("opened", _("opened"), Kind.MESSAGE),
+        Operator("clicked", _("tapped a button in"), Kind.MESSAGE),
+        Operator("did_not_display", _("was sent but did not see"), Kind.MESSAGE),
+        Operator("did_not_open", _("was sent but did not open"), Kind.MESSAGE),
+        Operator("did_not_click", _("was sent but tapped no button in"), Kind.MESSAGE),
+    ),
 }
+WHICH = {"first": _("the first time"), "last": _("the last time")}
 TIMES = {"at_least": _("at least"), "exactly": _("exactly"), "at_most": _("at most")}
 SUMS = {"at_least": _("at least"), "at_most": _("at most")}
 MATCHES = {"all": _("all of these"), "any": _("any of these"), "none": _("none of these")}
@@ -164,10 +186,18 @@ class Field:
 _PROFILE = _("Profile")
 _DEVICES = _("Devices")
 _CONSENT = _("Consent")
+_PERMISSIONS: tuple[tuple[str, Label], ...] = (
+    ("granted", _("granted")),
+    ("provisional", _("granted quietly")),
+    ("ephemeral", _("granted for an app clip")),
+    ("denied", _("denied")),
+    ("default", _("not asked yet")),
+)
 _ANSWERS: tuple[tuple[str, Label], ...] = (("yes", _("given")), ("no", _("refused")), ("unknown", _("never asked")))
 
 BUILT_IN: tuple[Field, ...] = (
     Field("event", _("Event"), _("Behaviour"), "event"),
+    Field("message", _("Message"), _("Behaviour"), "message"),
     Field("language", _("language"), _PROFILE, "text"),
     Field("country", _("country"), _PROFILE, "text"),
     Field("time_zone", _("time zone"), _PROFILE, "text"),
@@ -180,6 +210,7 @@ BUILT_IN: tuple[Field, ...] = (
     Field("device.platform", _("platform"), _DEVICES, "choice", tuple(PLATFORMS)),
     Field("device.app_version", _("app version"), _DEVICES, "version"),
     Field("device.last_seen", _("last use of the app"), _DEVICES, "moment"),
+    Field("device.permission", _("permission to notify"), _DEVICES, "choice", _PERMISSIONS),
     Field("device.count", _("number of devices"), _DEVICES, "count"),
     Field("consent.push", _("push consent"), _CONSENT, "choice", _ANSWERS),
     Field("consent.sms", _("SMS consent"), _CONSENT, "choice", _ANSWERS),
@@ -192,23 +223,35 @@ COLUMNS = ("language", "country", "time_zone", "first_name", "last_name", "email
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What rules of one app may ask today. events: name -> {property: type}; segments: id -> name."""
+    """What rules of one app may ask today.
+
+    events: name -> {property: type}; segments: id -> name; campaigns: origin of their dispatches -> name, latest first.
+    """
 
     traits: Mapping[str, str]
     events: Mapping[str, Mapping[str, str]]
     segments: Mapping[int, str]
+    campaigns: Mapping[str, str] = MappingProxyType({})
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:
         traits = [Field(f"{TRAIT}{name}", name, _("Traits"), kind) for name, kind in sorted(self.traits.items())]
-        event, *rest = BUILT_IN
-        return {field.key: field for field in (event, *traits, *rest)}
+        event, message, *rest = BUILT_IN
+        return {field.key: field for field in (event, message, *traits, *rest)}
 
 
 def load_catalogue(app: App) -> Catalogue:
-    """Read the app's traits, events and segments. Cost: three small queries."""
+    """Read the app's traits, events, segments and campaigns. Cost: four small queries."""
     return Catalogue(
         traits=dict(TraitType.objects.filter(app=app).values_list("name", "type")),
         events=dict(EventType.objects.filter(app=app).values_list("name", "properties")),
         segments=dict(Segment.objects.filter(app=app).values_list("id", "name")),
+        campaigns=_campaigns(app),
     )
+
+
+def _campaigns(app: App) -> dict[str, str]:
+    """Only what was launched can have been sent. Index: dispatch_of_campaign."""
+    launches = Dispatch.objects.filter(app=app, kind__in=CAMPAIGN_KINDS).order_by("origin", "-id").distinct("origin")
+    latest = sorted(launches.values_list("id", "origin", "name"), reverse=True)
+    return {origin: name or origin for _id, origin, name in latest}

@@ -2,6 +2,7 @@
 
 A leaf may come out null (unknown), which all and any treat as false; "none" therefore wraps its leaves in coalesce.
 Sub-queries are uncorrelated, so that PostgreSQL hashes each once; a rule over people alone is one scan of them.
+For one person (`only`) the same text is made with that person's id in every sub-query, so that indexes answer it.
 """
 
 import json
@@ -14,7 +15,8 @@ from apps.accounts.models import App
 from apps.core.sql import Compiled
 from apps.segments.rules.catalogue import COLUMNS, TRAIT
 from apps.segments.rules.days import midnight, span_of
-from apps.segments.rules.tree import Condition, EventLeaf, Group, Leaf, Node, Value
+from apps.segments.rules.messages import message_people
+from apps.segments.rules.tree import Condition, EventLeaf, Group, Leaf, MessageLeaf, Node, Value, Window
 
 LIVE = "device.state in ('active', 'stale')"
 _COMPARISONS = {
@@ -33,7 +35,7 @@ _VERSION_SHAPE = "'^[0-9]{1,9}(?:[.][0-9]{1,9}){0,5}'"
 
 def compile_tree(root: Group, *, app: App, now: datetime) -> Compiled:
     """The query of everybody in `app` who matches; erased people never do."""
-    compiler = _Compiler(app, now)
+    compiler = Compiler(app, now)
     condition = compiler.node(root)
     sql = (
         "select customer.id as customer_id from customers_customer as customer"
@@ -42,24 +44,31 @@ def compile_tree(root: Group, *, app: App, now: datetime) -> Compiled:
     return Compiled(sql, compiler.params)
 
 
-class _Compiler:
-    """Gathers parameters while the tree is walked."""
+class Compiler:
+    """Gathers parameters while the tree is walked. only: the id of the one person who is asked about; None = all."""
 
-    def __init__(self, app: App, now: datetime) -> None:
+    def __init__(self, app: App, now: datetime, *, only: int | None = None) -> None:
         self.zone = app.time_zone
         self.now = now
         self.today: date = now.astimezone(ZoneInfo(app.time_zone)).date()
         self.params: dict[str, Any] = {}
         self.app_id = self.bind(app.pk)
+        self.person = "" if only is None else self.bind(only)
 
     def bind(self, value: Any) -> str:
         name = f"rule_{len(self.params)}"
         self.params[name] = value
         return f"%({name})s"
 
+    def only(self, column: str) -> str:
+        """A further condition on a sub-query's `column` of customer ids, where one person is asked about."""
+        return f" and {column} = {self.person}" if self.person else ""
+
     def node(self, node: Node) -> str:
         if isinstance(node, EventLeaf):
             return self.event(node)
+        if isinstance(node, MessageLeaf):
+            return self.message(node)
         if isinstance(node, Leaf):
             return self.leaf(node)
         if not node.nodes:
@@ -80,7 +89,8 @@ class _Compiler:
             "segment": self.segment,
             "consent.push": lambda _op, words: self.consent("customer.push_consent", operator, words),
             "consent.sms": lambda _op, words: self.consent("customer.sms_consent", operator, words),
-            "device.platform": self.platform,
+            "device.platform": lambda op, words: self.device_word("platform", op, words),
+            "device.permission": lambda op, words: self.device_word("permission", op, words),
             "device.app_version": self.app_version,
             "device.last_seen": self.last_seen,
             "device.count": self.device_count,
@@ -98,7 +108,7 @@ class _Compiler:
             return self.boolean(f"case when jsonb_typeof({member}) = 'boolean' then {member} end", operator)
         if kind == "list":
             filled = f"nullif(case when jsonb_typeof({member}) = 'array' then {member} end, '[]'::jsonb)"
-            return self.list(filled, operator, value)
+            return self.items(filled, operator, value)
         text = f"({column} ->> {self.bind(name)})"
         if kind == "date":
             day = f"case when jsonb_typeof({member}) = 'string' and {text} ~ {_DATE_SHAPE} then left({text}, 10) end"
@@ -137,7 +147,7 @@ class _Compiler:
             return self.text(subject, operator, None)
         return f"({subject}) = '{'true' if operator == 'is_true' else 'false'}'::jsonb"
 
-    def list(self, subject: str, operator: str, value: Value) -> str:
+    def items(self, subject: str, operator: str, value: Value) -> str:
         if operator in ("is_known", "is_unknown"):
             return self.text(subject, operator, value)
         found = f"({subject}) ?| {self.bind(_list(value))}::text[]"
@@ -179,16 +189,15 @@ class _Compiler:
         return f"(cardinality(customer.topics) > 0 and not {found})" if operator in _NEGATIVE else found
 
     def segment(self, operator: str, value: Value) -> str:
-        members = (
-            f"(select member.customer_id from segments_segmentmember as member"
-            f" where member.segment_id = {self.bind(value)} and member.left_at is null)"
-        )
+        tests = f"member.segment_id = {self.bind(value)} and member.left_at is null{self.only('member.customer_id')}"
+        members = f"(select member.customer_id from segments_segmentmember as member where {tests})"
         return f"customer.id {'not in' if operator in _NEGATIVE else 'in'} {members}"
 
-    def platform(self, operator: str, value: Value) -> str:
-        found = self.devices(f"device.platform = any ({self.bind(_list(value))}::text[])")
+    def device_word(self, column: str, operator: str, value: Value) -> str:
+        """A word of live devices; "" is unknown, and so is everything of people without one."""
+        found = self.devices(f"device.{column} = any ({self.bind(_list(value))}::text[])")
         if operator in _NEGATIVE:
-            return f"(customer.id in {self.devices('true')} and customer.id not in {found})"
+            return f"(customer.id in {self.devices(f"device.{column} <> ''")} and customer.id not in {found})"
         return f"customer.id in {found}"
 
     def app_version(self, operator: str, value: Value) -> str:
@@ -216,17 +225,17 @@ class _Compiler:
     def devices(self, condition: str, having: str = "") -> str:
         """The people with live devices of which `condition` is true."""
         grouped = f" group by device.customer_id having {having}" if having else ""
-        return (
-            f"(select device.customer_id from devices_device as device"
-            f" where device.app_id = {self.app_id} and {LIVE} and {condition}{grouped})"
-        )
+        tests = f"device.app_id = {self.app_id} and {LIVE} and {condition}{self.only('device.customer_id')}"
+        return f"(select device.customer_id from devices_device as device where {tests}{grouped})"
 
     def event(self, leaf: EventLeaf) -> str:
-        tests = [f"event.app_id = {self.app_id}", f"event.name = {self.bind(leaf.name)}"]
-        if leaf.days is not None:
-            tests.append(f"event.occurred_at >= {self.bind(self.now - timedelta(days=leaf.days))}")
-        tests += [self.condition(condition) for condition in leaf.where]
+        tests = self.event_tests(leaf)
         having = []
+        if leaf.which:
+            moment = "min(event.occurred_at)" if leaf.which == "first" else "max(event.occurred_at)"
+            having += self.within(moment, leaf.window)
+        else:
+            tests += self.within("event.occurred_at", leaf.window)
         if leaf.times is not None:
             comparison, count = leaf.times
             having.append(f"count(*) {_COMPARISONS[comparison]} {self.bind(count)}")
@@ -236,6 +245,31 @@ class _Compiler:
         grouped = f" group by event.customer_id having {' and '.join(having)}" if having else ""
         people = f"(select event.customer_id from customers_event as event where {' and '.join(tests)}{grouped})"
         return f"customer.id {'in' if leaf.did else 'not in'} {people}"
+
+    def event_tests(self, leaf: EventLeaf) -> list[str]:
+        """Conditions for the events that the leaf is about, whenever they were."""
+        whose = f"event.app_id = {self.app_id} and event.name = {self.bind(leaf.name)}{self.only('event.customer_id')}"
+        return [whose, *(self.condition(condition) for condition in leaf.where)]
+
+    def within(self, moment: str, window: Window) -> list[str]:
+        """Conditions for a moment to lie in the window."""
+        day = timedelta(days=1)
+        bounds = []
+        if window.days is not None:
+            bounds.append(f"{moment} >= {self.bind(self.now - window.days * day)}::timestamptz")
+        if window.before_days is not None:
+            bounds.append(f"{moment} < {self.bind(self.now - window.before_days * day)}::timestamptz")
+        if window.first is not None:
+            first = date.fromisoformat(window.first)
+            bounds.append(f"{moment} >= {self.bind(midnight(first, self.zone))}::timestamptz")
+        if window.last is not None and window.last < date.max.isoformat():
+            after = date.fromisoformat(window.last) + day
+            bounds.append(f"{moment} < {self.bind(midnight(after, self.zone))}::timestamptz")
+        return bounds
+
+    def message(self, leaf: MessageLeaf) -> str:
+        since = None if leaf.days is None else self.now - timedelta(days=leaf.days)
+        return message_people(leaf, app_id=self.app_id, since=since, bind=self.bind, only=self.only)
 
     def condition(self, condition: Condition) -> str:
         """The amount has a column of its own, in the covering index: no need to look into the row."""

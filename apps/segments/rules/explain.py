@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.segments.rules.catalogue import MATCHES, SUMS, TIMES, Catalogue, Kind, Operator
-from apps.segments.rules.tree import Condition, EventLeaf, Leaf, Node, Value
+from apps.segments.rules.catalogue import MATCHES, SUMS, TIMES, WHICH, Catalogue, Kind, Operator
+from apps.segments.rules.tree import Condition, EventLeaf, Group, Leaf, MessageLeaf, Node, Question, Value, Window
 
 MOST_NAMED = 5
 
@@ -25,15 +25,20 @@ class Words:
 
 def explain_tree(node: Node, catalogue: Catalogue) -> Words:
     """What the rule says. Groups of one read as the one."""
-    if isinstance(node, EventLeaf):
-        return Words(_event(node))
-    if isinstance(node, Leaf):
-        return Words(_leaf(node, catalogue))
+    if not isinstance(node, Group):
+        return Words(question_words(node, catalogue))
     if not node.nodes:
         return Words(_("everybody"))
     if len(node.nodes) == 1 and node.match != "none":
         return explain_tree(node.nodes[0], catalogue)
     return Words(str(MATCHES[node.match]), tuple(explain_tree(child, catalogue) for child in node.nodes))
+
+
+def question_words(leaf: Question, catalogue: Catalogue) -> str:
+    """One question as half a sentence about a person."""
+    if isinstance(leaf, EventLeaf):
+        return _event(leaf)
+    return _message(leaf, catalogue) if isinstance(leaf, MessageLeaf) else _leaf(leaf, catalogue)
 
 
 def _leaf(leaf: Leaf, catalogue: Catalogue) -> str:
@@ -56,14 +61,37 @@ def _event(leaf: EventLeaf) -> str:
         comparison, count = leaf.times
         times = ngettext("%(comparison)s %(count)d time", "%(comparison)s %(count)d times", count)
         parts.append(times % {"comparison": TIMES[comparison], "count": count})
-    if leaf.days is not None:
-        parts.append(_("in the last %(days)s") % {"days": _days(leaf.days)})
+    if leaf.window:
+        when = window_words(leaf.window)
+        parts.append(f"{WHICH[leaf.which]} {when}" if leaf.which else when)
     if leaf.where:
         parts.append(_("where %(conditions)s") % {"conditions": _(" and ").join(map(_condition, leaf.where))})
     if leaf.total is not None:
         comparison, amount = leaf.total
         parts.append(_("with a sum of %(comparison)s %(amount)g") % {"comparison": SUMS[comparison], "amount": amount})
     return ", ".join(parts)
+
+
+def _message(leaf: MessageLeaf, catalogue: Catalogue) -> str:
+    name = catalogue.campaigns.get(leaf.campaign, leaf.campaign)
+    parts = [f"{leaf.operator.label} {_quoted(name) if leaf.campaign else _('any campaign')}"]
+    if leaf.days is not None:
+        parts.append(window_words(Window(days=leaf.days)))
+    return ", ".join(parts)
+
+
+def window_words(window: Window) -> str:
+    """in the last 30 days, longer ago than 30 days, from .. to .., or "" for ever."""
+    if window.days is not None:
+        return _("in the last %(days)s") % {"days": _days(window.days)}
+    if window.before_days is not None:
+        return _("longer ago than %(days)s") % {"days": _days(window.before_days)}
+    ends = {"first": window.first, "last": window.last}
+    if window.first and window.last:
+        return _("from %(first)s to %(last)s") % ends
+    if window.first:
+        return _("from %(first)s on") % ends
+    return _("until %(last)s") % ends if window.last else ""
 
 
 def _condition(condition: Condition) -> str:

@@ -24,12 +24,24 @@ from apps.segments.rules.catalogue import (
     OPERATORS,
     SUMS,
     TIMES,
+    WHICH,
     Catalogue,
     Field,
     Kind,
     Operator,
 )
-from apps.segments.rules.tree import Condition, EventLeaf, Group, Leaf, Node, Value, leaves
+from apps.segments.rules.tree import (
+    Condition,
+    EventLeaf,
+    Group,
+    Leaf,
+    MessageLeaf,
+    Node,
+    Question,
+    Value,
+    Window,
+    leaves,
+)
 
 VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){0,5}")
 
@@ -37,8 +49,8 @@ VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){0,5}")
 def read_rule(rule: Any, catalogue: Catalogue) -> Group:
     """The tree. Raises InvalidInput with every problem; pointers lead into the rule.
 
-    Codes: type, required, unknown_field, wrong_operator, unknown_event, unknown_segment, range, too_many, too_deep,
-    too_many_rules, date_format, version_format, choice and those of a text.
+    Codes: type, required, unknown_field, wrong_operator, unknown_event, unknown_segment, unknown_campaign, range,
+    not_together, too_many, too_deep, too_many_rules, date_format, version_format, choice and those of a text.
     """
     reader = _Reader(catalogue)
     if not isinstance(rule, Mapping) or "rules" not in rule:
@@ -88,7 +100,7 @@ class _Reader:
         nodes = [self.node(child, f"{pointer}/rules/{index}", depth) for index, child in enumerate(children)]
         return Group(match, tuple(node for node in nodes if node is not None))
 
-    def leaf(self, given: Mapping[str, Any], pointer: str) -> Leaf | EventLeaf | None:
+    def leaf(self, given: Mapping[str, Any], pointer: str) -> Question | None:
         key = given.get("field")
         field = self.catalogue.fields.get(key) if isinstance(key, str) else None
         if field is None:
@@ -100,6 +112,8 @@ class _Reader:
             return None
         if operator.kind is Kind.EVENT:
             return self.event(given.get("value"), f"{pointer}/value", did=operator.key == "did")
+        if operator.kind is Kind.MESSAGE:
+            return self.message(operator, given.get("value"), f"{pointer}/value")
         return Leaf(field, operator, self.value(operator, given.get("value"), f"{pointer}/value", field))
 
     def operator(self, key: Any, kind: str, pointer: str) -> Operator | None:
@@ -121,14 +135,52 @@ class _Reader:
             known = self.catalogue.events
             self.problem(f"{pointer}/name", "unknown_event", self.unknown(_("no event is called"), name, known), name)
             return None
-        days = None if given.get("days") in (None, "") else self.days(given["days"], f"{pointer}/days")
+        window = self.window(given, pointer)
         where = self.conditions(given.get("where") or [], f"{pointer}/where", properties)
         times = total = None
         if did and given.get("times") is not None:
             times = self.times(given["times"], f"{pointer}/times")
         if did and given.get("sum") is not None:
             total = self.total(given["sum"], f"{pointer}/sum")
-        return EventLeaf(did, name, days, where, times, total)
+        which = self.which(given, pointer, window, is_alone=did and times is None and total is None)
+        return EventLeaf(did, name, window, where, times, total, which)
+
+    def window(self, given: Mapping[str, Any], pointer: str) -> Window:
+        """One way of saying when, at most."""
+        told = {key: given[key] for key in ("days", "before_days", "from", "to") if given.get(key) not in (None, "")}
+        days, before_days = (
+            self.days(told[key], f"{pointer}/{key}") if key in told else None for key in ("days", "before_days")
+        )
+        first, last = (self.date(told[key], f"{pointer}/{key}") if key in told else None for key in ("from", "to"))
+        if first and last and first > last:
+            self.problem(f"{pointer}/to", "range", _("the first value must not be above the second"), last)
+        if len(told.keys() & {"days", "before_days"}) + bool(told.keys() & {"from", "to"}) > 1:
+            message = _("say when in one way: a number of days, or dates")
+            self.problem(f"{pointer}/{next(reversed(told))}", "not_together", message)
+        return Window(days, before_days, first, last)
+
+    def which(self, given: Mapping[str, Any], pointer: str, window: Window, *, is_alone: bool) -> str:
+        if given.get("which") in (None, ""):
+            return ""
+        which = self.choice(given["which"], f"{pointer}/which", list(WHICH))
+        if not is_alone:
+            message = _("the first or last time goes neither with a number of times, nor a sum, nor “did not”")
+            self.problem(f"{pointer}/which", "not_together", message, which)
+        elif not window:
+            self.problem(f"{pointer}/days", "required", _("say when the first or last time was"))
+        return which
+
+    def message(self, operator: Operator, given: Any, pointer: str) -> MessageLeaf | None:
+        if not isinstance(given, Mapping):
+            self.problem(pointer, "type", _("must be an object"), given)
+            return None
+        campaign = "" if given.get("campaign") is None else given["campaign"]
+        if not isinstance(campaign, str) or (campaign and campaign not in self.catalogue.campaigns):
+            message = _("this app has launched no such campaign")
+            self.problem(f"{pointer}/campaign", "unknown_campaign", message, campaign)
+            campaign = ""
+        days = None if given.get("days") in (None, "") else self.days(given["days"], f"{pointer}/days")
+        return MessageLeaf(operator, campaign, days)
 
     def conditions(self, given: Any, pointer: str, properties: Mapping[str, str]) -> tuple[Condition, ...]:
         if not isinstance(given, list):
@@ -174,7 +226,7 @@ class _Reader:
 
     def value(self, operator: Operator, given: Any, pointer: str, field: Field | None = None) -> Value:
         match operator.kind:
-            case Kind.NOTHING | Kind.EVENT:
+            case Kind.NOTHING | Kind.EVENT | Kind.MESSAGE:
                 return None
             case Kind.TEXT:
                 return self.text(given, pointer)

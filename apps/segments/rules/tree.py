@@ -28,15 +28,41 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """When something happened; all None = ever. Units: days, and ISO dates of the app's time zone, both included."""
+
+    days: int | None = None
+    before_days: int | None = None
+    first: str | None = None
+    last: str | None = None
+
+    def __bool__(self) -> bool:
+        return any(bound is not None for bound in (self.days, self.before_days, self.first, self.last))
+
+
+@dataclass(frozen=True, slots=True)
 class EventLeaf:
-    """Did, or did not, an event; days None = ever. times and total are (comparison, figure), None = not asked."""
+    """Did, or did not, an event. times and total are (comparison, figure), None = not asked.
+
+    which: the first or the last such event fell into the window; "" = any did.
+    """
 
     did: bool
     name: str
-    days: int | None = None
+    window: Window = Window()
     where: tuple[Condition, ...] = ()
     times: tuple[str, int] | None = None
     total: tuple[str, float] | None = None
+    which: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLeaf:
+    """Was, or was not, sent or moved by a campaign. campaign: an origin, "" = any; days None = ever."""
+
+    operator: Operator
+    campaign: str = ""
+    days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +73,11 @@ class Group:
     nodes: "tuple[Node, ...]"
 
 
-Node = Leaf | EventLeaf | Group
+Question = Leaf | EventLeaf | MessageLeaf
+Node = Question | Group
 
 
-def leaves(node: Node) -> Iterator[Leaf | EventLeaf]:
+def leaves(node: Node) -> Iterator[Question]:
     """Every question in the tree."""
     if isinstance(node, Group):
         for child in node.nodes:

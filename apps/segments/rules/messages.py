@@ -1,0 +1,77 @@
+"""Rules about what campaigns sent and what people did with it, answered by the engine's ledger and receipts.
+
+Sent is what the gateway accepted. A receipt names a device; whose it was then, only the ledger knows. Both tables are
+partitioned by the day of planning, so a rule with days reads only the weeks that can matter: what was planned longer
+than LONGEST_ROAD before the window can no longer be sent in it, and what was planned longer than LATEST_ANSWER before
+it counts as no longer answered.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from apps.deliveries.rendering.field_rules import MOST_TTL_SECONDS
+from apps.deliveries.states import OUTCOMES, RECEIPT_TYPES
+from apps.segments.rules.catalogue import CAMPAIGN_KINDS
+from apps.segments.rules.tree import MessageLeaf
+
+LONGEST_ROAD = timedelta(seconds=MOST_TTL_SECONDS, days=2)
+LATEST_ANSWER = timedelta(days=60)
+# operator -> the receipt it is about.
+ANSWERS = {
+    "displayed": "displayed",
+    "did_not_display": "displayed",
+    "opened": "opened",
+    "did_not_open": "opened",
+    "clicked": "clicked",
+    "did_not_click": "clicked",
+}
+
+Bind = Callable[[Any], str]
+Only = Callable[[str], str]
+
+
+def message_people(leaf: MessageLeaf, *, app_id: str, since: datetime | None, bind: Bind, only: Only) -> str:
+    """The condition on customer.id. app_id: its placeholder; bind: value -> placeholder; only: see Compiler.only."""
+    operator = leaf.operator.key
+    sent = f"customer.id in {_sent(leaf, app_id, since, bind, only)}"
+    if operator not in ANSWERS:
+        return sent if operator == "was_sent" else f"not {sent}"
+    answered = f"customer.id in {_answered(leaf, app_id, since, bind, only)}"
+    return f"({sent} and not {answered})" if operator.startswith("did_not") else answered
+
+
+def _sent(leaf: MessageLeaf, app_id: str, since: datetime | None, bind: Bind, only: Only) -> str:
+    tests = [*_launches(leaf, app_id, bind), f"delivery.outcome = {OUTCOMES['accepted']}"]
+    if since is not None:
+        tests += [f"delivery.recorded_at >= {bind(since)}::timestamptz"]
+        tests += [f"delivery.planned_on >= {bind((since - LONGEST_ROAD).date())}::date"]
+    return (
+        "(select delivery.customer_id from deliveries_dispatch as dispatch"
+        " join deliveries_delivery as delivery on delivery.planned_on = dispatch.planned_on"
+        f" and delivery.dispatch_id = dispatch.id where {' and '.join(tests)}{only('delivery.customer_id')})"
+    )
+
+
+def _answered(leaf: MessageLeaf, app_id: str, since: datetime | None, bind: Bind, only: Only) -> str:
+    tests = [*_launches(leaf, app_id, bind), f"receipt.type = {RECEIPT_TYPES[ANSWERS[leaf.operator.key]]}"]
+    if since is not None:
+        tests += [f"receipt.at >= {bind(since)}::timestamptz"]
+        tests += [
+            f"{table}.planned_on >= {bind((since - LATEST_ANSWER).date())}::date" for table in ("delivery", "receipt")
+        ]
+    return (
+        "(select delivery.customer_id from deliveries_dispatch as dispatch"
+        " join deliveries_receipt as receipt on receipt.planned_on = dispatch.planned_on"
+        " and receipt.dispatch_id = dispatch.id"
+        " join deliveries_delivery as delivery on delivery.planned_on = receipt.planned_on"
+        " and delivery.dispatch_id = receipt.dispatch_id and delivery.device_id = receipt.device_id"
+        f" where {' and '.join(tests)}{only('delivery.customer_id')})"
+    )
+
+
+def _launches(leaf: MessageLeaf, app_id: str, bind: Bind) -> list[str]:
+    """Conditions for the dispatches. Index: dispatch_of_campaign, whose words must stand here literally."""
+    kinds = ", ".join(f"'{kind}'" for kind in CAMPAIGN_KINDS)
+    tests = [f"dispatch.app_id = {app_id}", f"dispatch.kind in ({kinds})"]
+    return tests + ([f"dispatch.origin = {bind(leaf.campaign)}"] if leaf.campaign else [])
