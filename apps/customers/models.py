@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import App
+from apps.core.fields import EncryptedJSONField
 from apps.customers.states import IMPORT_STATES
 
 
@@ -18,6 +19,9 @@ class Customer(models.Model):
     push_consent: null = never said (the operating system's permission decides), False = opted out.
     sms_consent: only True allows an SMS. Both mirror the newest Consent row of their channel without a topic.
     erased_at: a tombstone; every other column is emptied, the row stays so that totals and re-imports stay right.
+    erased_key: what a tombstone keeps of its name, see services.tombstones; null while somebody lives.
+    merged_into: this row became part of that person (services.merging); it points there at once, never at a row that
+    points on. What the ledger wrote under the old id is read through it. made_by_test: only test keys have written it.
     """
 
     app = models.ForeignKey(App, models.PROTECT, related_name="+")
@@ -36,6 +40,12 @@ class Customer(models.Model):
     created_at = models.DateTimeField(_("created at"))
     updated_at = models.DateTimeField(_("updated at"))
     erased_at = models.DateTimeField(_("erased at"), null=True)
+    erased_key = models.BinaryField(max_length=32, null=True)
+    merged_into = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="halves", db_constraint=False, db_index=False
+    )
+    merged_at = models.DateTimeField(null=True)
+    made_by_test = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         verbose_name = _("customer")
@@ -44,15 +54,34 @@ class Customer(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["app", "external_id"], name="customer_external_id_once"),
             models.CheckConstraint(condition=~models.Q(external_id=""), name="customer_external_id_not_empty"),
+            models.UniqueConstraint(
+                fields=["app", "erased_key"], name="customer_erased_once", condition=~models.Q(erased_key=None)
+            ),
         ]
         indexes: ClassVar = [
             GinIndex(fields=["traits"], name="customer_traits", opclasses=["jsonb_path_ops"]),
             models.Index(fields=["app", "phone"], name="customer_phone", condition=~models.Q(phone="")),
             models.Index(fields=["app", "email"], name="customer_email", condition=~models.Q(email="")),
+            models.Index(fields=["merged_into"], name="customer_halves", condition=~models.Q(merged_into=None)),
+            models.Index(fields=["merged_at"], name="customer_merged_at", condition=~models.Q(merged_at=None)),
         ]
 
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.external_id or str(_("anonymous"))
+
+
+class TombstoneKey(models.Model):
+    """What an app's tombstones are named with: made at its first erasure, kept for good, encrypted like any secret.
+
+    Apart from FIELD_ENCRYPTION_KEYS, so that rotating those changes no name: a rotation encrypts this row anew.
+    """
+
+    app = models.OneToOneField(App, models.CASCADE, related_name="+")
+    key = EncryptedJSONField()
+
+    class Meta:
+        verbose_name = _("tombstone key")
+        verbose_name_plural = _("tombstone keys")
 
 
 class Consent(models.Model):

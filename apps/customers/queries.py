@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from apps.accounts.models import App
 from apps.customers.models import Consent, Customer, Event
 
 # What a text may ask for beside the traits. A column that is filled wins over a trait of its name.
@@ -35,6 +36,19 @@ def fact_reader(names: Collection[str]) -> Callable[[Sequence[str | None], str],
 def facts_of(customer: Customer) -> dict[str, Any]:
     """The facts of one loaded customer."""
     return facts([getattr(customer, name) for name in FACT_COLUMNS], customer.traits)
+
+
+def person_named(*, app: App, external_id: str) -> Customer | None:
+    """The living person of that name, also where it is the name of a row that became part of another."""
+    named = Customer.objects.filter(app=app, external_id=external_id, erased_at=None).select_related("merged_into")
+    found = named.first()
+    return found and (found.merged_into or found)
+
+
+def ids_of_person(customer_id: int) -> list[int]:
+    """The ids under which a person stands in the ledger: their own, then those of rows merged into them."""
+    halves = Customer.objects.filter(merged_into=customer_id).order_by("id").values_list("id", flat=True)
+    return [customer_id, *halves]
 
 
 def found_people(people: QuerySet[Customer], words: str) -> QuerySet[Customer]:

@@ -2,17 +2,21 @@
 
 import json
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.db import connection
 
 from apps.accounts.models import AuditEntry
+from apps.core.problems import Conflict
 from apps.customers.models import Consent, Customer, Event
 from apps.customers.services.consent import record_consent
 from apps.customers.services.disclosure import export_customer
 from apps.customers.services.erasure import erase_customer
 from apps.customers.services.events import EventDraft, ingest_events
 from apps.customers.services.profiles import CustomerDraft, upsert_customers
+from apps.customers.services.tombstones import seal_open_tombstones, tombstone_of
 from apps.devices.models import Device
 from apps.devices.services.registration import DeviceDraft, register
 from apps.segments.models import SegmentMember
@@ -71,7 +75,7 @@ def test_totals_keep_the_tombstone_and_its_device(known: Customer) -> None:
     erase_customer(app=known.app, external_id="anna", actor="owner", now=LATER)
     known.refresh_from_db()
     device = Device.objects.get(customer=known)
-    assert (known.external_id, known.erased_at) == ("anna", LATER)
+    assert (known.external_id, known.erased_at) == (None, LATER)
     assert (device.state, device.retired_reason) == ("dead", "erased")
     assert Consent.objects.filter(customer=known).count() == 1
     assert not Event.objects.exists()
@@ -83,6 +87,39 @@ def test_a_re_import_does_not_bring_them_back(known: Customer) -> None:
     verdict = upsert_customers(app=known.app, drafts=[CustomerDraft("anna", first_name=CANARY)], now=LATER)[0]
     assert [problem.code for problem in verdict.problems] == ["customer_erased"]
     assert tables_with(CANARY) == []
+
+
+def test_the_name_itself_is_forgotten_and_still_known_again(known: Customer) -> None:
+    Customer.objects.filter(pk=known.pk).update(external_id=f"{CANARY}-anna")
+    erase_customer(app=known.app, external_id=f"{CANARY}-anna", actor="owner", now=LATER)
+    assert tables_with(CANARY) == []
+    assert not erase_customer(app=known.app, external_id=f"{CANARY}-anna", actor="owner", now=LATER)
+    with pytest.raises(Conflict, match="erased"):
+        register(app=known.app, draft=DeviceDraft("android", "fcm", "new"), customer=f"{CANARY}-anna", now=LATER)
+    event = EventDraft(f"{CANARY}-anna", "purchase")
+    assert ingest_events(app=known.app, drafts=[event], now=LATER).problems[0].code == "customer_erased"
+    assert tables_with(CANARY) == []
+
+
+def test_a_name_erased_in_one_app_is_free_in_another(known: Customer) -> None:
+    erase_customer(app=known.app, external_id="anna", actor="owner", now=LATER)
+    other = make_app()
+    erase_customer(app=other, external_id=make_customer(other).external_id or "", actor="owner", now=LATER)
+    assert upsert_customers(app=other, drafts=[CustomerDraft("anna")], now=LATER)[0].status == "created"
+
+
+def test_tombstones_of_the_version_before_give_up_their_name(known: Customer) -> None:
+    Customer.objects.filter(pk=known.pk).update(erased_at=LATER)
+    import_module("apps.customers.migrations.0005_sealed_tombstones").seal(apps, None)
+    assert tombstone_of(app=known.app, external_id="anna") == known
+    assert Customer.objects.get(pk=known.pk).external_id is None
+
+
+def test_sealing_what_an_old_worker_left_open_is_the_same(known: Customer) -> None:
+    Customer.objects.filter(pk=known.pk).update(erased_at=LATER)
+    assert seal_open_tombstones() == 1
+    assert tombstone_of(app=known.app, external_id="anna") == known
+    assert seal_open_tombstones() == 0
 
 
 def test_erasing_is_audited_once(known: Customer) -> None:

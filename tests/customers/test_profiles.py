@@ -127,6 +127,7 @@ def test_the_same_id_twice_in_a_request_ends_as_one_person(app: App) -> None:
     drafts = [CustomerDraft("anna", first_name="A", country="PL"), CustomerDraft("anna", first_name="Anna")]
     first, second = upsert_customers(app=app, drafts=drafts, now=NOW)
     assert first.customer_id == second.customer_id
+    assert [first.status, second.status] == ["created", "updated"]
     assert [warning.code for warning in second.warnings] == ["duplicate_in_request"]
     assert (stored(app).first_name, stored(app).country) == ("Anna", "PL")
 
@@ -209,3 +210,8 @@ def test_customer_for_finds_creates_and_refuses(app: App) -> None:
     make_customer(app, external_id="gone", erased_at=NOW)
     with pytest.raises(Conflict):
         customer_for(app=app, external_id="gone", now=NOW)
+
+
+def test_a_number_without_its_country_says_which_was_assumed(app: App) -> None:
+    problem = upsert(app, phone="48500600700123").problems[0]
+    assert (problem.code, "PL" in problem.message) == ("phone_invalid", True)

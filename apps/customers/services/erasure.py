@@ -1,14 +1,18 @@
 """Erasure: a person asks to be forgotten."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from apps.accounts.models import App, User
 from apps.accounts.services.audit import write_audit
 from apps.core.sql import execute
 from apps.customers.belongings import all_belongings
 from apps.customers.models import Customer
+from apps.customers.queries import person_named
+from apps.customers.services.tombstones import key_for_sealing, sealed_name, tombstone_of
 
 
 def erase_customer(*, app: App, external_id: str, actor: User | str, now: datetime) -> bool:
@@ -17,18 +21,24 @@ def erase_customer(*, app: App, external_id: str, actor: User | str, now: dateti
     Raises Customer.DoesNotExist. Audited, without the person's name.
     Holds for every gateway call that starts 2 s after the commit.
     """
-    with transaction.atomic():
-        customer = Customer.objects.select_for_update().get(app=app, external_id=external_id)
+    customer = person_named(app=app, external_id=external_id)
+    if customer is not None:
         return erase(customer=customer, actor=actor, now=now)
+    if tombstone_of(app=app, external_id=external_id) is None:
+        raise Customer.DoesNotExist
+    return False
 
 
 def erase(*, customer: Customer, actor: User | str, now: datetime) -> bool:
-    """The same for a person at hand, who may be anonymous."""
+    """The same for a person at hand, who may be anonymous. Rows merged into the person are emptied with them."""
     with transaction.atomic():
-        if execute("customers", "erase_customer", {"customer_id": customer.pk, "now": now}) == 0:
+        parts = _locked_parts(customer)
+        keys = _sealed(customer.app_id, parts)
+        if execute("customers", "erase_customer", {"ids": [one.pk for one in parts], "keys": keys, "now": now}) == 0:
             return False
         for belongings in all_belongings():
-            belongings.erase(customer_id=customer.pk, now=now)
+            for part in parts:
+                belongings.erase(customer_id=part.pk, now=now)
         write_audit(
             app=customer.app,
             actor=actor,
@@ -38,3 +48,18 @@ def erase(*, customer: Customer, actor: User | str, now: datetime) -> bool:
             now=now,
         )
     return True
+
+
+def _locked_parts(customer: Customer) -> list[Customer]:
+    """The person's row and those merged into it; a merge that is under way is waited for."""
+    mine = Q(pk=customer.pk) | Q(merged_into=customer.pk)
+    parts = list(Customer.objects.select_for_update().filter(mine).order_by("id"))
+    kept = next(one for one in parts if one.pk == customer.pk)
+    return parts if kept.merged_into_id is None else _locked_parts(Customer.objects.get(pk=kept.merged_into_id))
+
+
+def _sealed(app_id: int, parts: Sequence[Customer]) -> list[bytes | None]:
+    if not any(one.external_id for one in parts):
+        return [None] * len(parts)
+    key = key_for_sealing(app_id)
+    return [sealed_name(key, one.external_id) if one.external_id else None for one in parts]

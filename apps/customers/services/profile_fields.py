@@ -132,6 +132,11 @@ def _phone_fault(text: str, default_country: str) -> tuple[str, str]:
     if not text.startswith("+") and not default_country:
         return "country_required", _("must begin with + and the country's code: the app has no default country")
     invalid = "phone_invalid", _("must be a full phone number such as +48500600700")
+    if not text.startswith("+"):
+        message = _(
+            "must be a full phone number: it is none of %(country)s, which was assumed; begin with + and the code"
+        )
+        invalid = "phone_invalid", message % {"country": default_country}
     if not _PHONE_CHARACTERS.fullmatch(text):
         return invalid
     try:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +13,10 @@ from apps.accounts.models import App
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
 from apps.core.sql import rows
 from apps.customers.models import Customer, Topic
+from apps.customers.queries import person_named
 from apps.customers.services.consent import Answer, log_answers
 from apps.customers.services.profile_fields import CleanCustomer, CustomerDraft, clean_customer
+from apps.customers.services.tombstones import take_back_erased
 from apps.customers.services.vocabulary import accept_traits, clean_values
 
 __all__ = ["MOST_AT_ONCE", "CustomerDraft", "Upserted", "customer_for", "customer_ids_for", "upsert_customers"]
@@ -37,12 +39,13 @@ class Upserted:
 
 
 def upsert_customers(
-    *, app: App, drafts: Sequence[CustomerDraft], now: datetime, source: str = "api"
+    *, app: App, drafts: Sequence[CustomerDraft], now: datetime, source: str = "api", made_by_test: bool = False
 ) -> list[Upserted]:
     """Create or change up to 1,000 people; one verdict per draft, in order. A bad draft is refused alone.
 
     The same external_id twice: later drafts win field by field, with a warning. Consent is logged where it differs
     from what is known; with source "import" a yes without wording never undoes a no. Erased people stay erased.
+    made_by_test: a test key speaks; people it creates are marked, until anything else writes them.
     Raises InvalidInput (413 too_many). Touches customers_customer, customers_consent, customers_traittype.
     """
     if len(drafts) > MOST_AT_ONCE:
@@ -53,44 +56,49 @@ def upsert_customers(
     with transaction.atomic():
         _check_traits(app, cleaned)
         people = _merged(cleaned)
-        outcome = _store(app, people, now)
+        outcome = _store(app, people, now, made_by_test)
         _log_consent(people, outcome, source, now)
-    return [_verdict(clean, outcome) for clean in cleaned]
+    return _verdicts(cleaned, outcome)
 
 
-def customer_for(*, app: App, external_id: str | None, now: datetime) -> Customer:
+def customer_for(*, app: App, external_id: str | None, now: datetime, made_by_test: bool = False) -> Customer:
     """The person of that name, created if unknown; None = a new anonymous person.
 
     Raises InvalidInput for a malformed name, Conflict("customer_erased") for a tombstone.
     """
     if external_id is None:
         topics = list(Topic.objects.filter(app=app, is_default=True).values_list("key", flat=True))
-        return Customer.objects.create(app=app, topics=topics, created_at=now, updated_at=now)
-    known = Customer.objects.filter(app=app, external_id=external_id).first()
-    if known is None:
-        verdict = upsert_customers(app=app, drafts=[CustomerDraft(external_id)], now=now)[0]
-        if verdict.customer_id is None:
-            raise InvalidInput(verdict.problems)
-        known = Customer.objects.get(pk=verdict.customer_id)
-    if known.erased_at:
+        return Customer.objects.create(
+            app=app, topics=topics, created_at=now, updated_at=now, made_by_test=made_by_test
+        )
+    known = person_named(app=app, external_id=external_id)
+    if known is not None:
+        return known
+    verdict = upsert_customers(app=app, drafts=[CustomerDraft(external_id)], now=now, made_by_test=made_by_test)[0]
+    if verdict.customer_id is not None:
+        return Customer.objects.get(pk=verdict.customer_id)
+    if verdict.problems[0].code == "customer_erased":
         raise Conflict("customer_erased", _("this person was erased and cannot come back under the same id"))
-    return known
+    raise InvalidInput(verdict.problems)
 
 
-def customer_ids_for(*, app: App, external_ids: Sequence[str], now: datetime) -> dict[str, int]:
+def customer_ids_for(
+    *, app: App, external_ids: Sequence[str], now: datetime, made_by_test: bool = False
+) -> dict[str, int]:
     """{external_id: id} of clean names, creating the unknown; erased people are left out. Cost: 1-2 statements."""
     wanted = list(dict.fromkeys(external_ids))
     known = _ids(app, wanted)
     missing = [name for name in wanted if name not in known]
     if not missing:
         return known
-    rows("customers", "insert_customers", _parameters(app, [{"external_id": name} for name in missing], now))
+    _insert(app, [{"external_id": name} for name in missing], now, made_by_test)
     return known | _ids(app, missing)
 
 
 def _ids(app: App, names: Sequence[str]) -> dict[str, int]:
-    found = Customer.objects.filter(app=app, external_id__in=names, erased_at=None).values_list("external_id", "id")
-    return {name: customer_id for name, customer_id in found if name is not None}
+    found = Customer.objects.filter(app=app, external_id__in=names, erased_at=None)
+    told = found.values_list("external_id", "id", "merged_into")
+    return {name: merged_into or customer_id for name, customer_id, merged_into in told if name is not None}
 
 
 @dataclass(slots=True)
@@ -136,20 +144,37 @@ def _merged(cleaned: Sequence[CleanCustomer]) -> dict[str, CleanCustomer]:
     return people
 
 
-def _store(app: App, people: dict[str, CleanCustomer], now: datetime) -> dict[str, _Row]:
+def _store(app: App, people: dict[str, CleanCustomer], now: datetime, made_by_test: bool) -> dict[str, _Row]:
     """Two statements: a new snapshot for the second, so that it sees people whom a twin request just created."""
     objects = {name: _as_row(clean) for name, clean in people.items()}
     if not objects:
         return {}
-    created = rows("customers", "insert_customers", _parameters(app, list(objects.values()), now))
-    outcome = {name: _Row(customer_id, "created") for name, customer_id in created}
-    rest = [row for name, row in objects.items() if name not in outcome]
-    if rest:
-        for name, customer_id, is_erased, was_changed in rows(
-            "customers", "update_customers", _parameters(app, rest, now)
-        ):
+    outcome = _insert(app, list(objects.values()), now, made_by_test)
+    rest = {name: row for name, row in objects.items() if name not in outcome}
+    return outcome | (_update(app, rest, now, made_by_test) if rest else {})
+
+
+def _insert(app: App, objects: list[dict[str, Any]], now: datetime, made_by_test: bool) -> dict[str, _Row]:
+    """Those who are new, and those who would be, had they not been erased."""
+    created = dict(rows("customers", "insert_customers", _parameters(app, objects, now, made_by_test)))
+    erased = take_back_erased(app=app, created=created)
+    outcome = {name: _Row(customer_id, "created") for name, customer_id in created.items()}
+    return outcome | {name: _Row(customer_id, "erased") for name, customer_id in erased.items()}
+
+
+def _update(app: App, objects: dict[str, dict[str, Any]], now: datetime, made_by_test: bool) -> dict[str, _Row]:
+    """Those who are known. What is said under the name of a merged row is written to whom it belongs now."""
+    outcome: dict[str, _Row] = {}
+    merged: dict[str, str] = {}
+    found = rows("customers", "update_customers", _parameters(app, list(objects.values()), now, made_by_test))
+    for name, customer_id, is_erased, was_changed, kept_as in found:
+        if kept_as is None:
             status = "erased" if is_erased else "updated" if was_changed else "unchanged"
             outcome[name] = _Row(customer_id, status)
+        else:
+            merged[name] = kept_as
+    for name, kept_as in merged.items():
+        outcome[name] = _update(app, {kept_as: {**objects[name], "external_id": kept_as}}, now, made_by_test)[kept_as]
     return outcome
 
 
@@ -158,8 +183,9 @@ def _as_row(clean: CleanCustomer) -> dict[str, Any]:
     return {"external_id": clean.external_id, **clean.fields, **traits}
 
 
-def _parameters(app: App, objects: Sequence[dict[str, Any]], now: datetime) -> dict[str, Any]:
-    return {"app_id": app.pk, "now": now, "rows": json.dumps(objects, ensure_ascii=False)}
+def _parameters(app: App, objects: Sequence[dict[str, Any]], now: datetime, made_by_test: bool) -> dict[str, Any]:
+    said = json.dumps(objects, ensure_ascii=False)
+    return {"app_id": app.pk, "now": now, "rows": said, "made_by_test": made_by_test}
 
 
 def _log_consent(people: dict[str, CleanCustomer], outcome: dict[str, _Row], source: str, now: datetime) -> None:
@@ -170,6 +196,20 @@ def _log_consent(people: dict[str, CleanCustomer], outcome: dict[str, _Row], sou
         if outcome[name].status != "erased"
     ]
     log_answers(answers=answers, source=source, now=now, only_changes=True, keeps_opt_out=source == "import")
+
+
+def _verdicts(cleaned: Sequence[CleanCustomer], outcome: dict[str, _Row]) -> list[Upserted]:
+    """In order. Who stands twice in a request is created once, by the first that is sound."""
+    verdicts: list[Upserted] = []
+    created: set[str] = set()
+    for clean in cleaned:
+        verdict = _verdict(clean, outcome)
+        if verdict.status == "created" and verdict.external_id in created:
+            verdict = replace(verdict, status="updated")
+        elif verdict.status == "created":
+            created.add(verdict.external_id)
+        verdicts.append(verdict)
+    return verdicts
 
 
 def _verdict(clean: CleanCustomer, outcome: dict[str, _Row]) -> Upserted:

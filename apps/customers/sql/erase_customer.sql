@@ -1,15 +1,18 @@
--- Make a person a tombstone: the id and the app's name for it stay, so that totals hold and a re-import does not bring
--- the person back; all else is emptied.
--- Parameters: customer_id, now. Touches customers_customer, customers_event, customers_consent (its wording).
+-- Make a person, with every row that was merged into it, a tombstone: the id stays, so that totals hold, and what is
+-- sealed of the name, so that a re-import does not bring the person back; all else is emptied.
+-- Parameters: ids, keys (parallel; null = the row never had a name), now.
+-- Touches customers_customer, customers_event, customers_consent (its wording).
 -- Rows: the person's events. Index: customers_event_person, consent_customer_at.
 with forgotten as (
-    delete from customers_event where customer_id = %(customer_id)s
+    delete from customers_event where customer_id = any(%(ids)s::bigint[])
 ),
 unworded as (
-    update customers_consent set wording = '' where customer_id = %(customer_id)s and wording <> ''
+    update customers_consent set wording = '' where customer_id = any(%(ids)s::bigint[]) and wording <> ''
 )
-update customers_customer
-set email = '', phone = '', first_name = '', last_name = '', language = '', time_zone = '', country = '',
+update customers_customer as customer
+set external_id = null, erased_key = sealed.key,
+    email = '', phone = '', first_name = '', last_name = '', language = '', time_zone = '', country = '',
     traits = '{}', topics = '{}', push_consent = null, sms_consent = null,
     created_at = %(now)s, updated_at = %(now)s, erased_at = %(now)s
-where id = %(customer_id)s and erased_at is null
+from unnest(%(ids)s::bigint[], %(keys)s::bytea[]) as sealed (id, key)
+where customer.id = sealed.id and customer.erased_at is null

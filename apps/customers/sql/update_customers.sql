@@ -1,10 +1,12 @@
 -- Change the known people of a request where they differ; a column that was not mentioned (null) stays.
--- Parameters: app_id, now, rows (json array of objects, as for insert_customers). Erased people are not touched.
--- Returns external_id, id, is_erased, was_changed for each. Touches customers_customer.
+-- Parameters: app_id, now, made_by_test, rows (json array of objects, as for insert_customers).
+-- A row that was merged into another person is not touched: kept_as says under which name to ask again.
+-- is_erased: a tombstone that is not sealed yet, of a worker of the version before.
+-- Returns external_id, id, is_erased, was_changed, kept_as (null = here) for each. Touches customers_customer.
 -- Rows: up to 1,000 a call; only those that differ are locked (in order of id, against deadlocks) and written.
 -- Index: customer_external_id_once.
 with given as (
-    select customer.id, customer.external_id as known_as, customer.erased_at, row.*
+    select customer.id, customer.external_id as known_as, customer.erased_at, customer.merged_into_id, row.*
     from jsonb_to_recordset(%(rows)s::jsonb) as row (
         external_id text, email text, phone text, first_name text, last_name text, language text, time_zone text,
         country text, traits jsonb, topics text[]
@@ -16,8 +18,9 @@ differing as (
     select customer.id
     from customers_customer as customer
     join given on given.id = customer.id
-    where customer.erased_at is null
-      and (coalesce(given.email, customer.email) <> customer.email
+    where customer.erased_at is null and customer.merged_into_id is null
+      and (customer.made_by_test and not %(made_by_test)s
+           or coalesce(given.email, customer.email) <> customer.email
            or coalesce(given.phone, customer.phone) <> customer.phone
            or coalesce(given.first_name, customer.first_name) <> customer.first_name
            or coalesce(given.last_name, customer.last_name) <> customer.last_name
@@ -40,11 +43,14 @@ changed as (
         country = coalesce(given.country, customer.country),
         topics = coalesce(given.topics, customer.topics),
         traits = jsonb_strip_nulls(customer.traits || coalesce(given.traits, '{}')),
+        made_by_test = customer.made_by_test and %(made_by_test)s,
         updated_at = %(now)s
     from given, differing
     where customer.id = given.id and differing.id = given.id and customer.erased_at is null
     returning customer.id
 )
-select given.known_as, given.id, given.erased_at is not null as is_erased, changed.id is not null as was_changed
+select given.known_as, given.id, given.erased_at is not null as is_erased, changed.id is not null as was_changed,
+       kept.external_id as kept_as
 from given
 left join changed on changed.id = given.id
+left join customers_customer as kept on kept.id = given.merged_into_id
