@@ -33,6 +33,8 @@ BENCHMARKS = {
     "export": "apps.deliveries.bench.export",
     "render": "apps.deliveries.rendering.bench.render",
     "accept": "apps.api.bench.accept",
+    "events": "apps.api.bench_ingest.events",
+    "register": "apps.api.bench_ingest.register",
     "accept_to_gateway": "apps.api.bench_latency.accept_to_gateway",
 }
 
@@ -56,8 +58,10 @@ class Command(BaseCommand):
         parser.add_argument("--baseline", action="store_true", help="campaign: compare with the vendors' libraries")
         parser.add_argument("--workers", type=int, default=1)
         parser.add_argument("--wire", choices=["curl", "lean"], help="instead of what HELIOGRAPH_WIRE says")
-        parser.add_argument("--requests", type=int, default=10_000, help="accept: how many requests")
-        parser.add_argument("--clients", type=int, default=16, help="accept: how many at once")
+        parser.add_argument("--requests", type=int, default=10_000, help="accept, register: how many requests")
+        parser.add_argument("--clients", type=int, default=16, help="accept, events, register: how many at once")
+        parser.add_argument("--events", type=int, default=200_000, help="events: how many")
+        parser.add_argument("--batch", type=int, default=100, help="events: how many in one request")
         parser.add_argument("--seconds", type=float, default=60, help="accept_to_gateway: how long to offer requests")
         parser.add_argument("--offered", type=float, default=50, help="accept_to_gateway: requests a second")
         parser.add_argument("--inside", action="store_true", help="(used by the command itself)")
