@@ -7,7 +7,7 @@ of an input in one pass.
 import re
 import unicodedata
 import zoneinfo
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -32,13 +32,16 @@ def clean_text(
     """
     if not isinstance(value, str):
         return _refuse(problems, pointer, "type", _("must be a text"), value)
-    if "\0" in value:
+    if value.isprintable() and value.isascii():  # most texts are: composed, encodable, free of NUL and controls
+        text = value.strip()
+    elif "\0" in value:
         return _refuse(problems, pointer, "nul_not_allowed", _("must not hold the NUL character"), value)
-    if not _is_encodable(value):
+    elif not _is_encodable(value):
         return _refuse(problems, pointer, "encoding", _("must be well-formed Unicode"), ascii(value))
-    text = unicodedata.normalize("NFC", value).strip()
-    if _CONTROL.search(text):
-        return _refuse(problems, pointer, "control_characters", _("must not hold control characters"), value)
+    else:
+        text = unicodedata.normalize("NFC", value).strip()
+        if _CONTROL.search(text):
+            return _refuse(problems, pointer, "control_characters", _("must not hold control characters"), value)
     if is_required and _BLANK.fullmatch(text):
         return _refuse(problems, pointer, "required", _("must not be empty"), value)
     if len(text) > limit:
@@ -52,11 +55,10 @@ def clean_language(value: Any, *, pointer: str, problems: list[FieldProblem]) ->
     text = clean_text(value, pointer=pointer, limit=255, problems=problems)
     if not text:
         return text
-    found = _LANGUAGE.fullmatch(text.replace("_", "-"))
-    if found is None or len(text) > _LANGUAGE_LIMIT:
+    tag = _language_tag(text)
+    if tag is None:
         return _refuse(problems, pointer, "language_tag", _("must be a language tag such as pl or pt-BR"), value)
-    language, script, region, variants = found.groups()
-    return language.lower() + (script or "").title() + (region or "").upper() + variants.lower()
+    return tag
 
 
 def clean_time_zone(value: Any, *, pointer: str, problems: list[FieldProblem]) -> str | None:
@@ -71,6 +73,15 @@ def shown(value: Any) -> str:
     """What came, short enough for a message."""
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= MOST_ECHOED else f"{text[: MOST_ECHOED - 1]}…"
+
+
+@lru_cache(maxsize=1_000)
+def _language_tag(text: str) -> str | None:
+    found = _LANGUAGE.fullmatch(text.replace("_", "-"))
+    if found is None or len(text) > _LANGUAGE_LIMIT:
+        return None
+    language, script, region, variants = found.groups()
+    return language.lower() + (script or "").title() + (region or "").upper() + variants.lower()
 
 
 def _is_encodable(text: str) -> bool:

@@ -11,7 +11,8 @@ FILES = sorted(path for app in apps.get_app_configs() for path in Path(app.path)
 # Stands in for every part: whatever columns a statement asks of a query made elsewhere.
 PART = """(
     select id, id as customer_id, '' as gateway, '' as platform, '' as state, '' as time_zone,
-           '' as phone, '' as sms_state, 0 as sms_parts
+           '' as phone, '' as sms_state, 0 as sms_parts, external_id, email, first_name, last_name, language, country,
+           traits, topics::text[] as topics, push_consent, sms_consent
     from customers_customer
 )"""
 

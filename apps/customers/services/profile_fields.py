@@ -1,27 +1,26 @@
 """What a caller says about a person, and the rules each field must keep."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
-import phonenumbers
-from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
 from django.utils.translation import gettext as _
 
 from apps.core.problems import FieldProblem
 from apps.core.text import clean_language, clean_text, clean_time_zone, shown
+from apps.customers.services.phones import e164_of
 
 CHANNELS = ("push", "sms")
+# Before a topic's word among the answers of a CleanCustomer.
+TOPIC = "topic:"
 EXTERNAL_ID_LIMIT = 255
 MOST_TOPICS = 50
 TOPIC_LIMIT = 60
+COLUMNS = ("email", "phone", "first_name", "last_name", "language", "time_zone", "country", "topics")
 
-_PHONE_CHARACTERS = re.compile(r"\+?[0-9 ().\-/]+")
-_MOBILE = {phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE}
 _is_email = EmailValidator()
 
 
@@ -50,7 +49,10 @@ class CustomerDraft:
 
 @dataclass(slots=True)
 class CleanCustomer:
-    """A draft after the rules. fields: column -> value, only those mentioned. Anything in problems = refused."""
+    """A draft after the rules. fields: column -> value, only those mentioned. Anything in problems = refused.
+
+    consent: channel, or TOPIC and a topic -> granted.
+    """
 
     external_id: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
@@ -63,33 +65,36 @@ class CleanCustomer:
 
 def clean_customer(draft: CustomerDraft, *, default_country: str) -> CleanCustomer:
     """Apply every rule but those of traits (services.vocabulary). Pointers are relative to the draft."""
-    clean = CleanCustomer(traits=draft.traits)
-    problems = clean.problems
-    clean.external_id = clean_external_id(draft.external_id, pointer="/external_id", problems=problems) or ""
-    country = _mentioned(draft.country, lambda value: clean_country(value, pointer="/country", problems=problems))
-    values = {
-        "email": _mentioned(draft.email, lambda value: clean_email(value, pointer="/email", problems=problems)),
-        "phone": _mentioned(
-            draft.phone,
-            lambda value: clean_phone(
-                value, pointer="/phone", default_country=country or default_country, problems=problems
-            ),
-        ),
-        "first_name": _mentioned(draft.first_name, lambda value: _name(value, "/first_name", problems)),
-        "last_name": _mentioned(draft.last_name, lambda value: _name(value, "/last_name", problems)),
-        "language": _mentioned(
-            draft.language, lambda value: clean_language(value, pointer="/language", problems=problems)
-        ),
-        "time_zone": _mentioned(
-            draft.time_zone, lambda value: clean_time_zone(value, pointer="/time_zone", problems=problems)
-        ),
-        "country": country,
-        "topics": _mentioned(draft.topics, lambda value: clean_topics(value, pointer="/topics", problems=problems)),
-    }
-    clean.fields = {column: value for column, value in values.items() if value is not None}
-    clean.consent = clean_consent(draft.consent, problems=problems)
-    clean.wording = clean_text(draft.consent_wording, pointer="/consent_wording", limit=500, problems=problems) or ""
+    told = {column: getattr(draft, column) for column in COLUMNS}
+    clean = clean_told(draft.external_id, told, default_country=default_country)
+    clean.traits = draft.traits
+    clean.consent = clean_consent(draft.consent, problems=clean.problems)
+    clean.wording = clean_wording(draft.consent_wording, problems=clean.problems)
     return clean
+
+
+def clean_told(external_id: Any, told: Mapping[str, Any], *, default_country: str) -> CleanCustomer:
+    """The rules of the profile's columns: {column: value}, where None is not mentioned. Cost: 3-5 microseconds."""
+    clean = CleanCustomer()
+    problems, fields = clean.problems, clean.fields
+    clean.external_id = clean_external_id(external_id, pointer="/external_id", problems=problems) or ""
+    for column, value in told.items():
+        if value is None:
+            continue
+        if column == "phone":
+            country = _own_country(told.get("country")) or default_country
+            cleaned = clean_phone(value, pointer="/phone", default_country=country, problems=problems)
+        else:
+            pointer, rule = _RULES[column]
+            cleaned = rule(value, pointer=pointer, problems=problems)
+        if cleaned is not None:
+            fields[column] = cleaned
+    return clean
+
+
+def clean_wording(value: Any, *, problems: list[FieldProblem]) -> str:
+    """What people agreed to: the proof of their yes."""
+    return clean_text(value, pointer="/consent_wording", limit=500, problems=problems) or ""
 
 
 def clean_external_id(value: Any, *, pointer: str, problems: list[FieldProblem]) -> str | None:
@@ -103,51 +108,29 @@ def clean_email(value: Any, *, pointer: str, problems: list[FieldProblem]) -> st
     if not text:
         return text
     name, _at, domain = text.rpartition("@")
-    try:
-        _is_email(text)
-    except ValidationError:
+    if not (name and _is_email_domain(domain) and _is_email.user_regex.match(name)):
         message = _("must be one address such as anna@example.com, with a full domain")
         problems.append(FieldProblem(pointer, "email_invalid", message, shown(value)))
         return None
     return f"{name}@{domain.lower()}"
 
 
-def clean_phone(value: Any, *, pointer: str, default_country: str, problems: list[FieldProblem]) -> str | None:
-    """A mobile number in E.164; "" stays "". Codes: phone_invalid, phone_not_mobile, country_required.
+@lru_cache(maxsize=10_000)
+def _is_email_domain(domain: str) -> bool:
+    """People share few of them, and Django's pattern for them is slow."""
+    return domain in _is_email.domain_allowlist or bool(_is_email.validate_domain_part(domain))
 
-    Cost: 25 microseconds.
-    """
+
+def clean_phone(value: Any, *, pointer: str, default_country: str, problems: list[FieldProblem]) -> str | None:
+    """A mobile number in E.164; "" stays "". Codes: phone_invalid, phone_not_mobile, country_required."""
     text = clean_text(value, pointer=pointer, limit=40, problems=problems)
     if not text:
         return text
-    code, message = _phone_fault(text, default_country)
+    number, code, message = e164_of(text, default_country)
     if code:
         problems.append(FieldProblem(pointer, code, message, shown(value)))
         return None
-    parsed = phonenumbers.parse(text, default_country or None)
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-
-
-def _phone_fault(text: str, default_country: str) -> tuple[str, str]:
-    if not text.startswith("+") and not default_country:
-        return "country_required", _("must begin with + and the country's code: the app has no default country")
-    invalid = "phone_invalid", _("must be a full phone number such as +48500600700")
-    if not text.startswith("+"):
-        message = _(
-            "must be a full phone number: it is none of %(country)s, which was assumed; begin with + and the code"
-        )
-        invalid = "phone_invalid", message % {"country": default_country}
-    if not _PHONE_CHARACTERS.fullmatch(text):
-        return invalid
-    try:
-        parsed = phonenumbers.parse(text, default_country or None)
-    except phonenumbers.NumberParseException:
-        return invalid
-    if not phonenumbers.is_valid_number(parsed):
-        return invalid
-    if phonenumbers.number_type(parsed) not in _MOBILE:
-        return "phone_not_mobile", _("must be a mobile number: this one cannot receive an SMS")
-    return "", ""
+    return number
 
 
 def clean_country(value: Any, *, pointer: str, problems: list[FieldProblem]) -> str | None:
@@ -196,12 +179,13 @@ def clean_consent(value: Any, *, problems: list[FieldProblem]) -> dict[str, bool
     return {channel: granted for channel, granted in value.items() if isinstance(granted, bool)}
 
 
-def _name(value: Any, pointer: str, problems: list[FieldProblem]) -> str | None:
+def _name(value: Any, *, pointer: str, problems: list[FieldProblem]) -> str | None:
     return clean_text(value, pointer=pointer, limit=100, problems=problems)
 
 
-def _mentioned[T](value: Any, clean: Callable[[Any], T]) -> T | None:
-    return None if value is None else clean(value)
+def _own_country(value: Any) -> str:
+    """The country that a number without a code is read in."""
+    return clean_country(value, pointer="", problems=[]) or "" if value else ""
 
 
 @cache
@@ -209,3 +193,14 @@ def _countries() -> frozenset[str]:
     """Source: iso3166.tab of the time zone database."""
     lines = resources.files("tzdata").joinpath("zoneinfo/iso3166.tab").read_text().splitlines()
     return frozenset(line[:2] for line in lines if line and not line.startswith("#"))
+
+
+_RULES: Mapping[str, tuple[str, Callable[..., Any]]] = {
+    "email": ("/email", clean_email),
+    "first_name": ("/first_name", _name),
+    "last_name": ("/last_name", _name),
+    "language": ("/language", clean_language),
+    "time_zone": ("/time_zone", clean_time_zone),
+    "country": ("/country", clean_country),
+    "topics": ("/topics", clean_topics),
+}

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
-from apps.core.sql import rows
+from apps.core.sql import compiled, rows
 from apps.customers.models import Customer, Topic
 from apps.customers.queries import person_named
 from apps.customers.services.consent import Answer, log_answers
-from apps.customers.services.profile_fields import CleanCustomer, CustomerDraft, clean_customer
+from apps.customers.services.profile_fields import TOPIC, CleanCustomer, CustomerDraft, clean_customer
 from apps.customers.services.tombstones import take_back_erased
 from apps.customers.services.vocabulary import accept_traits, clean_values
 
@@ -52,10 +52,25 @@ def upsert_customers(
         message = _("holds %(count)d people; at most %(limit)d fit into one request")
         message %= {"count": len(drafts), "limit": MOST_AT_ONCE}
         raise InvalidInput([FieldProblem("/customers", "too_many", message)], status=413)
-    cleaned = [clean_customer(draft, default_country=app.default_country) for draft in drafts]
+    cleaned = [clean_draft(draft, default_country=app.default_country) for draft in drafts]
+    return store_cleaned(app=app, cleaned=cleaned, now=now, source=source, made_by_test=made_by_test)
+
+
+def clean_draft(draft: CustomerDraft, *, default_country: str) -> CleanCustomer:
+    """Every rule that can be judged without the database: of the profile's fields and of the form of traits."""
+    clean = clean_customer(draft, default_country=default_country)
+    if clean.traits is not None:
+        clean.traits = clean_values(clean.traits, pointer="/traits", problems=clean.problems)
+    return clean
+
+
+def store_cleaned(
+    *, app: App, cleaned: Sequence[CleanCustomer], now: datetime, source: str, made_by_test: bool = False
+) -> list[Upserted]:
+    """As `upsert_customers`, for what `clean_draft` made of any number of drafts. Best in thousands."""
     with transaction.atomic():
-        _check_traits(app, cleaned)
-        people = _merged(cleaned)
+        accept_all_traits(app=app, cleaned=cleaned)
+        people = merged(cleaned)
         outcome = _store(app, people, now, made_by_test)
         _log_consent(people, outcome, source, now)
     return _verdicts(cleaned, outcome)
@@ -109,11 +124,9 @@ class _Row:
     status: str
 
 
-def _check_traits(app: App, cleaned: Sequence[CleanCustomer]) -> None:
-    withs = [clean for clean in cleaned if clean.traits is not None]
-    for clean in withs:
-        clean.traits = clean_values(clean.traits, pointer="/traits", problems=clean.problems)
-    sound = [clean for clean in withs if not clean.problems]
+def accept_all_traits(*, app: App, cleaned: Sequence[CleanCustomer]) -> None:
+    """The rules of traits that need the app's vocabulary, for those who are sound so far; see `accept_traits`."""
+    sound = [clean for clean in cleaned if clean.traits is not None and not clean.problems]
     traits = [dict(clean.traits or {}) for clean in sound]
     if not traits:
         return
@@ -123,8 +136,8 @@ def _check_traits(app: App, cleaned: Sequence[CleanCustomer]) -> None:
         clean.warnings += verdict[1]
 
 
-def _merged(cleaned: Sequence[CleanCustomer]) -> dict[str, CleanCustomer]:
-    """One entry a person: what later drafts mention wins, the rest of earlier ones stays."""
+def merged(cleaned: Sequence[CleanCustomer]) -> dict[str, CleanCustomer]:
+    """The sound ones, one entry a person: what later drafts mention wins, the rest of earlier ones stays."""
     people: dict[str, CleanCustomer] = {}
     for clean in cleaned:
         if clean.problems:
@@ -156,7 +169,7 @@ def _store(app: App, people: dict[str, CleanCustomer], now: datetime, made_by_te
 
 def _insert(app: App, objects: list[dict[str, Any]], now: datetime, made_by_test: bool) -> dict[str, _Row]:
     """Those who are new, and those who would be, had they not been erased."""
-    created = dict(rows("customers", "insert_customers", _parameters(app, objects, now, made_by_test)))
+    created = dict(_run("insert_customers", app, objects, now, made_by_test))
     erased = take_back_erased(app=app, created=created)
     outcome = {name: _Row(customer_id, "created") for name, customer_id in created.items()}
     return outcome | {name: _Row(customer_id, "erased") for name, customer_id in erased.items()}
@@ -165,15 +178,15 @@ def _insert(app: App, objects: list[dict[str, Any]], now: datetime, made_by_test
 def _update(app: App, objects: dict[str, dict[str, Any]], now: datetime, made_by_test: bool) -> dict[str, _Row]:
     """Those who are known. What is said under the name of a merged row is written to whom it belongs now."""
     outcome: dict[str, _Row] = {}
-    merged: dict[str, str] = {}
-    found = rows("customers", "update_customers", _parameters(app, list(objects.values()), now, made_by_test))
+    moved: dict[str, str] = {}
+    found = _run("update_customers", app, list(objects.values()), now, made_by_test)
     for name, customer_id, is_erased, was_changed, kept_as in found:
         if kept_as is None:
             status = "erased" if is_erased else "updated" if was_changed else "unchanged"
             outcome[name] = _Row(customer_id, status)
         else:
-            merged[name] = kept_as
-    for name, kept_as in merged.items():
+            moved[name] = kept_as
+    for name, kept_as in moved.items():
         outcome[name] = _update(app, {kept_as: {**objects[name], "external_id": kept_as}}, now, made_by_test)[kept_as]
     return outcome
 
@@ -183,19 +196,32 @@ def _as_row(clean: CleanCustomer) -> dict[str, Any]:
     return {"external_id": clean.external_id, **clean.fields, **traits}
 
 
-def _parameters(app: App, objects: Sequence[dict[str, Any]], now: datetime, made_by_test: bool) -> dict[str, Any]:
-    said = json.dumps(objects, ensure_ascii=False)
-    return {"app_id": app.pk, "now": now, "rows": said, "made_by_test": made_by_test}
+def _run(
+    name: str, app: App, objects: Sequence[dict[str, Any]], now: datetime, made_by_test: bool
+) -> list[tuple[Any, ...]]:
+    people = compiled("customers", "people_of_json", {"rows": json.dumps(objects, ensure_ascii=False)})
+    parameters = {"app_id": app.pk, "now": now, "made_by_test": made_by_test}
+    return rows("customers", name, parameters, people=people)
 
 
 def _log_consent(people: dict[str, CleanCustomer], outcome: dict[str, _Row], source: str, now: datetime) -> None:
     answers = [
-        Answer(outcome[name].customer_id, channel, granted, wording=clean.wording)
+        answer
         for name, clean in people.items()
-        for channel, granted in clean.consent.items()
-        if outcome[name].status != "erased"
+        if clean.consent and outcome[name].status != "erased"
+        for answer in answers_of(clean, outcome[name].customer_id)
     ]
     log_answers(answers=answers, source=source, now=now, only_changes=True, keeps_opt_out=source == "import")
+
+
+def answers_of(clean: CleanCustomer, customer_id: int) -> list[Answer]:
+    """A person's answers as the ledger takes them; one to a topic is an answer about pushes."""
+    return [
+        Answer(customer_id, "push", granted, topic=word.removeprefix(TOPIC), wording=clean.wording)
+        if word.startswith(TOPIC)
+        else Answer(customer_id, word, granted, wording=clean.wording)
+        for word, granted in clean.consent.items()
+    ]
 
 
 def _verdicts(cleaned: Sequence[CleanCustomer], outcome: dict[str, _Row]) -> list[Upserted]:

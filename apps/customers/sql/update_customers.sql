@@ -1,16 +1,14 @@
 -- Change the known people of a request where they differ; a column that was not mentioned (null) stays.
--- Parameters: app_id, now, made_by_test, rows (json array of objects, as for insert_customers).
+-- Parameters: app_id, now, made_by_test; part: people, as for insert_customers.
 -- A row that was merged into another person is not touched: kept_as says under which name to ask again.
 -- is_erased: a tombstone that is not sealed yet, of a worker of the version before.
 -- Returns external_id, id, is_erased, was_changed, kept_as (null = here) for each. Touches customers_customer.
--- Rows: up to 1,000 a call; only those that differ are locked (in order of id, against deadlocks) and written.
--- Index: customer_external_id_once.
+-- Rows: 1,000 from a call, 10,000 from a file; only those that differ are locked (in order of id, against deadlocks)
+-- and written. Index: customer_external_id_once.
 with given as (
-    select customer.id, customer.external_id as known_as, customer.erased_at, customer.merged_into_id, row.*
-    from jsonb_to_recordset(%(rows)s::jsonb) as row (
-        external_id text, email text, phone text, first_name text, last_name text, language text, time_zone text,
-        country text, traits jsonb, topics text[]
-    )
+    select customer.id, customer.external_id as known_as, customer.erased_at, customer.merged_into_id, row.email,
+           row.phone, row.first_name, row.last_name, row.language, row.time_zone, row.country, row.traits, row.topics
+    from {{people}} as row
     join customers_customer as customer
         on customer.app_id = %(app_id)s and customer.external_id = row.external_id
 ),
