@@ -16,6 +16,7 @@ from apps.deliveries.states import OUTCOMES, RECEIPT_TYPES
 from apps.devices.models import Device
 from apps.segments.models import Segment, SegmentMember
 from apps.segments.rules import compile_rule
+from apps.segments.services.explanation import explain_member
 from tests.factories import NOW, make_app, make_segment
 from tests.segments import worlds
 from tests.segments.worlds import Person
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 
 def agree(world: list[Person], rule: dict[str, Any]) -> None:
-    """Store the world, ask both, and forget the world again."""
+    """Store the world, ask all three (the explanation of each person, too), and forget the world again."""
     with transaction.atomic():
         app = make_app(time_zone=worlds.ZONE)
         TraitType.objects.bulk_create(TraitType(app=app, name=name, type=kind) for name, kind in worlds.TRAITS.items())
@@ -33,13 +34,16 @@ def agree(world: list[Person], rule: dict[str, Any]) -> None:
         )
         segments = [make_segment(app) for _ in range(worlds.SEGMENTS)]
         customers = _store(app, world, segments)
-        found = _selected(_with_ids(rule, segments), app)
+        asked = _with_ids(rule, segments)
+        found = _selected(asked, app)
         expected = {
             customer.pk
             for customer, person in zip(customers, world, strict=True)
             if not person.is_erased and worlds.matches(rule, person)
         }
         assert found == expected
+        explained = {one.pk for one in customers if explain_member(rule=asked, app=app, customer=one, now=NOW).holds}
+        assert explained == expected
         transaction.set_rollback(True)
 
 

@@ -41,6 +41,32 @@ def message_people(leaf: MessageLeaf, *, app_id: str, since: datetime | None, bi
     return f"({sent} and not {answered})" if operator.startswith("did_not") else answered
 
 
+def message_tally(leaf: MessageLeaf, *, app_id: str, since: datetime | None, bind: Bind, person: str) -> str:
+    """The figures of one person (`person`: the placeholder of their id) as a sub-query of one JSON object.
+
+    Messages count once, on however many devices. Index: deliveries_delivery_person, the receipts' key.
+    """
+    inside = "true" if since is None else f"{{moment}} >= {bind(since)}::timestamptz"
+    sent = f"delivery.outcome = {OUTCOMES['accepted']}"
+    counted = f"{sent} and {inside.format(moment='delivery.recorded_at')}"
+    answered = inside.format(moment="receipt.at")
+    answer = RECEIPT_TYPES[ANSWERS.get(leaf.operator.key, "opened")]
+    return (
+        "(select jsonb_build_object("
+        f"'count', count(distinct delivery.dispatch_id) filter (where {counted}),"
+        f" 'all_count', count(distinct delivery.dispatch_id) filter (where {sent}),"
+        f" 'all_last_at', max(delivery.recorded_at) filter (where {sent}),"
+        f" 'answered_count', count(distinct receipt.dispatch_id) filter (where {answered}),"
+        " 'answered_at', max(receipt.at))"
+        " from deliveries_delivery as delivery"
+        " join deliveries_dispatch as dispatch on dispatch.id = delivery.dispatch_id"
+        " left join deliveries_receipt as receipt on receipt.planned_on = delivery.planned_on"
+        " and receipt.dispatch_id = delivery.dispatch_id and receipt.device_id = delivery.device_id"
+        f" and receipt.type = {answer}"
+        f" where delivery.customer_id = {person} and {' and '.join(_launches(leaf, app_id, bind))})"
+    )
+
+
 def _sent(leaf: MessageLeaf, app_id: str, since: datetime | None, bind: Bind, only: Only) -> str:
     tests = [*_launches(leaf, app_id, bind), f"delivery.outcome = {OUTCOMES['accepted']}"]
     if since is not None:
