@@ -43,6 +43,8 @@ TICKS = [
     Tick("deliveries.ensure_partitions", 3600, UPKEEP),
     Tick("customers.ensure_partitions", 3600, UPKEEP),
     Tick("customers.drop_old_events", 3600, UPKEEP),
+    Tick("customers.count_day", 900, UPKEEP),
+    Tick("devices.count_day", 900, UPKEEP),
     Tick("devices.retire_stale", 3600, UPKEEP),
     Tick("segments.refresh_due", 30, BULK),
     Tick("campaigns.launch_due", 1, BULK),

@@ -169,6 +169,27 @@ class Wording(models.Model):
         return f"{self.subject} {self.version}"
 
 
+class ConsentDay(models.Model):
+    """What an app's people said to a channel, at the end of a day (UTC); of today, at the last look.
+
+    is_reconstructed: no look was taken that day, so it was worked out later from the consent ledger.
+    """
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    day = models.DateField(_("day"))
+    channel = models.CharField(_("channel"), max_length=8, choices=Consent.CHANNELS)
+    granted = models.PositiveIntegerField()
+    refused = models.PositiveIntegerField()
+    unsaid = models.PositiveIntegerField()
+    counted_at = models.DateTimeField()
+    is_reconstructed = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("consent day")
+        verbose_name_plural = _("consent days")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["app", "day", "channel"], name="consent_day_once")]
+
+
 class Event(models.Model):
     """Something a person did. Partitioned by week of occurred_at (migration 0002), so its key holds the time.
 

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from apps.customers.services import partitions
+from apps.customers.services import consent_days, partitions
 
 
 @shared_task(name="customers.ensure_partitions")
@@ -17,3 +17,9 @@ def ensure_partitions() -> None:
 def drop_old_events() -> None:
     """Forget events older than the installation keeps them."""
     partitions.drop_old_events(now=timezone.now(), kept_days=settings.EVENTS_KEPT_DAYS)
+
+
+@shared_task(name="customers.count_day")
+def count_day() -> None:
+    """Keep the counts of consent of today, and of days that were missed."""
+    consent_days.count_consent_days(now=timezone.now())

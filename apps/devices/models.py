@@ -129,3 +129,31 @@ class Device(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_platform_display()} {self.model}".strip()
+
+
+class DeviceDay(models.Model):
+    """How an app's devices of a platform stood at the end of a day (UTC); of today, at the last look.
+
+    opted_in, opted_out, blocked share the live ones (active and stale) out: the person said no, or the phone does not
+    allow it (blocked). deaths: {reason: devices retired that day}. is_reconstructed: no look was taken that day, so it
+    was worked out later from what the rows still tell.
+    """
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    day = models.DateField(_("day"))
+    platform = models.CharField(_("platform"), max_length=8, choices=PLATFORMS)
+    active = models.PositiveIntegerField()
+    stale = models.PositiveIntegerField()
+    dead = models.PositiveIntegerField()
+    quarantined = models.PositiveIntegerField()
+    opted_in = models.PositiveIntegerField()
+    opted_out = models.PositiveIntegerField()
+    blocked = models.PositiveIntegerField()
+    deaths = models.JSONField(default=dict)
+    counted_at = models.DateTimeField()
+    is_reconstructed = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("device day")
+        verbose_name_plural = _("device days")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["app", "day", "platform"], name="device_day_once")]
