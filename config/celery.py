@@ -1,12 +1,12 @@
 """The Celery application: JSON only, no results, late acks, no prefetch. A task is a wake-up, never the work."""
 
-import gc
 import os
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery, signals
 
 from config import stopping
+from config.memory import spare_the_collector
 from config.pulse import Recorder
 
 if TYPE_CHECKING:
@@ -61,10 +61,7 @@ def _limit_statements(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def _spare_the_collector(**_: Any) -> None:
-    """What was loaded stays; what a slice makes hardly ever goes in circles, and looking for those took 6 %."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    spare_the_collector()
 
 
 @signals.worker_shutting_down.connect

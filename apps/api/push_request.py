@@ -16,7 +16,7 @@ from apps.customers.models import TraitType
 from apps.customers.preference_links import FACT
 from apps.customers.queries import FACT_COLUMNS
 from apps.customers.services.vocabulary import clean_values
-from apps.deliveries.rendering import analyse, compile_body, display_warnings
+from apps.deliveries.rendering import analyse, compile_body, display_warnings, is_literal
 
 MOST_RECIPIENTS = 1_000
 MOST_TTL = 28 * 86_400
@@ -160,6 +160,8 @@ def _release_at(send_at: datetime | None, now: datetime, problems: list[FieldPro
 
 
 def _require_variables(app: App, content: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    if is_literal(content):
+        return
     missing = set(compile_body(content).bare_names) - facts.keys() - {FACT, *FACT_COLUMNS}
     if missing:
         missing -= set(TraitType.objects.filter(app=app, name__in=missing).values_list("name", flat=True))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.deliveries.rendering import RenderFailed, compile_body
+from apps.deliveries.rendering import RenderFailed, compile_body, is_literal
 from apps.deliveries.rendering.language import parse
 from apps.deliveries.rendering.text import _slots, compile_text
 from apps.gateways.contract import Button
@@ -20,6 +20,25 @@ def test_a_body_without_variables_is_rendered_once():
     compiled = compile_body({"title": "Sale", "body": "Today only"})
     assert compiled.is_static
     assert compiled.render({}) is compiled.render(FACTS)
+
+
+@given(text=st.text(min_size=1).filter(lambda text: is_literal(text)))
+@settings(max_examples=60)
+def test_what_is_literal_is_sent_as_written(text):
+    assert compile_body({"title": "T", "body": text}).render({}).body == text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"title": "{{ name }}"},
+        {"data": {"key": "{% if a %}"}},
+        {"buttons": [{"id": "go", "label": "Go", "link": "{{ link }}"}]},
+    ],
+    ids=["title", "data", "button"],
+)
+def test_one_variable_anywhere_makes_a_body_no_literal(body):
+    assert not is_literal({"title": "Hi", "badge": 1, **body})
 
 
 def test_facts_and_fallbacks_are_filled_in():

@@ -10,6 +10,7 @@ from apps.core.problems import FieldProblem
 from apps.core.suggestions import did_you_mean
 from apps.deliveries.rendering import field_rules as rules
 from apps.deliveries.rendering.body import RenderFailed, compile_body
+from apps.deliveries.rendering.language import is_literal
 from apps.deliveries.rendering.payload import payload_problems
 from apps.deliveries.rendering.template_problems import template_problems
 from apps.deliveries.rendering.visible import is_blank
@@ -100,7 +101,9 @@ def analyse(
 
 
 def _always_failing(body: Mapping[str, Any]) -> Iterator[FieldProblem]:
-    """A text that reads no fact and cannot be made will fail for everybody."""
+    """A text that reads no fact and cannot be made will fail for everybody. Literal ones can always be made."""
+    if is_literal(body):
+        return
     compiled = compile_body(body)
     try:
         compiled.render({})

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from apps.core.problems import FieldProblem
 from apps.deliveries.rendering.body import RenderFailed, compile_body
 from apps.deliveries.rendering.field_rules import image_suffix
+from apps.deliveries.rendering.language import is_literal
 from apps.deliveries.rendering.payload import payload_warnings
 from apps.deliveries.rendering.visible import BIDI_CONTROLS, ZERO_WIDTH
 
@@ -20,18 +21,26 @@ IOS_TITLE, ANDROID_TITLE, SHOWN_BODY = 35, 46, 171
 def display_warnings(body: Mapping[str, Any]) -> list[FieldProblem]:
     """Warnings for a body that `analyse` found sendable; texts are measured with their fallbacks filled in."""
     try:
-        content = compile_body(body).render({})
+        title, text = _shown(body)
     except RenderFailed:
         return []
     return [
-        *_longer(content.title, "/title", "title_truncated_ios", IOS_TITLE, "an iPhone"),
-        *_longer(content.title, "/title", "title_truncated_android", ANDROID_TITLE, "Android"),
-        *_longer(content.body, "/body", "body_truncated", SHOWN_BODY, "a lock screen"),
-        *_hidden(content.title, "/title"),
-        *_hidden(content.body, "/body"),
+        *_longer(title, "/title", "title_truncated_ios", IOS_TITLE, "an iPhone"),
+        *_longer(title, "/title", "title_truncated_android", ANDROID_TITLE, "Android"),
+        *_longer(text, "/body", "body_truncated", SHOWN_BODY, "a lock screen"),
+        *_hidden(title, "/title"),
+        *_hidden(text, "/body"),
         *_image(str(body.get("image_url") or "")),
         *payload_warnings(body),
     ]
+
+
+def _shown(body: Mapping[str, Any]) -> tuple[str, str]:
+    """Title and text for somebody of whom nothing is known."""
+    if is_literal(body):
+        return str(body.get("title") or ""), str(body.get("body") or "")
+    content = compile_body(body).render({})
+    return content.title, content.body
 
 
 def _longer(text: str, pointer: str, code: str, most: int, where: str) -> Iterator[FieldProblem]:

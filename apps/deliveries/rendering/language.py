@@ -77,6 +77,15 @@ class _Environment(Environment):
 LIQUID = _Environment()
 
 
+def is_literal(value: Any) -> bool:
+    """No text in a body, or in a part of it, has anything of Liquid: what is written is what is sent."""
+    if isinstance(value, str):
+        return "{{" not in value and "{%" not in value
+    if isinstance(value, Mapping):
+        return all(map(is_literal, value.values()))
+    return not isinstance(value, list) or all(map(is_literal, value))
+
+
 def parse(source: str) -> BoundTemplate:
     """The syntax tree of a text. Raises LiquidError (a RecursionError of the parser included)."""
     return LIQUID.from_string(source)

@@ -11,7 +11,7 @@ from liquid.static_analysis import Variable
 from apps.core.problems import FieldProblem
 from apps.core.suggestions import did_you_mean
 from apps.deliveries.rendering.filters import FILTER_NAMES
-from apps.deliveries.rendering.language import TAG_NAMES, expressions, filters_of, forbidden, parse
+from apps.deliveries.rendering.language import TAG_NAMES, expressions, filters_of, forbidden, is_literal, parse
 
 # Tags of this and other template languages that reach outside the text.
 _REACHING_OUT = frozenset(
@@ -23,7 +23,7 @@ _DUNDER = re.compile(r"[.\[]\s*['\"]?_")
 
 def template_problems(source: str, pointer: str, known_names: Collection[str] | None) -> list[FieldProblem]:
     """Every problem Liquid or the allow-list has with `source`; known_names None = any variable will do."""
-    if "{{" not in source and "{%" not in source:
+    if is_literal(source):
         return []
     try:
         template = parse(source)

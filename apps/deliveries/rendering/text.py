@@ -19,7 +19,7 @@ from liquid.exceptions import LiquidError, LiquidSyntaxError, OutputStreamLimitE
 from liquid.stringify import to_liquid_string
 
 from apps.deliveries.rendering.filters import FILTER_NAMES, MOST_CHARACTERS
-from apps.deliveries.rendering.language import expressions, filters_of, forbidden, parse, render
+from apps.deliveries.rendering.language import expressions, filters_of, forbidden, is_literal, parse, render
 
 Facts = Mapping[str, Any]
 
@@ -48,7 +48,7 @@ class _Slot:
 
 def compile_text(source: str) -> CompiledText:
     """Compile one text. Raises LiquidError where it does not parse or uses what is not allowed."""
-    if "{{" not in source and "{%" not in source:
+    if is_literal(source):
         return CompiledText(lambda facts: source)
     template = parse(source)
     _require_allowed(template)
