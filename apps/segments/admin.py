@@ -19,6 +19,7 @@ from apps.core.problems import Conflict
 from apps.customers.admin_panels import register
 from apps.segments import admin_views as views
 from apps.segments.admin_panel import PANEL
+from apps.segments.admin_rule_json import export_rule
 from apps.segments.admin_words import state_of
 from apps.segments.models import Segment
 from apps.segments.queries import sizes_by_segment, users_of
@@ -29,10 +30,19 @@ register(PANEL)
 # <name>: (view of one segment, permission). All but "view" answer to POST only.
 PAGES: dict[str, tuple[Callable[..., HttpResponse], str]] = {
     "members": (views.members, "view"),
-    "export": (views.export_rule, "view"),
+    "state": (views.state, "view"),
+    "sizes": (views.sizes, "view"),
+    "export": (export_rule, "view"),
     "people": (views.add_people, "change"),
     "remove": (views.remove_person, "change"),
     "refresh": (views.refresh_now, "change"),
+}
+# Parts of the builder: (view of one app, permission).
+PARTS: dict[str, tuple[Callable[..., HttpResponse], str]] = {
+    "part": (views.part, "change"),
+    "count": (views.count, "change"),
+    "import": (views.import_rule, "change"),
+    "why": (views.why, "view"),
 }
 
 
@@ -81,8 +91,8 @@ class SegmentAdmin(AppScopedAdmin):
         for name, (view, permission) in PAGES.items():
             door = self.admin_site.admin_view(self._door(view, permission))
             yield path(f"<int:segment_id>/{name}/", door, name=f"segments_segment_{name}")
-        for name, of_app in {"part": views.part, "count": views.count}.items():
-            door = self.admin_site.admin_view(self._app_door(of_app))
+        for name, (of_app, permission) in PARTS.items():
+            door = self.admin_site.admin_view(self._app_door(of_app, permission))
             yield path(f"rule/<slug:slug>/{name}/", door, name=f"segments_segment_{name}")
 
     def _door(self, view: Callable[..., HttpResponse], permission: str) -> Callable[..., HttpResponse]:
@@ -101,11 +111,12 @@ class SegmentAdmin(AppScopedAdmin):
 
         return door
 
-    def _app_door(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-        """Parts of the builder: for whoever may write a rule; the view looks for the app among the person's own."""
+    def _app_door(self, view: Callable[..., HttpResponse], permission: str) -> Callable[..., HttpResponse]:
+        """Parts of the builder; the view looks for the app among the person's own."""
 
         def door(request: HttpRequest, slug: str) -> HttpResponse:
-            if not (self.has_add_permission(request) or self.has_change_permission(request)):
+            may_write = self.has_add_permission(request) or self.has_change_permission(request)
+            if not (may_write or (permission == "view" and self.has_view_permission(request))):
                 raise PermissionDenied
             return view(self, request, slug) if request.method == "POST" else HttpResponseNotAllowed(["POST"])
 

@@ -1,13 +1,17 @@
 """The pages of a segment: the rule builder with its live count, the list with its people."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.core.paginator import Paginator
 from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -21,18 +25,25 @@ from apps.accounts.queries import apps_of
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
 from apps.core.templatetags.house import Column
 from apps.customers.admin_views import may_see_contacts
+from apps.customers.masking import masked_email
+from apps.customers.models import Customer
+from apps.segments import admin_rule_json
 from apps.segments.admin_forms import NewSegmentForm, PeopleForm, SegmentForm
 from apps.segments.admin_rule_form import EVERYBODY, read_form, read_row
 from apps.segments.admin_rule_page import Drawer, GroupView, fresh_id
+from apps.segments.admin_why import answer_why
+from apps.segments.admin_words import lost
 from apps.segments.models import Segment
 from apps.segments.queries import members_of, sizes_of, users_of
-from apps.segments.rules import explain_rule, load_catalogue
+from apps.segments.rules import explain_rule, load_catalogue, validate_rule
+from apps.segments.rules.cycles import segments_named
 from apps.segments.services.counting import Superseded, Turn
 from apps.segments.services.editing import SegmentDraft, change_segment, create_segment
 from apps.segments.services.list_files import names_in_file, names_in_text
 from apps.segments.services.lists import add_to_list, remove_from_list
 from apps.segments.services.preview import count_rule
 from apps.segments.services.refresh import SegmentBroken, refresh_segment
+from apps.segments.starters import starters_for
 from apps.segments.suggestions import values_of
 
 type Admin = ModelAdmin[Segment]
@@ -60,8 +71,12 @@ def page(model_admin: Admin, request: HttpRequest, segment: Segment) -> HttpResp
 def part(model_admin: Admin, request: HttpRequest, slug: str) -> HttpResponse:
     """A new row or group, or a row drawn again because its field, operator or event was changed."""
     app = _own_app(request, slug)
-    drawer = Drawer(load_catalogue(app), lambda source: values_of(app, source), segment_id=_number(request, "segment"))
+    drawer = _drawer(app, _number(request, "segment"))
     action, parent = request.POST.get("action", ""), request.POST.get("parent", "")
+    if action == "starter":
+        starters = {one.key: one for one in starters_for(drawer.catalogue)}
+        chosen = starters.get(request.POST.get("starter", ""))
+        return _piece(request, app, drawer.tree(chosen.rule if chosen else EVERYBODY), starters=starters.values())
     if action == "add-group":
         depth = min(_number(request, "depth") or 1, 3) + 1
         group = drawer.group({"match": "any", "rules": [{}]}, parent, depth=depth)
@@ -79,9 +94,10 @@ def count(model_admin: Admin, request: HttpRequest, slug: str) -> HttpResponse:
     app = _own_app(request, slug)
     branch = request.POST.get("branch", "")
     rule = read_form(request.POST, load_catalogue(app), root=branch).rule
-    context: dict[str, Any] = {"app": app, "branch": branch, "may_reveal": may_see_contacts(request)}
+    context: dict[str, Any] = {"app": app, "branch": branch}
     try:
-        context["preview"] = count_rule(app=app, rule=rule, now=timezone.now(), turn=_turn(request, branch))
+        preview = count_rule(app=app, rule=rule, now=timezone.now(), turn=_turn(request, branch))
+        context |= {"preview": preview, "sample": _shown(preview.sample, may_reveal=may_see_contacts(request))}
         context["words"] = explain_rule(rule, app)
     except Superseded:
         return HttpResponse(status=204)
@@ -136,11 +152,33 @@ def refresh_now(model_admin: Admin, request: HttpRequest, segment: Segment) -> H
     return redirect("admin:segments_segment_change", segment.pk)
 
 
-def export_rule(model_admin: Admin, request: HttpRequest, segment: Segment) -> HttpResponse:
-    """The rule as JSON, as the API takes it."""
-    response = JsonResponse(segment.rule, json_dumps_params={"indent": 2, "ensure_ascii": False})
-    response["Content-Disposition"] = f'attachment; filename="segment-{segment.pk}.json"'
-    return response
+def state(model_admin: Admin, request: HttpRequest, segment: Segment) -> HttpResponse:
+    """How the counting goes; asked again and again until it is over, which the rest of the page is told then."""
+    answer = TemplateResponse(request, "segments/state_note.html", {**_standing(segment), "is_asked": True})
+    if segment.state in ("fresh", "broken"):
+        answer["HX-Trigger"] = "segment-counted"
+    return answer
+
+
+def sizes(model_admin: Admin, request: HttpRequest, segment: Segment) -> HttpResponse:
+    """Size and history, again after a count."""
+    return TemplateResponse(request, "segments/size_card.html", {"segment": segment, **_sizes(segment)})
+
+
+def import_rule(model_admin: Admin, request: HttpRequest, slug: str) -> HttpResponse:
+    """A rule that was pasted or uploaded, drawn into the builder."""
+    app = _own_app(request, slug)
+    segment_id = _number(request, "segment")
+    return admin_rule_json.import_rule(request, app, _drawer(app, segment_id), segment_id)
+
+
+def why(model_admin: Admin, request: HttpRequest, slug: str) -> HttpResponse:
+    """Why somebody is in it or not: by the rule as it stands on the page, or the stored one for who only reads."""
+    app = _own_app(request, slug)
+    segment = Segment.objects.filter(app=app, pk=_number(request, "of") or 0).first()
+    is_typed = "node" in request.POST and (segment is None or segment.kind == "dynamic")
+    rule = read_form(request.POST, load_catalogue(app)).rule if is_typed else segment.rule if segment else EVERYBODY
+    return answer_why(request, app, segment, rule)
 
 
 def _editor(model_admin: Admin, request: HttpRequest, app: App, kind: str, segment: Segment | None) -> HttpResponse:
@@ -162,8 +200,9 @@ def _editor(model_admin: Admin, request: HttpRequest, app: App, kind: str, segme
             problems = refusal.problems
         else:
             return _saved(model_admin, request, saved, is_new=segment is None)
-    segment_id = segment.pk if segment else None
-    drawer = Drawer(catalogue, lambda source: values_of(app, source), segment_id=segment_id)
+    drawer = _drawer(app, segment.pk if segment else None)
+    if segment and kind == "dynamic" and not problems:
+        problems = [replace(one, message=lost(one)) for one in _missing(segment)]
     context = {
         "title": segment.name if segment else _("New segment") if kind == "dynamic" else _("New list"),
         "original": segment,
@@ -173,14 +212,15 @@ def _editor(model_admin: Admin, request: HttpRequest, app: App, kind: str, segme
         "page": fresh_id(),
         "form": form,
         "beside": _beside(problems),
-        "problem_count": len(problems),
+        "problem_count": len(problems) if request.method == "POST" else 0,
+        "starters": starters_for(catalogue) if kind == "dynamic" else [],
         "may_edit": may_edit,
         "may_delete": segment is not None and model_admin.has_delete_permission(request, segment),
         "tree": _drawn(drawer, rule, ids, problems) if kind == "dynamic" else None,
         **(_about(request, segment) if segment else {}),
     }
     template = "segments/rule_page.html" if kind == "dynamic" else "segments/list_page.html"
-    return draw_page(model_admin, request, template, context, status=422 if problems else 200)
+    return draw_page(model_admin, request, template, context, status=422 if context["problem_count"] else 200)
 
 
 def _draft(form: SegmentForm, rule: Any) -> SegmentDraft:
@@ -234,24 +274,55 @@ def _beside(problems: list[FieldProblem]) -> dict[str, list[FieldProblem]]:
 
 def _about(request: HttpRequest, segment: Segment) -> dict[str, Any]:
     """What stands below an existing segment: sizes, uses, people."""
-    sizes = sizes_of(segment)
     words = None
     if segment.kind == "dynamic":
-        try:
+        with suppress(InvalidInput):
             words = explain_rule(segment.rule, segment.app)
-        except InvalidInput:
-            words = None
     return {
-        "sizes": [
-            Column(f"{one.at:%-d %b}", [one.member_count], f"{one.at:%-d %b %H:%M} UTC: {one.member_count}")
-            for one in sizes
-        ],
-        "last_change": sizes[-1] if sizes else None,
+        **_sizes(segment),
+        **_standing(segment),
         "users": users_of(segment),
         "people_form": PeopleForm(),
         "words": words,
         **_members(request, segment),
     }
+
+
+def _sizes(segment: Segment) -> dict[str, Any]:
+    sizes = sizes_of(segment)
+    zone = ZoneInfo(segment.app.time_zone)
+    return {
+        "sizes": [
+            Column(
+                f"{one.at.astimezone(zone):%-d %b}",
+                [one.member_count],
+                f"{one.at:%-d %b %H:%M} UTC: {one.member_count}",
+            )
+            for one in sizes
+        ],
+        "last_change": sizes[-1] if sizes else None,
+    }
+
+
+def _standing(segment: Segment) -> dict[str, Any]:
+    """Where the counting stands. missing: what its rule lost, in words; broken_ones: segments it needs."""
+    told: dict[str, Any] = {"segment": segment, "last_look": segment.refreshes.first()}
+    if segment.state == "broken":
+        named = segments_named(segment.rule)
+        told |= {
+            "missing": list(dict.fromkeys(map(lost, _missing(segment)))),
+            "broken_ones": Segment.objects.filter(app=segment.app_id, pk__in=named, state="broken"),
+        }
+    return told
+
+
+def _missing(segment: Segment) -> list[FieldProblem]:
+    """What the stored rule asks about that the app does not have (any more): pointers as of a draft."""
+    try:
+        validate_rule(segment.rule, segment.app, segment_id=segment.pk)
+    except InvalidInput as refusal:
+        return [FieldProblem(f"/rule{one.pointer}", one.code, one.message, one.came) for one in refusal.problems]
+    return []
 
 
 def _members(request: HttpRequest, segment: Segment) -> dict[str, Any]:
@@ -279,11 +350,21 @@ def _tell_listed(request: HttpRequest, joined: int, already: int, unknown: tuple
         messages.warning(request, text % {"count": len(unknown), "ids": some})
 
 
+def _shown(sample: Sequence[Customer], *, may_reveal: bool) -> list[tuple[Customer, str]]:
+    """People with what tells them apart: an address as far as the reader may see it, else where they live."""
+    addresses = {one.pk: one.email if may_reveal else masked_email(one.email) for one in sample}
+    return [(one, addresses[one.pk] or str(one.traits.get("city") or one.country)) for one in sample]
+
+
 def _turn(request: HttpRequest, branch: str) -> Turn | None:
     """Which count of which page this is; a branch is counted beside the whole."""
     page, number = request.POST.get("page", ""), _number(request, "turn")
     user: Any = request.user
     return Turn(user.pk, f"{page}:{branch}", number) if page and number is not None else None
+
+
+def _drawer(app: App, segment_id: int | None) -> Drawer:
+    return Drawer(load_catalogue(app), lambda source: values_of(app, source), segment_id=segment_id)
 
 
 def _own_app(request: HttpRequest, slug: str) -> App:
@@ -295,5 +376,6 @@ def _number(request: HttpRequest, name: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
 
 
-def _piece(request: HttpRequest, app: App, node: Any) -> HttpResponse:
-    return TemplateResponse(request, "segments/builder/node.html", {"node": node, "app": app, "may_edit": True})
+def _piece(request: HttpRequest, app: App, node: Any, **more: Any) -> HttpResponse:
+    context = {"node": node, "app": app, "may_edit": True, **more}
+    return TemplateResponse(request, "segments/builder/node.html", context)

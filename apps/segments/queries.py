@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import ManyToManyField, QuerySet, Window
+from django.db.models import ManyToManyField, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
+from apps.accounts.models import App
 from apps.customers.models import Customer
+from apps.customers.queries import found_people
 from apps.segments.models import Segment, SegmentMember, SegmentRefresh
 from apps.segments.rules.cycles import segments_named
 
@@ -39,6 +41,21 @@ def was_member(*, segment: Segment, customer: Customer, at: datetime) -> bool:
     """Was this person in the segment at that moment?"""
     spans = SegmentMember.objects.filter(segment=segment, customer=customer, joined_at__lte=at)
     return spans.exclude(left_at__lte=at).exists()
+
+
+def spans_of(segment: Segment, customer: Customer) -> list[SegmentMember]:
+    """When this person was in the segment, latest first."""
+    return list(SegmentMember.objects.filter(segment=segment, customer=customer).order_by("-joined_at", "-id"))
+
+
+def people_called(app: App, words: str, *, limit: int) -> list[Customer]:
+    """Who is meant by an id or e-mail typed in full; else whose id, e-mail, phone or name begins so.
+
+    Cost: as customers.queries.found_people.
+    """
+    people = Customer.objects.filter(app=app, erased_at=None)
+    exact = people.filter(Q(external_id=words) | Q(email__iexact=words) if "@" in words else Q(external_id=words))
+    return list(exact[:limit]) or list(found_people(people, words).order_by("id")[:limit])
 
 
 def sizes_of(segment: Segment, *, limit: int = 60) -> list[SegmentRefresh]:

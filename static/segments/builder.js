@@ -39,6 +39,8 @@ rule.addEventListener("input", (event) => {
 });
 rule.addEventListener("click", (event) => {
   const button = event.target.closest("button");
+  const name = document.getElementById("id_name");
+  if (button?.dataset.name && !name.value.trim()) name.value = button.dataset.name;
   if (button?.matches("[data-remove]")) removeNode(button.closest("[data-node]"));
   if (button?.matches("[data-act]")) redraw(button, button.dataset.act);
   if (button?.matches("[data-remove-condition]")) {
@@ -86,7 +88,10 @@ rule.addEventListener("htmx:afterSettle", (event) => {
   const { target } = event;
   const { activeElement } = document;
   const isLost = !activeElement || activeElement === document.body;
-  if (target.matches(".sg-list")) {
+  if (!rule.contains(target) || target.matches(".sg-branch")) return;
+  if (target === rule) {
+    rule.querySelector(".sg-row select")?.focus();
+  } else if (target.matches(".sg-list")) {
     if (isLost || activeElement === event.detail.requestConfig.elt) target.lastElementChild?.querySelector("select")?.focus();
   } else if (isLost && action) {
     [...target.querySelectorAll(".sg-details select")].at(-1)?.focus();
@@ -95,6 +100,11 @@ rule.addEventListener("htmx:afterSettle", (event) => {
   }
   action = "";
   changed();
+});
+
+// A rule that was taken in is on the page now; its dialog has done its work.
+rule.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target === rule) document.getElementById("rule-json")?.close();
 });
 
 // Typing and leaving without saving asks first; saving does not.

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from apps.accounts.models import App
-from apps.customers.models import EventType, TraitType
+from apps.customers.models import Customer, EventType, TraitType
 from apps.segments.models import Segment
 from tests.browser.test_screens import log_in
 from tests.factories import make_app, make_customer, make_device, make_event, make_user
@@ -39,8 +39,8 @@ def test_a_rule_is_built_by_keys_alone(builder: Page) -> None:
     builder.locator(".sg-adds").get_by_role("button", name="Rule").press("Enter")
     expect(builder.get_by_label("What the rule is about")).to_be_focused()
     field = builder.get_by_label("What the rule is about")
-    builder.keyboard.press("ArrowDown")
-    builder.keyboard.press("ArrowDown")
+    for _event_then_message_then_city in range(3):
+        builder.keyboard.press("ArrowDown")
     expect(field).to_have_value("trait.city")
     expect(field).to_be_focused()
     builder.keyboard.press("Tab")
@@ -127,3 +127,32 @@ def test_what_is_typed_while_a_row_is_drawn_again_is_kept(builder: Page) -> None
     expect(row.get_by_label("Value")).to_be_visible()
     expect(days).to_have_value("30")
     expect(days).to_be_focused()
+
+
+def test_an_example_is_taken_and_why_follows_the_rule(builder: Page) -> None:
+    builder.get_by_role("button", name="Bought twice, but not in the last week").click()
+    expect(builder.get_by_label("Name")).to_have_value("Bought twice, but not in the last week")
+    expect(builder.locator(".sg-row")).to_have_count(2)
+    expect(builder.locator(".sg-count")).to_have_text("0")
+    builder.get_by_label("Who?").fill(Customer.objects.get(first_name="In Oslo").external_id or "")
+    builder.get_by_label("Who?").press("Enter")
+    expect(builder.get_by_text("In Oslo does not match the rule")).to_be_visible()
+    builder.get_by_label("Times").fill("1")
+    expect(builder.get_by_text("In Oslo matches the rule")).to_be_visible()
+    expect(builder.get_by_label("Times")).to_be_focused()
+    for _row in range(2):
+        builder.get_by_role("button", name="Remove this rule").first.click()
+    expect(builder.get_by_role("button", name="Bought twice, but not in the last week")).to_be_visible()
+
+
+def test_a_rule_is_imported_by_keys_and_its_faults_are_listed(builder: Page) -> None:
+    builder.get_by_role("button", name="Import rule").press("Enter")
+    text = builder.get_by_label("Rule as JSON")
+    text.fill('{"match": "any", "rules": [{"field": "trait.town", "op": "is", "value": "Paris"}]}')
+    builder.get_by_role("button", name="Import", exact=True).press("Enter")
+    expect(builder.get_by_text("/rules/0/field")).to_be_visible()
+    text.fill('{"match": "any", "rules": [{"field": "trait.city", "op": "is", "value": "Paris"}]}')
+    builder.get_by_role("button", name="Import", exact=True).press("Enter")
+    expect(text).not_to_be_visible()
+    expect(builder.locator(".sg-row").get_by_label("Value")).to_have_value("Paris")
+    expect(builder.locator(".sg-count")).to_have_text("2")

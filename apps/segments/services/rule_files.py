@@ -1,0 +1,51 @@
+"""Rules as files: the JSON that one app's segment gives out and another's takes in."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.accounts.models import App
+from apps.core.problems import FieldProblem, InvalidInput
+from apps.segments.rules import validate_rule
+
+MOST_CHARACTERS = 1_000_000
+
+
+def read_rule_file(text: str, *, app: App, segment_id: int | None = None) -> dict[str, Any]:
+    """The rule in a text: alone, or under "rule" of an object (as in a trial). Checked for `app` and that segment.
+
+    Raises InvalidInput with every problem; pointers lead into the text as it came.
+    """
+    found = read_json(text)
+    is_wrapped = isinstance(found, Mapping) and "rule" in found and "rules" not in found
+    rule = found["rule"] if is_wrapped else found
+    try:
+        validate_rule(rule, app, segment_id=segment_id)
+    except InvalidInput as refusal:
+        before = "/rule" if is_wrapped else ""
+        found_there = [FieldProblem(before + one.pointer, one.code, one.message, one.came) for one in refusal.problems]
+        raise InvalidInput(found_there) from refusal
+    return dict(rule)
+
+
+def read_json(text: str) -> Any:
+    """Raises InvalidInput: required, too_long, json_syntax (with line and column)."""
+    plain = text.strip().removeprefix("\ufeff")
+    if not plain:
+        raise _refusal("required", _("paste a rule or choose a file"))
+    if len(plain) > MOST_CHARACTERS:
+        raise _refusal("too_long", _("is longer than %(limit)d characters") % {"limit": MOST_CHARACTERS})
+    try:
+        return json.loads(plain)
+    except json.JSONDecodeError as error:
+        message = _("is not JSON: line %(line)d, column %(column)d: %(why)s")
+        message %= {"line": error.lineno, "column": error.colno, "why": error.msg}
+        raise _refusal("json_syntax", message) from error
+    except (RecursionError, ValueError) as error:  # nested without end; a number of thousands of digits
+        raise _refusal("json_syntax", _("is no JSON that we can read")) from error
+
+
+def _refusal(code: str, message: str) -> InvalidInput:
+    return InvalidInput([FieldProblem("", code, message)])

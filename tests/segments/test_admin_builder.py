@@ -1,0 +1,165 @@
+"""What stands around the rule: examples to begin with, rules as JSON, why somebody is in it, how the counting goes."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from apps.accounts.models import App
+from apps.customers.models import EventType, TraitType
+from apps.segments.models import SegmentMember
+from apps.segments.rules import load_catalogue, validate_rule
+from apps.segments.starters import starters_for
+from tests.factories import NOW, make_app, make_customer, make_segment, make_user
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/segments/segment/"
+RULE = {"match": "all", "rules": [{"field": "trait.city", "op": "is", "value": "Paris"}]}
+SENT = {
+    "node": ["r:", "n1:r"],
+    "r-match": "all",
+    "n1-field": "trait.city",
+    "n1-drawn": "trait.city",
+    "n1-kind": "text",
+    "n1-op": "is",
+    "n1-value": "Paris",
+}
+
+
+@pytest.fixture
+def app() -> App:
+    app = make_app(slug="shop", time_zone="Europe/Warsaw")
+    TraitType.objects.create(app=app, name="city", type="text")
+    return app
+
+
+@pytest.fixture
+def marketer(app: App) -> Client:
+    return as_role(app, "marketer")
+
+
+def as_role(app: App, role: str) -> Client:
+    client = Client()
+    client.force_login(make_user(app, role=role))
+    return client
+
+
+def asked(client: Client, **sent: Any) -> str:
+    return client.post(f"{LIST}rule/shop/why/", sent).content.decode()
+
+
+def test_every_starter_is_a_rule_that_the_app_can_use(app: App) -> None:
+    without = [one.key for one in starters_for(load_catalogue(app))]
+    EventType.objects.create(app=app, name="purchase", properties={"amount": "number"})
+    EventType.objects.create(app=app, name="added_to_cart", properties={})
+    starters = starters_for(load_catalogue(app))
+    assert [one.key for one in starters] == ["lapsed", "cart", "best", *without]
+    for one in starters:
+        validate_rule(one.rule, app)
+
+
+def test_a_starter_is_drawn_into_the_builder(app: App, marketer: Client) -> None:
+    html = marketer.post(f"{LIST}rule/shop/part/", {"action": "starter", "starter": "quiet"}).content.decode()
+    assert 'value="device.last_seen" selected' in html
+    assert 'value="30"' in html
+
+
+def test_a_rule_goes_out_as_a_file_and_comes_in_again(app: App, marketer: Client) -> None:
+    segment = make_segment(app, kind="dynamic", name="Paris!", rule=RULE)
+    out = marketer.get(f"{LIST}{segment.pk}/export/")
+    assert out["Content-Disposition"] == 'attachment; filename="paris.json"'
+    file = SimpleUploadedFile("paris.json", b"\xef\xbb\xbf" + out.content)
+    html = marketer.post(f"{LIST}rule/shop/import/", {"rule_file": file}).content.decode()
+    assert 'value="trait.city" selected' in html
+    assert 'value="Paris"' in html
+
+
+def test_a_wrong_rule_is_refused_with_every_fault_and_its_place(app: App, marketer: Client) -> None:
+    rule = {"match": "all", "rules": [{"field": "trait.town"}, {"field": "created_at", "op": "on", "value": "soon"}]}
+    answer = marketer.post(f"{LIST}rule/shop/import/", {"rule_text": json.dumps({"rule": rule})})
+    html = answer.content.decode()
+    assert answer["HX-Retarget"] == "#import-problems"
+    for word in ("2 things are wrong", "/rule/rules/0/field", "unknown_field", "/rule/rules/1/value", "date_format"):
+        assert word in html
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "required"),
+        ("{", "json_syntax"),
+        ("[" * 200_000, "json_syntax"),
+        ("7", "type"),
+        ("x" * 1_000_001, "too_long"),
+    ],
+    ids=["nothing", "cut", "deep", "number", "long"],
+)
+def test_what_is_no_rule_is_refused(marketer: Client, text: str, code: str) -> None:
+    answer = marketer.post(f"{LIST}rule/shop/import/", {"rule_text": text})
+    assert (answer.status_code, f">{code}<" in answer.content.decode()) == (200, True)
+
+
+def test_why_answers_clause_by_clause_for_the_rule_on_the_page(app: App, marketer: Client) -> None:
+    make_customer(app, external_id="c1", first_name="Ada", traits={"city": "Oslo"})
+    html = asked(marketer, who="c1", **SENT)
+    assert "Ada does not match the rule" in html
+    assert "City is “Paris”" in html
+    assert "City is “Oslo”" in html
+
+
+def test_why_says_since_when_and_whether_at_a_moment(app: App, marketer: Client) -> None:
+    ada = make_customer(app, external_id="c1", traits={"city": "Paris"})
+    segment = make_segment(app, kind="dynamic", rule=RULE)
+    SegmentMember.objects.create(segment=segment, customer=ada, joined_at=NOW, left_at=NOW + timedelta(days=1))
+    # 14:00 in Warsaw is 12:00 UTC, the moment of joining.
+    assert "Was in it at" in asked(marketer, who="c1", of=segment.pk, at="2026-06-01T14:00")
+    html = asked(marketer, who="c1", of=segment.pk, at="2026-06-01T13:59")
+    assert "Was not in it at" in html
+    assert "Not in the segment yet" in html
+    assert "must be a day and a time" in asked(marketer, who="c1", of=segment.pk, at="tomorrow")
+
+
+def test_why_lets_one_of_several_be_chosen_and_masks_addresses(app: App) -> None:
+    for number in (1, 2):
+        make_customer(app, external_id=f"c{number}", first_name="Ada", email=f"ada{number}@example.com")
+    reader = as_role(app, "analyst")
+    segment = make_segment(app, kind="dynamic", rule=RULE)
+    html = asked(reader, who="ada", of=segment.pk)
+    assert 'data-who="c2"' in html
+    html = asked(reader, who="ADA2@example.com", of=segment.pk)
+    assert "City is not known" in html
+    assert "a•••@example.com" in html
+    assert "ada2@" not in html
+
+
+def test_people_of_other_apps_are_nobody(app: App, marketer: Client) -> None:
+    make_customer(make_app(slug="bank"), external_id="c9")
+    assert "Nobody here is called “c9”" in asked(marketer, who="c9", **SENT)
+
+
+def test_a_broken_segment_says_why_and_what_to_do(app: App, marketer: Client) -> None:
+    rule = {"match": "all", "rules": [{"field": "trait.tier", "op": "is", "value": "gold"}]}
+    segment = make_segment(app, kind="dynamic", rule=rule, state="broken", broken_reason="no field “trait.tier”")
+    html = marketer.get(f"{LIST}{segment.pk}/change/").content.decode()
+    assert "asks about “tier”, which nobody has any more" in html
+    assert "choose another, or remove that line" in html
+    assert "data-wrong" in html
+
+
+def test_the_page_learns_when_counting_is_over(app: App, marketer: Client) -> None:
+    segment = make_segment(app, kind="dynamic", rule=RULE, state="refreshing")
+    going = marketer.get(f"{LIST}{segment.pk}/state/")
+    assert ("every 2s" in going.content.decode(), "HX-Trigger" in going) == (True, False)
+    type(segment).objects.update(state="fresh")
+    done = marketer.get(f"{LIST}{segment.pk}/state/")
+    assert ("every 2s" in done.content.decode(), done["HX-Trigger"]) == (False, "segment-counted")
+
+
+def test_a_reader_asks_why_but_takes_nothing_in(app: App) -> None:
+    reader = as_role(app, "analyst")
+    assert reader.post(f"{LIST}rule/shop/import/", {"rule_text": "{}"}).status_code == 403
+    assert reader.post(f"{LIST}rule/bank/why/", {"who": "c1"}).status_code == 404
