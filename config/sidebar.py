@@ -39,6 +39,10 @@ GROUPS: list[tuple[Any, list[Page]]] = [
         [
             Page("customers.customer", _("Customers"), "person"),
             Page("devices.device", _("Devices"), "smartphone"),
+            Page("devices.deviceday", _("Opt-in"), "trending_up", view="opt_in"),
+            Page("devices.deviceday", _("Device hygiene"), "cleaning_services", view="device_hygiene"),
+            Page("customers.topic", _("Topics"), "sell"),
+            Page("customers.wording", _("Consent wording"), "gavel"),
         ],
     ),
     (

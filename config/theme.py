@@ -66,6 +66,8 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [asset("theme/theme.css"), asset("charts/charts.css")],
     "SITE_VIEWS": [
         ("dashboard/reach/", "dashboard_reach", "apps.campaigns.admin_dashboard.ReachView"),
+        ("people/opt-in/", "opt_in", "apps.devices.admin_over_time.OptInView"),
+        ("people/hygiene/", "device_hygiene", "apps.devices.admin_over_time.HygieneView"),
         ("deliveries/log/", "delivery_log", "apps.deliveries.admin_log.LogView"),
         ("deliveries/log/<str:delivery_id>/", "delivery_story", "apps.deliveries.admin_log.StoryView"),
     ],

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.accounts.admin_scope import AppScopedAdmin
+from apps.customers import admin_topics as admin_topics
 from apps.customers import admin_views as views
 from apps.customers.masking import masked_email, masked_phone
 from apps.customers.models import Customer

@@ -16,6 +16,8 @@ import phonenumbers
 from django.db import connection
 
 from apps.accounts.models import App
+from apps.customers.models import Topic
+from apps.customers.services.wordings import save_topic, write_wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,15 @@ LANDS = (
 
 PLANS = (("free", 68), ("plus", 24), ("pro", 8))
 CATEGORIES = ("shoes", "outdoor", "kitchen", "books", "toys", "garden", "beauty", "audio")
-TOPICS = ("offers", "news", "orders")
+TOPICS = {
+    "offers": ("Offers", "Discounts and early access, at most twice a week."),
+    "news": ("News", "New arrivals and stories, once a week."),
+    "orders": ("Your orders", "When an order is on its way or ready to collect."),
+}
+WORDINGS = {
+    "push": "Notifications in the app and in the browser.",
+    "sms": "Text messages to your mobile number, at most four a month. Reply STOP at any time.",
+}
 
 # name, weight, whether it has an amount
 EVENTS = (
@@ -127,6 +137,15 @@ def load_customers(*, app: App, count: int, seed: int, now: datetime, advance: C
         " push_consent, sms_consent, created_at, updated_at"
     )
     _copy(f"customers_customer ({columns})", _customer_rows(app, count, seed, now), advance)
+
+
+def load_topics(*, app: App, now: datetime) -> None:
+    """What the preference page of the demo world offers."""
+    for place, (key, (name, description)) in enumerate(TOPICS.items()):
+        topic = Topic(app=app, key=key, name=name, description=description, position=place, is_default=key == "orders")
+        save_topic(topic=topic, author="demo", now=now)
+    for channel, text in WORDINGS.items():
+        write_wording(app=app, subject=channel, text=text, author="demo", now=now)
 
 
 def load_consents(*, app: App, now: datetime) -> None:
@@ -220,9 +239,10 @@ def _copy(target: str, rows: Iterator[tuple[object, ...]], advance: Callable[[in
 
 _CONSENTS = """
 insert into customers_consent (customer_id, channel, topic, granted, source, wording, at)
-select id, 'push', '', push_consent, 'import', 'Demo world', created_at
+select id, 'push', '', push_consent, 'import', 'Demo world',
+       case when push_consent then created_at else greatest(created_at, %(now)s - id %% 50 * interval '1 day') end
 from customers_customer where app_id = %(app_id)s and push_consent is not null
 union all
-select id, 'sms', '', sms_consent, 'import', 'Demo world', created_at
+select id, 'sms', '', sms_consent, 'import', 'Demo world', greatest(created_at, %(now)s - id %% 70 * interval '1 day')
 from customers_customer where app_id = %(app_id)s and sms_consent is not null
 """

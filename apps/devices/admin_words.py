@@ -18,6 +18,14 @@ CHANNELS: Mapping[str, Word] = {
     "paused": Word(_("Stopped"), _("Nothing goes out; those waiting stay waiting."), "bad"),
 }
 
+_VENDOR = Word(_("Gone, says the vendor"), _("The app was uninstalled, or the browser took the permission back."))
+DEATHS: Mapping[str, Word] = {
+    "not_seen": Word(_("Not seen for 270 days"), _("Nobody opened the app there for so long.")),
+    "replaced": Word(_("Replaced"), _("The same installation got a new address; nobody is lost.")),
+    "removed": Word(_("Removed by your app"), _("At log-out, for instance.")),
+    "erased": Word(_("Erased"), _("With the person, for good.")),
+    "": Word(_("Not told"), _("Retired before reasons were kept.")),
+}
 _RESTING = Word(_("Resting"), _("It waits for the vendor, and goes on by itself."), "warn")
 
 
@@ -31,3 +39,8 @@ def channel_state_of(channel: Channel) -> Word:
     if channel.state == "paused" and channel.closed_by in ("breaker", "vendor"):
         return _RESTING
     return CHANNELS[channel.state]
+
+
+def death_of(reason: str) -> Word:
+    """Why a device was retired; a vendor's own words all mean the same."""
+    return DEATHS.get(reason, _VENDOR)

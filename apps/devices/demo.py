@@ -27,12 +27,18 @@ ANDROID_MODELS = ("Pixel 9", "Pixel 8a", "Galaxy S25", "Galaxy A56", "Xperia 10"
 IOS_MODELS = ("iPhone 17", "iPhone 16", "iPhone 15 Pro", "iPhone SE", "iPad Air")
 BROWSERS = ("Chrome", "Firefox", "Edge", "Safari")
 DEVICES_PER_CUSTOMER = ((0, 8), (1, 59), (2, 26), (3, 7))
+DEATHS = {
+    "fcm": ("UNREGISTERED", "replaced"),
+    "apns": ("Unregistered", "removed"),
+    "webpush": ("410", "removed"),
+}
+PERMISSION_SHARES = {"android": (88, 12, 0), "ios": (70, 24, 6), "web": (97, 3, 0)}
 PLATFORM_SHARES = (("android", 54), ("ios", 29), ("web", 17))
 
 _COLUMNS = (
     "app_id, customer_id, platform, gateway, address, address_hash, address_kind, webpush_p256dh, webpush_auth,"
-    " environment, state, retired_reason, secret_hash, locale, time_zone, app_version, os_version, model, permission,"
-    " tags, created_at, registered_at, last_seen_at"
+    " environment, state, retired_reason, retired_at, secret_hash, locale, time_zone, app_version, os_version, model,"
+    " permission, tags, created_at, registered_at, last_seen_at"
 )
 
 
@@ -132,6 +138,7 @@ class _Maker:
             state = chance.choices(("active", "stale", "dead"), (94, 4, 2))[0]
             if state == "stale":
                 seen = self.now - timedelta(days=chance.randint(31, 200))
+            retired_at = max(seen, self.now - timedelta(hours=chance.randint(1, 700))) if state == "dead" else None
             yield (
                 self.app.pk,
                 customer_id,
@@ -144,14 +151,15 @@ class _Maker:
                 auth,
                 "production" if gateway == "apns" else "",
                 state,
-                "UNREGISTERED" if state == "dead" else "",
+                chance.choices(DEATHS[gateway], (80, 20))[0] if state == "dead" else "",
+                retired_at,
                 hashlib.sha256(f"demo:{address}".encode()).digest(),
                 f"{language}-{country}",
                 zone,
                 chance.choice(("4.0.1", "4.1.0", "4.2.0", "4.2.3")),
                 os_version,
                 model,
-                "granted",
+                chance.choices(("granted", "denied", "provisional"), PERMISSION_SHARES[platform])[0],
                 [],
                 min(joined, seen),
                 min(joined, seen),

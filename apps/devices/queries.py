@@ -1,11 +1,13 @@
 """Questions about devices and channels."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from django.db.models import Count, QuerySet
 
 from apps.accounts.models import App
-from apps.devices.models import Channel, Device
+from apps.customers.models import ConsentDay
+from apps.devices.models import Channel, Device, DeviceDay
 
 
 def devices_of(app_ids: Sequence[int]) -> QuerySet[Device]:
@@ -32,3 +34,19 @@ def counts_by_state(app_ids: Sequence[int]) -> dict[str, int]:
 def set_aside_count(channel: Channel) -> int:
     """How many devices of a channel are quarantined. Cost: a scan of the app's devices, 0.1 s for a million."""
     return Device.objects.filter(app=channel.app_id, gateway=channel.gateway, state="quarantined").count()
+
+
+def set_aside_counts(app_ids: Sequence[int]) -> dict[tuple[int, str], int]:
+    """{(app, gateway): quarantined devices}. Cost: a scan, 0.2 s for 1.3 million."""
+    aside = Device.objects.filter(app__in=app_ids, state="quarantined").values_list("app_id", "gateway")
+    return {(app_id, gateway): count for app_id, gateway, count in aside.annotate(Count("pk")).order_by()}
+
+
+def device_days(app_ids: Sequence[int], *, since: date) -> QuerySet[DeviceDay]:
+    """The daily counts of these apps from that day on, oldest first."""
+    return DeviceDay.objects.filter(app__in=app_ids, day__gte=since).select_related("app").order_by("day", "app__name")
+
+
+def consent_days(app_ids: Sequence[int], *, since: date) -> QuerySet[ConsentDay]:
+    """What people of these apps said to each channel from that day on, oldest first."""
+    return ConsentDay.objects.filter(app__in=app_ids, day__gte=since).select_related("app").order_by("day", "app__name")

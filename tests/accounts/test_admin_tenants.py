@@ -14,6 +14,8 @@ from django.urls import URLPattern, reverse
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.accounts.services.audit import write_audit
 from apps.api.models import ApiKey
+from apps.customers.models import Topic, Wording
+from apps.customers.services.wordings import save_topic
 from apps.sms_booster.models import SmsMessage, SmsReply
 from apps.sms_booster.services.choose import choose_due
 from tests.factories import NOW, make_app, make_channel, make_segment, make_user
@@ -49,8 +51,11 @@ def foreign() -> dict[str, Model]:
     choose_due(LATER)
     make_key(other)
     reply = SmsReply.objects.create(app_id=other.pk, provider_id="SM1", phone="+48500", body=MARK, received_at=NOW)
+    topic = save_topic(topic=Topic(app=other, key=MARK, name=MARK), author=MARK, now=NOW)
     rows = [
         other,
+        topic,
+        Wording.objects.get(app=other),
         make_user(other, username=MARK),
         write_audit(app=other, actor=MARK, action="x.done", subject="x:1", details={}, now=LATER),
         person,

@@ -21,9 +21,11 @@ from apps.api import demo as logins
 from apps.campaigns import demo as campaigns
 from apps.customers import demo as people
 from apps.customers.models import Customer
+from apps.customers.services.consent_days import count_consent_days
 from apps.customers.services.partitions import ensure_partitions
 from apps.customers.services.vocabulary import learn_vocabulary
 from apps.devices import demo as devices
+from apps.devices.services.device_days import count_device_days
 from apps.sandbox.credentials import SandboxCredentials, load_or_create
 from apps.segments import demo as segments
 from apps.sms_booster import demo as booster
@@ -86,6 +88,7 @@ class Command(BaseCommand):
             task = bar.add_task("customers", total=customers)
             ensure_partitions(now=now, weeks_back=people.DAYS_OF_EVENTS // 7 + 1)
             people.load_customers(app=shop, count=customers, seed=seed, now=now, advance=_advancer(bar, task))
+            people.load_topics(app=shop, now=now)
             people.load_consents(app=shop, now=now)
             bar.update(task, completed=customers)
 
@@ -104,6 +107,8 @@ class Command(BaseCommand):
             people.load_events(app=shop, count=events, seed=seed, now=now, advance=_advancer(bar, task))
             learn_vocabulary(app=shop)
             _analyse()
+            count_consent_days(now=now)
+            count_device_days(now=now)
             bar.update(task, completed=events)
 
             task = bar.add_task("segments", total=len(segments.SEGMENTS) + 1)

@@ -1,0 +1,105 @@
+"""The staff's door to topics and to the wordings people answer to."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from apps.accounts.admin_scope import AppScopedAdmin
+from apps.core.problems import FieldProblem
+from apps.customers.models import Topic, Wording
+from apps.customers.services.profile_fields import clean_topic
+from apps.customers.services.wordings import save_topic, write_wording
+
+SUBJECTS = [("push", _("Push")), ("sms", _("SMS"))]
+
+
+class TopicForm(forms.ModelForm):
+    """The key by the rules that the API keeps."""
+
+    class Meta:
+        model = Topic
+        fields = ("app", "key", "name", "description", "position", "is_shown", "is_default")
+
+    def clean_key(self) -> str:
+        problems: list[FieldProblem] = []
+        key = clean_topic(self.cleaned_data["key"], pointer="/key", problems=problems)
+        for problem in problems:
+            self.add_error("key", problem.message)
+        return key or ""
+
+
+@admin.register(Topic)
+class TopicAdmin(AppScopedAdmin):
+    """What people may choose on the preference page."""
+
+    form = TopicForm
+    list_display: ClassVar = ["name", "key", "description", "is_shown", "is_default", "app"]
+    list_filter: ClassVar = ["app"]
+    search_fields: ClassVar = ["key", "name"]
+    ordering: ClassVar = ["app__name", "position", "name"]
+    fieldsets: ClassVar = [
+        (None, {"fields": ["app", "name", "key", "description"]}),
+        (_("Where and for whom"), {"fields": ["position", "is_shown", "is_default"]}),
+    ]
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Topic]:
+        return super().get_queryset(request).select_related("app")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The key is what customers, segments and the API hold."""
+        fields = super().get_readonly_fields(request, obj)
+        return [*fields, "key"] if obj else fields
+
+    def save_model(self, request: HttpRequest, obj: Topic, form: Any, change: bool) -> None:
+        save_topic(topic=obj, author=request.user.get_username(), now=timezone.now())
+
+
+class WordingForm(forms.ModelForm):
+    """A channel's new wording; topics get theirs from their own page."""
+
+    subject = forms.ChoiceField(choices=SUBJECTS, label=_("About"))
+
+    class Meta:
+        model = Wording
+        fields = ("app", "subject", "text")
+
+
+@admin.register(Wording)
+class WordingAdmin(AppScopedAdmin):
+    """Every wording there ever was, newest first; a new one is added, none is changed."""
+
+    form = WordingForm
+    list_display: ClassVar = ["about", "version", "text", "created_at", "created_by", "app"]
+    list_filter: ClassVar = ["app"]
+    search_fields: ClassVar = ["subject", "text"]
+    ordering: ClassVar = ["-created_at", "-id"]
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Wording]:
+        return super().get_queryset(request).select_related("app")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """An answer must keep the question it was given to."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Wording, form: Any, change: bool) -> None:
+        author, now = request.user.get_username(), timezone.now()
+        version = write_wording(app=obj.app, subject=obj.subject, text=obj.text, author=author, now=now)
+        stored = Wording.objects.get(app=obj.app, subject=obj.subject, version=version)
+        obj.pk, obj.version = stored.pk, version
+        if stored.created_at != now:
+            self.message_user(request, _("These words were in force already; nothing has changed."), messages.WARNING)
+
+    @display(description=_("about"), ordering="subject")
+    def about(self, wording: Wording) -> Any:
+        return dict(SUBJECTS).get(wording.subject) or wording.subject.removeprefix("topic:")
