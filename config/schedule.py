@@ -46,7 +46,7 @@ TICKS = [
     Tick("customers.count_day", 900, UPKEEP),
     Tick("devices.count_day", 900, UPKEEP),
     Tick("devices.retire_stale", 3600, UPKEEP),
-    Tick("segments.refresh_due", 30, BULK),
+    Tick("segments.refresh_due", 2, BULK),
     Tick("campaigns.launch_due", 1, BULK),
     Tick("campaigns.finish", 2, UPKEEP),
     Tick("sms_booster.boost", 5, BULK),

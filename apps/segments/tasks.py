@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from apps.core.problems import Conflict
 from apps.segments.services import refresh
+from apps.segments.services.limits import Stopped
 
 
 @shared_task(name="segments.refresh_due")
@@ -18,5 +19,5 @@ def refresh_segment(segment_id: int) -> None:
     """Compute one segment now: somebody just saved it."""
     try:
         refresh.refresh_segment(segment_id=segment_id, now=timezone.now())
-    except (refresh.SegmentBroken, Conflict):
+    except (refresh.SegmentBroken, Conflict, Stopped):
         return  # the row says so, and the page shows it

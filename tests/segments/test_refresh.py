@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from apps.accounts.models import App
 from apps.core.problems import Conflict
 from apps.segments.models import Segment, SegmentMember, SegmentRefresh
 from apps.segments.queries import members_of, was_member
+from apps.segments.services.limits import limited
 from apps.segments.services.refresh import SegmentBroken, mark_due, refresh_due, refresh_segment
 from tests.factories import NOW, make_app, make_crowd, make_customer, make_segment
 
@@ -172,3 +174,34 @@ def test_the_erased_leave_a_list(app: App) -> None:
     segment = make_segment(app, [anna, gone])
     done = refresh(segment, LATER)
     assert (done.member_count, done.left_count) == (1, 1)
+
+
+def test_due_segments_are_computed_one_at_a_time_in_whatever_worker(app: App) -> None:
+    segment = polish(app)
+    other = connection.copy()
+    with other.cursor() as worker:
+        worker.execute("begin")
+        worker.execute("select pg_advisory_xact_lock(hashtextextended('segments.due', 0))")
+        assert refresh_due(now=NOW) == 0
+        segment.refresh_from_db()
+        assert segment.state == "due"
+        assert refresh(segment).member_count == 0  # somebody waits for this one
+    other.close()
+
+
+def test_what_does_not_fit_into_a_tick_waits_for_the_next(app: App) -> None:
+    for _ in range(3):
+        polish(app)
+    assert [refresh_due(now=NOW, budget_seconds=0) for _tick in range(4)] == [1, 1, 1, 0]
+
+
+def test_what_nobody_waits_for_keeps_to_one_core() -> None:
+    def shown() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("show max_parallel_workers_per_gather")
+            return str(cursor.fetchone()[0])
+
+    usual = shown()
+    with limited(1, gently=True):
+        assert shown() == "0"
+    assert shown() == usual != "0"

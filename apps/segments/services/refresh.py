@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from time import monotonic
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Q, QuerySet, Value
 from django.utils.translation import gettext as _
 
@@ -12,11 +12,13 @@ from apps.core.sql import Compiled, rows
 from apps.segments.models import Segment, SegmentRefresh
 from apps.segments.rules import compile_rule
 from apps.segments.rules.cycles import segments_named
-from apps.segments.services.limits import TooSlow, limited
+from apps.segments.services.limits import Stopped, TooSlow, limited
 from apps.segments.states import SEGMENT_STATES
 
 LIMIT_SECONDS = 30
 LEASE = timedelta(minutes=2)
+# Of every tick (config.schedule) so much is spent on what is due; the rest of it belongs to launches and pushes.
+DUE_SECONDS = 1.0
 
 
 class SegmentBroken(Exception):
@@ -27,18 +29,29 @@ class SegmentBroken(Exception):
         super().__init__("; ".join(f"{name}: {why}" for name, why in reasons.items()))
 
 
-def refresh_segment(*, segment_id: int, now: datetime, limit_seconds: float = LIMIT_SECONDS) -> SegmentRefresh:
+class Busy(Exception):
+    """Another due segment is being computed: this one waits for the next tick."""
+
+
+def refresh_segment(
+    *, segment_id: int, now: datetime, limit_seconds: float = LIMIT_SECONDS, gently: bool = False
+) -> SegmentRefresh:
     """Compute the members of a segment, after those of the segments its rule asks about.
 
+    gently: nobody waits for it, so it keeps to one core, less memory, and its turn among those who do the same.
     Raises SegmentBroken (the state is then `broken`, the last members stay), Conflict("segment_refreshing") where
-    another worker is at it. Touches segments_segment, segments_segmentmember, segments_segmentrefresh.
+    another worker is at it, Busy where it is gentle and another is being computed, Stopped where an operator
+    cancelled the query. Touches segments_segment, segments_segmentmember, segments_segmentrefresh.
     Cost: the rule's query and one hash join; see README.
     """
     segment = Segment.objects.select_related("app").get(pk=segment_id)
     lease = _claim(segment, now)
     try:
-        _refresh_needed(segment, now, limit_seconds)
-        return _refresh(segment, lease, now, limit_seconds)
+        _refresh_needed(segment, now, limit_seconds, gently)
+        return _refresh(segment, lease, now, limit_seconds, gently)
+    except Stopped:
+        SEGMENT_STATES.move(_held(segment, lease), "due", leased_until=None)
+        raise
     except (InvalidInput, TooSlow, SegmentBroken) as error:
         raise _broken(segment, lease, _reason(error, limit_seconds), now) from error
     except BaseException:
@@ -46,22 +59,28 @@ def refresh_segment(*, segment_id: int, now: datetime, limit_seconds: float = LI
         raise
 
 
-def refresh_due(*, now: datetime) -> int:
-    """Refresh every dynamic segment whose time has come, longest waiting first. Returns how many were refreshed.
+def refresh_due(*, now: datetime, budget_seconds: float = DUE_SECONDS) -> int:
+    """Refresh dynamic segments whose time has come, longest waiting first. Returns how many were refreshed.
 
-    A broken one is tried again after its usual pause; one whose worker died, after its lease.
+    Ends once the budget is used up: the next tick goes on, and twenty that fall due together are spread over half a
+    minute instead of holding a core from pushes. A broken one is tried again after its usual pause; one whose worker
+    died, after its lease.
     """
     pause = ExpressionWrapper(F("refresh_every_minutes") * timedelta(minutes=1), output_field=DurationField())
     is_late = Q(refreshed_at__lt=Value(now) - pause)
     ready = Q(state="due") | (Q(state="fresh") & is_late) | Q(state__in=["refreshing", "broken"], leased_until__lt=now)
     due = Segment.objects.filter(ready, kind="dynamic", app__is_active=True)
-    count = 0
+    count, started = 0, monotonic()
     for segment_id in list(due.order_by(F("refreshed_at").asc(nulls_first=True), "id").values_list("id", flat=True)):
         try:
-            refresh_segment(segment_id=segment_id, now=now)
+            refresh_segment(segment_id=segment_id, now=now, gently=True)
             count += 1
+        except (Busy, Stopped):
+            break
         except (SegmentBroken, Conflict):
-            continue
+            pass
+        if monotonic() - started >= budget_seconds:
+            break
     return count
 
 
@@ -70,17 +89,19 @@ def mark_due(*, segment_id: int) -> None:
     SEGMENT_STATES.move(Segment.objects.filter(pk=segment_id), "due", leased_until=None, broken_reason="")
 
 
-def _refresh_needed(segment: Segment, now: datetime, limit_seconds: float) -> None:
+def _refresh_needed(segment: Segment, now: datetime, limit_seconds: float, gently: bool) -> None:
     """The segments that the rule asks about come first."""
     for needed in Segment.objects.filter(pk__in=segments_named(segment.rule), kind="dynamic"):
         if needed.refreshed_at is None or needed.refreshed_at < now or needed.state != "fresh":
-            refresh_segment(segment_id=needed.pk, now=now, limit_seconds=limit_seconds)
+            refresh_segment(segment_id=needed.pk, now=now, limit_seconds=limit_seconds, gently=gently)
 
 
-def _refresh(segment: Segment, lease: datetime, now: datetime, limit_seconds: float) -> SegmentRefresh:
+def _refresh(segment: Segment, lease: datetime, now: datetime, limit_seconds: float, gently: bool) -> SegmentRefresh:
     audience = _audience(segment, now)
     started = monotonic()
-    with limited(limit_seconds):
+    with limited(limit_seconds, gently=gently):
+        if gently:
+            _take_turn()
         found = rows("segments", "refresh_members", {"segment_id": segment.pk, "now": now}, audience=audience)
         members, joined, left = found[0]
         done = {"member_count": members, "refreshed_at": now, "leased_until": None, "broken_reason": ""}
@@ -94,6 +115,14 @@ def _refresh(segment: Segment, lease: datetime, now: datetime, limit_seconds: fl
             joined_count=joined,
             left_count=left,
         )
+
+
+def _take_turn() -> None:
+    """Of one due segment at a time, in whatever worker; until the transaction ends. Raises Busy."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_xact_lock(hashtextextended('segments.due', 0))")
+        if not cursor.fetchone()[0]:
+            raise Busy
 
 
 def _audience(segment: Segment, now: datetime) -> Compiled:
