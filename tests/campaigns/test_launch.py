@@ -14,6 +14,7 @@ from apps.accounts.models import App, AuditEntry
 from apps.campaigns.models import Campaign
 from apps.campaigns.services import lifecycle
 from apps.campaigns.services.launch import launch_due
+from apps.customers.models import EventType
 from apps.deliveries.models import Batch, Content, Dispatch
 from apps.deliveries.policy import Policy
 from apps.segments.models import Segment
@@ -94,6 +95,22 @@ def test_a_broken_segment_sends_the_campaign_back_with_the_reason(scheduled: Cam
     assert (scheduled.state, scheduled.dispatch) == ("draft", None)
     assert "no trait city" in scheduled.launch_problem
     assert AuditEntry.objects.latest("id").action == "campaign.launch_failed"
+
+
+def test_a_segment_too_slow_to_compute_sends_the_campaign_back(scheduled: Campaign) -> None:
+    EventType.objects.create(app=scheduled.app, name="purchase")
+    rule = {"match": "all", "rules": [{"field": "event", "op": "did_not", "value": {"name": "purchase"}}]}
+    scheduled.include_segments.update(kind="dynamic", rule=rule, name="Window-shoppers")
+    other = connection.copy()
+    with other.cursor() as blocker, connection.cursor() as cursor:
+        blocker.execute("begin; lock table customers_event in access exclusive mode")
+        cursor.execute("set local statement_timeout = '300ms'")
+        assert launch_due(NOW) == 0
+    other.close()
+    scheduled.refresh_from_db()
+    assert (scheduled.state, scheduled.dispatch) == ("draft", None)
+    assert scheduled.launch_problem.startswith("“Window-shoppers” cannot be computed: its rule takes longer than")
+    assert scheduled.include_segments.get().memberships.filter(left_at=None).exists()
 
 
 def test_an_audience_that_emptied_meanwhile_is_no_launch(scheduled: Campaign) -> None:
