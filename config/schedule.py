@@ -45,6 +45,7 @@ TICKS = [
     Tick("customers.drop_old_events", 3600, UPKEEP),
     Tick("customers.count_day", 900, UPKEEP),
     Tick("devices.count_day", 900, UPKEEP),
+    Tick("customers.settle_identities", 60, UPKEEP),
     Tick("devices.retire_stale", 3600, UPKEEP),
     Tick("segments.refresh_due", 2, BULK),
     Tick("campaigns.launch_due", 1, BULK),

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.accounts.models import App
-from apps.customers.models import Customer
+from apps.customers.queries import ids_of_people, person_named
 from apps.deliveries.models import Batch, Delivery, Dispatch
 from apps.deliveries.states import OUTCOMES
 from apps.devices.queries import device_by_address
@@ -40,14 +40,15 @@ def _to_device(app: App, address_hash: bytes) -> Q:
     device = device_by_address(app=app, address_hash=address_hash)
     if device is None:
         return Q(pk__in=[])
-    told = Delivery.objects.filter(customer_id=device.customer_id, device_id=device.pk)
+    people = ids_of_people([device.customer_id])
+    told = Delivery.objects.filter(customer_id__in=people, device_id=device.pk)
     waiting = Batch.objects.filter(app_id=app.pk, lane="urgent", state__in=_OPEN, device_ids__contains=[device.pk])
     return Q(pk__in=told.values("dispatch_id")) | Q(pk__in=waiting.values("dispatch_id"))
 
 
 def _to_customer(app: App, external_id: str) -> Q:
-    known = Customer.objects.filter(app=app, external_id=external_id, erased_at=None)
-    people = list(known.values_list("pk", flat=True))
+    known = person_named(app=app, external_id=external_id)
+    people = ids_of_people([known.pk]) if known else []
     told = Delivery.objects.filter(customer_id__in=people)
     waiting = Batch.objects.filter(app_id=app.pk, lane="urgent", state__in=_OPEN, customer_ids__overlap=people)
     return Q(pk__in=told.values("dispatch_id")) | Q(pk__in=waiting.values("dispatch_id"))

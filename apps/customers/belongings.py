@@ -4,10 +4,13 @@ Devices, deliveries and the rest stand above this app and may not be called from
 Django starts (its apps.py), and this app knows only the shape.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 Rows = list[dict[str, Any]]
+# (the row that was merged, the person it is part of now); no person stands in it twice.
+Pairs = Sequence[tuple[int, int]]
 
 
 class Belongings(Protocol):
@@ -18,6 +21,10 @@ class Belongings(Protocol):
 
     def erase(self, *, customer_id: int, now: datetime) -> None:
         """Empty or delete what names or could reach the person; keep what totals need. In the caller's transaction."""
+        ...
+
+    def merge(self, *, pairs: Pairs, now: datetime) -> None:
+        """Hand over what is kept about rows that became part of other people. Idempotent."""
         ...
 
     def disclose(self, *, customer_id: int) -> Rows:

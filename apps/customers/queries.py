@@ -45,10 +45,10 @@ def person_named(*, app: App, external_id: str) -> Customer | None:
     return found and (found.merged_into or found)
 
 
-def ids_of_person(customer_id: int) -> list[int]:
-    """The ids under which a person stands in the ledger: their own, then those of rows merged into them."""
-    halves = Customer.objects.filter(merged_into=customer_id).order_by("id").values_list("id", flat=True)
-    return [customer_id, *halves]
+def ids_of_people(customer_ids: Sequence[int]) -> list[int]:
+    """The ids under which people stand in the ledger: their own, then those of rows merged into them."""
+    halves = Customer.objects.filter(merged_into__in=customer_ids).order_by("id").values_list("id", flat=True)
+    return [*customer_ids, *halves]
 
 
 def found_people(people: QuerySet[Customer], words: str) -> QuerySet[Customer]:

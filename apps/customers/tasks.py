@@ -4,7 +4,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from apps.customers.services import consent_days, partitions
+from apps.customers.services import consent_days, merging, partitions
 
 
 @shared_task(name="customers.ensure_partitions")
@@ -23,3 +23,9 @@ def drop_old_events() -> None:
 def count_day() -> None:
     """Keep the counts of consent of today, and of days that were missed."""
     consent_days.count_consent_days(now=timezone.now())
+
+
+@shared_task(name="customers.settle_identities")
+def settle_identities() -> None:
+    """What raced with a merge or an erasure comes right."""
+    merging.settle_identities(now=timezone.now())

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from apps.customers.belongings import Rows
+from apps.customers.belongings import Pairs, Rows
 from apps.customers.models import Customer
 from apps.deliveries.models import Content, Delivery, Dispatch
 from apps.deliveries.queries import LogFilters, delivery_log
@@ -18,6 +18,9 @@ class DeliveryBelongings:
         theirs = Delivery.objects.filter(customer_id=customer_id).values("dispatch_id")
         finished = Dispatch.objects.filter(pk__in=theirs, kind="transactional", state__in=["done", "cancelled"])
         Content.objects.filter(dispatch__in=finished).delete()
+
+    def merge(self, *, pairs: Pairs, now: datetime) -> None:
+        """Nothing moves: the ledger and the plan are never rewritten, and both are read through the merged row."""
 
     def disclose(self, *, customer_id: int) -> Rows:
         app_id = Customer.objects.values_list("app_id", flat=True).get(pk=customer_id)

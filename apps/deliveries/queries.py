@@ -8,8 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from django.db.models.functions import Coalesce
+
 from apps.core.sql import rows
 from apps.customers.models import Customer
+from apps.customers.queries import ids_of_people
 from apps.deliveries.delivery_ids import make_delivery_id, read_delivery_id
 from apps.deliveries.models import Batch, Delivery, Dispatch, LedgerPage, Receipt, Retry
 from apps.deliveries.states import GATEWAY_WORDS, OUTCOME_WORDS, OUTCOMES, PLATFORM_WORDS, RECEIPT_WORDS
@@ -217,14 +220,16 @@ def delivery_log(*, app_ids: Sequence[int], filters: LogFilters, cursor: str | N
         named = Dispatch.objects.filter(app_id__in=app_ids, external_id=filters.external_id)
         found = found.filter(dispatch_id__in=list(named.values_list("id", flat=True)))
     if filters.customer_id is not None:
-        found = found.filter(customer_id=filters.customer_id)
+        found = found.filter(customer_id__in=ids_of_people([filters.customer_id]))
     if filters.customer_external_id:
-        people = Customer.objects.filter(app_id__in=app_ids, external_id=filters.customer_external_id)
-        found = found.filter(customer_id__in=list(people.values_list("id", flat=True)))
+        theirs = Customer.objects.filter(app_id__in=app_ids, external_id=filters.customer_external_id)
+        told = theirs.values_list(Coalesce("merged_into", "id"), flat=True)
+        found = found.filter(customer_id__in=ids_of_people(list(told)))
     if filters.address:
         digest = sha256(filters.address.encode()).digest()
         owners = Device.objects.filter(app_id__in=app_ids, address_hash=digest).values_list("id", "customer_id")
-        found = found.filter(device_id__in=[device for device, _ in owners], customer_id__in=[one for _, one in owners])
+        people = ids_of_people([one for _, one in owners])
+        found = found.filter(device_id__in=[device for device, _ in owners], customer_id__in=people)
     if filters.outcomes:
         found = found.filter(outcome__in=[OUTCOMES[word] for word in filters.outcomes])
     if filters.since:
@@ -351,7 +356,8 @@ def _push_word(dispatch: Dispatch, has_begun: bool) -> str:
 
 def _log_rows(found: Sequence[Delivery]) -> list[LogRow]:
     dispatches = Dispatch.objects.in_bulk({row.dispatch_id for row in found})
-    names = dict(Customer.objects.filter(id__in={row.customer_id for row in found}).values_list("id", "external_id"))
+    people = Customer.objects.filter(id__in={row.customer_id for row in found})
+    names = dict(people.values_list("id", Coalesce("merged_into__external_id", "external_id")))
     return [_log_row(row, dispatches[row.dispatch_id], names.get(row.customer_id) or "") for row in found]
 
 

@@ -3,7 +3,8 @@
 import secrets
 from datetime import datetime
 
-from apps.customers.belongings import Rows
+from apps.core.sql import execute
+from apps.customers.belongings import Pairs, Rows
 from apps.devices.models import Device
 
 _WORDS = ("platform", "gateway", "address", "state", "locale", "time_zone", "app_version", "os_version", "model")
@@ -26,6 +27,11 @@ class DeviceBelongings:
                 retired_reason="erased",
                 retired_at=now,
             )
+
+    def merge(self, *, pairs: Pairs, now: datetime) -> None:
+        """They move with their tokens; a push on its way to one of them still arrives."""
+        halves, people = [half for half, _person in pairs], [person for _half, person in pairs]
+        execute("devices", "move_devices", {"half_ids": halves, "kept_ids": people})
 
     def disclose(self, *, customer_id: int) -> Rows:
         return [

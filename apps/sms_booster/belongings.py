@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from apps.customers.belongings import Rows
+from apps.customers.belongings import Pairs, Rows
 from apps.sms_booster.models import SmsMessage, SmsReply
 from apps.sms_booster.states import SMS_STATES
 
@@ -18,6 +18,23 @@ class SmsBelongings:
             SmsReply.objects.filter(app=app_id, phone=phone).delete()
         SMS_STATES.move(messages, "spared", code="erased", settled_at=now)
         messages.update(phone="", body="")
+
+    def merge(self, *, pairs: Pairs, now: datetime) -> None:
+        """One person gets one SMS of a campaign: of two, the one not sent yet is spared. History moves where it can."""
+        people = dict(pairs)
+        for half_id in SmsMessage.objects.filter(customer__in=people).values_list("customer", flat=True).distinct():
+            self._merge_one(half_id, people[half_id], now)
+
+    def _merge_one(self, half_id: int, into_id: int, now: datetime) -> None:
+        theirs = SmsMessage.objects.filter(customer=half_id)
+        mine = SmsMessage.objects.filter(customer=into_id)
+        twice = mine.filter(dispatch_id__in=theirs.values("dispatch_id")).values_list("dispatch_id", flat=True)
+        sent = {"sending", "accepted", "delivered", "undelivered", "unknown"}
+        for dispatch_id in list(twice):
+            went = theirs.filter(dispatch_id=dispatch_id, state__in=sent).exists()
+            spared = (mine if went else theirs).filter(dispatch_id=dispatch_id, state="planned")
+            SMS_STATES.move(spared, "spared", code="merged", settled_at=now)
+        theirs.exclude(dispatch_id__in=list(twice)).update(customer=into_id)
 
     def disclose(self, *, customer_id: int) -> Rows:
         messages = SmsMessage.objects.filter(customer=customer_id).select_related("rule__campaign").order_by("id")

@@ -2,13 +2,22 @@
 -- Parameters: customer_ids, channels, topics, granted, wordings, versions (parallel arrays), source, now,
 --   only_changes (leave out answers equal to the mirror: an app repeats its settings at every launch),
 --   keeps_opt_out (leave out a yes without wording where the person said no: an old file must not opt anybody in).
+-- An answer to a row that was merged, also a moment ago, is its person's: the lock reads the newest version of the row.
 -- Touches customers_consent, customers_customer; erased people are left alone. Returns the number of answers logged.
 -- Rows: up to 1,000 a call; customers are locked in order of id, against deadlocks.
-with answer as (
-    select *
+with locked as (
+    select id, coalesce(merged_into_id, id) as person_id
+    from customers_customer
+    where id = any(%(customer_ids)s::bigint[]) and erased_at is null
+    order by id
+    for update
+),
+answer as (
+    select locked.person_id as customer_id, said.channel, said.topic, said.granted, said.wording, said.wording_version
     from unnest(%(customer_ids)s::bigint[], %(channels)s::text[], %(topics)s::text[], %(granted)s::boolean[],
                 %(wordings)s::text[], %(versions)s::int[])
-        as answer (customer_id, channel, topic, granted, wording, wording_version)
+        as said (customer_id, channel, topic, granted, wording, wording_version)
+    join locked on locked.id = said.customer_id
 ),
 kept as (
     select answer.*

@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from apps.core.sql import prepared_rows
+from apps.core.sql import prepared_rows, rows
 from apps.deliveries.services.claim import Held
 from apps.deliveries.services.contents import DispatchText
 from apps.deliveries.services.pace import Wish
@@ -33,7 +33,10 @@ class Place(NamedTuple):
 
 
 class OpenedDevice(NamedTuple):
-    """A row of sql/open_slices.sql. columns: in the order of customers.queries.FACT_COLUMNS, None where not needed."""
+    """A row of sql/open_slices.sql. columns: in the order of customers.queries.FACT_COLUMNS, None where not needed.
+
+    merged_into: the person whose row this is by now; is_reached_elsewhere: who stands in the dispatch by another id.
+    """
 
     batch_id: int
     device_id: int
@@ -54,6 +57,8 @@ class OpenedDevice(NamedTuple):
     locale: str | None
     columns: list[str | None]
     traits: str
+    merged_into: int | None
+    is_reached_elsewhere: bool
 
 
 class Settled(NamedTuple):
@@ -134,7 +139,28 @@ def open_slices(
     for batch_id, devices in groupby(found, key=itemgetter(0)):
         plans[batch_id].devices = list(map(OpenedDevice._make, devices))
         opened.append(plans[batch_id])
+    _mark_reached_elsewhere(opened)
     return opened
+
+
+def _mark_reached_elsewhere(opened: Sequence[Slice]) -> None:
+    """Nobody is reached twice because two rows became one person while a dispatch was under way."""
+    merged = [
+        (one.held.dispatch_id, device.customer_id, device.merged_into)
+        for one in opened
+        for device in one.devices
+        if device.merged_into is not None and not device.is_settled
+    ]
+    if not merged:
+        return
+    dispatches, customers, people = map(list, zip(*merged, strict=True))
+    parameters = {"dispatch_ids": dispatches, "customer_ids": customers, "person_ids": people}
+    elsewhere = set(rows("deliveries", "open_merged", parameters))
+    for one in opened:
+        one.devices = [
+            device._replace(is_reached_elsewhere=(one.held.dispatch_id, device.customer_id) in elsewhere)
+            for device in one.devices
+        ]
 
 
 def _slice(wish: Wish, text: DispatchText, now: datetime) -> Slice:

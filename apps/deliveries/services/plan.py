@@ -276,6 +276,7 @@ def _freeze_audience(audience: Compiled) -> None:
         cursor.execute("select set_config('statement_timeout', %s, true)", [str(limit)])
         execute("deliveries", "plan_audience", {}, audience=audience)
         cursor.execute("select set_config('statement_timeout', %s, true)", [str(usual)])
+    execute("deliveries", "plan_merged", {})
     _analyze("plan_audience")
 
 

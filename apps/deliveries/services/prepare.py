@@ -16,6 +16,7 @@ MOST_CRASHES = 3
 
 _ERASED = OUTCOMES["excluded:erased"]
 _NO_CONSENT = OUTCOMES["excluded:no_consent"]
+_DUPLICATE = OUTCOMES["excluded:duplicate_device"]
 _MOVED = OUTCOMES["excluded:moved"]
 _NO_LIVE_DEVICE = OUTCOMES["excluded:no_live_device"]
 _TOKEN_DEAD = OUTCOMES["token_dead"]
@@ -42,6 +43,8 @@ def _prepare_one(slice_: Slice, device: OpenedDevice, expires_at: float) -> None
         slice_.settle(place, _NO_CONSENT)
     elif not device.is_theirs:
         slice_.settle(place, _MOVED)
+    elif device.is_reached_elsewhere:
+        slice_.settle(place, _DUPLICATE, "merged")
     elif device.state == "dead":
         slice_.settle(place, _TOKEN_DEAD, "retired_before")
     elif device.state == "quarantined":
@@ -59,7 +62,8 @@ def _address(slice_: Slice, place: Place, text: Text, device: OpenedDevice, expi
     body = text.body
     facts = {} if body.is_static else {**text.read_facts(device.columns, device.traits), **slice_.text.facts}
     if text.has_link:
-        facts[FACT] = preferences_url(app_id=slice_.held.app_id, customer_id=device.customer_id, now=slice_.opened_at)
+        person_id = device.merged_into or device.customer_id
+        facts[FACT] = preferences_url(app_id=slice_.held.app_id, customer_id=person_id, now=slice_.opened_at)
     try:
         content = body.render(facts)
     except RenderFailed as failure:

@@ -26,7 +26,8 @@ from (
     from deliveries_delivery delivery
     where delivery.planned_on = %(planned_on)s::date and delivery.dispatch_id = %(dispatch_id)s
 ) signed
-left join customers_customer customer on customer.id = signed.customer_id
+left join customers_customer named on named.id = signed.customer_id
+left join customers_customer customer on customer.id = coalesce(named.merged_into_id, named.id)
 left join (
     select one.device_id, min(one.at) filter (where one.type = 2) as displayed_at,
            min(one.at) filter (where one.type = 3) as opened_at, min(one.at) filter (where one.type = 4) as clicked_at

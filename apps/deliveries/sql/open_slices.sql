@@ -2,6 +2,8 @@
 -- Parameters: batch_ids, fences, firsts, lasts, is_probe, needs_facts (parallel; positions count from 0), now,
 -- leased_until. A batch that may not be sent now (fence lost, dispatch not sending, channel closed, expired, quiet)
 -- gives no row. Rows: one a device, by batch and position.
+-- merged_into: who a person merged since the planning is part of now; consent, texts and whose device it is are read there;
+-- open_merged.sql then says who is_reached_elsewhere.
 -- settled: a row of ledger or Retry is there already; looked for only where an earlier worker had the batch.
 -- Relies on: primary keys alone. Cost: 9 us a device.
 with opened as (
@@ -36,18 +38,23 @@ select opened.id, place.device_id, place.customer_id, place.variant,
                where retry.dispatch_id = opened.dispatch_id and retry.device_id = place.device_id
            )
        ) as settled,
-       customer.erased_at is not null as is_erased, customer.push_consent is false as is_opted_out,
-       device.customer_id is not distinct from place.customer_id as is_theirs,
+       customer.erased_at is not null or kept.erased_at is not null as is_erased,
+       customer.push_consent is false or kept.push_consent is false as is_opted_out,
+       device.customer_id is not distinct from coalesce(kept.id, place.customer_id) as is_theirs,
        device.state, device.platform, device.address, device.address_kind, device.environment, device.webpush_p256dh,
-       device.webpush_auth, customer.language, device.locale,
-       case when opened.needs_facts then
+       device.webpush_auth, coalesce(kept.language, customer.language), device.locale,
+       case when opened.needs_facts and kept.id is null then
            array[customer.external_id, customer.first_name, customer.last_name, customer.email, customer.language,
                  customer.country, customer.time_zone]
+       when opened.needs_facts then
+           array[kept.external_id, kept.first_name, kept.last_name, kept.email, kept.language, kept.country, kept.time_zone]
        end,
-       case when opened.needs_facts then customer.traits::text end
+       case when opened.needs_facts then coalesce(kept.traits, customer.traits)::text end,
+       kept.id as merged_into, false as is_reached_elsewhere
 from opened
 cross join lateral unnest(opened.device_ids, opened.customer_ids, opened.variants)
     with ordinality as place (device_id, customer_id, variant, position)
 left join devices_device device on device.id = place.device_id
 left join customers_customer customer on customer.id = place.customer_id
+left join customers_customer kept on kept.id = customer.merged_into_id
 order by opened.id, place.position

@@ -7,6 +7,7 @@ insert into plan_person (customer_id, reason, variant, time_zone)
 select drawn.id,
        case
            when drawn.erased_at is not null then 27
+           when drawn.merged_into_id is not null then 26
            when drawn.push_consent is false then 20
            when spent.customer_id is not null then 22
            when drawn.holdout_draw < %(holdout_percent)s::float8 then 24
@@ -15,11 +16,11 @@ select drawn.id,
        case when drawn.slot < %(undecided)s::int then drawn.slot else -1 end,
        drawn.time_zone
 from (
-    select hashed.id, hashed.erased_at, hashed.push_consent, hashed.time_zone,
+    select hashed.id, hashed.erased_at, hashed.merged_into_id, hashed.push_consent, hashed.time_zone,
            ((hashed.hash >> 32) & 4294967295) * 100.0::float8 / 4294967296 as holdout_draw,
            width_bucket((hashed.hash & 4294967295) * 100.0::float8 / 4294967296, %(bounds)s::float8[]) as slot
     from (
-        select person.id, person.erased_at, person.push_consent, person.time_zone,
+        select person.id, person.erased_at, person.merged_into_id, person.push_consent, person.time_zone,
                hashtextextended(%(salt)s::text || ':' || person.id, 0) as hash
         from plan_audience audience
         join customers_customer person on person.id = audience.customer_id

@@ -1,13 +1,19 @@
 -- People of the audience whose frequency cap is used up: campaign pushes accepted (or that may have arrived) in the
 -- window, and those still on their way in unfinished campaigns. One campaign counts once, however many devices.
+-- What a row that was merged spent, its person has spent.
 -- Parameters: app_id, cap_count, since (accepted after), planned_since (a day; prunes partitions).
 -- Relies on: deliveries_delivery_person for small audiences, a scan of the window's partitions for large ones;
 -- the per-app advisory lock, so that no other campaign is being planned meanwhile.
 insert into plan_spent (customer_id)
-select push.customer_id
+with half as materialized (
+    select customer.id, customer.merged_into_id as person_id
+    from customers_customer customer
+    join plan_audience audience on audience.customer_id = customer.merged_into_id
+)
+select coalesce(half.person_id, push.customer_id)
 from (
     select delivery.customer_id, delivery.dispatch_id
-    from plan_audience audience
+    from (select customer_id from plan_audience union all select half.id from half) audience
     join deliveries_delivery delivery on delivery.customer_id = audience.customer_id
     join deliveries_dispatch dispatch on dispatch.id = delivery.dispatch_id
     where delivery.app_id = %(app_id)s
@@ -27,5 +33,6 @@ from (
     join deliveries_retry retry on retry.dispatch_id = dispatch.id
     where dispatch.finished_at is null and dispatch.app_id = %(app_id)s and dispatch.kind = 'campaign'
 ) push
-group by push.customer_id
-having count(*) >= %(cap_count)s
+left join half on half.id = push.customer_id
+group by 1
+having count(distinct push.dispatch_id) >= %(cap_count)s

@@ -16,7 +16,8 @@ from apps.core.problems import FieldProblem, InvalidInput
 from apps.core.sql import statement
 from apps.customers.models import Customer
 from apps.customers.services.consent import Answer, log_answers
-from apps.customers.services.profile_fields import clean_consent
+from apps.customers.services.merging import name_customer
+from apps.customers.services.profile_fields import clean_consent, clean_external_id
 from apps.customers.services.profiles import customer_for
 from apps.devices.models import Device
 from apps.devices.services.device_fields import CleanDevice, DeviceDraft, clean_device, clean_fields
@@ -36,13 +37,21 @@ class Registration:
 
 
 def register(
-    *, app: App, draft: DeviceDraft, customer: str | None, now: datetime, keeps_opt_out: bool = False
+    *,
+    app: App,
+    draft: DeviceDraft,
+    customer: str | None,
+    now: datetime,
+    keeps_opt_out: bool = False,
+    made_by_test: bool = False,
 ) -> Registration:
     """Store or refresh a device; alive again if it was retired.
 
     customer: the app's own name for its person, created if unknown; None = whoever it belonged to so far, else a new
-    anonymous person. An address seen on another person moves (audited); a rotated one keeps its device.
-    keeps_opt_out: the caller cannot prove who speaks, so a "yes" does not undo a person's "no".
+    anonymous person. A device whose person was anonymous logs in: all that was known of them is the named person's
+    from now on (`customers.services.merging`). An address seen on another known person moves (audited); a rotated one
+    keeps its device. keeps_opt_out: the caller cannot prove who speaks, so a "yes" does not undo a person's "no".
+    made_by_test: a test key speaks (see `customers.services.profiles.upsert_customers`).
     A repeat within the hour with nothing changed writes nothing. Raises InvalidInput, Conflict("customer_erased").
     Touches devices_device, customers_customer, customers_consent, accounts_auditentry.
     Cost: one query for a repeat, two statements for a known device of the same person, up to nine else.
@@ -53,12 +62,13 @@ def register(
     if known is not None and _is_same_person(known, clean, answers, customer):
         _launch_again(known.device, clean, now)
         return Registration(known.device, is_new=False, secret=None)
+    said = _Said(app, clean, answers, customer, now, keeps_opt_out, made_by_test)
     try:
         with transaction.atomic():
-            return _store(app, clean, answers, customer, now, is_known=known is not None, keeps_opt_out=keeps_opt_out)
+            return _store(said, is_known=known is not None)
     except IntegrityError:  # a twin request stored the same address a moment ago: now it is known
         with transaction.atomic():
-            return _store(app, clean, answers, customer, now, is_known=True, keeps_opt_out=keeps_opt_out)
+            return _store(said, is_known=True)
 
 
 def change_device(*, device: Device, changes: Mapping[str, Any], now: datetime) -> Device:
@@ -87,22 +97,28 @@ def is_secret_of(*, device: Device, secret: str) -> bool:
     return hmac.compare_digest(bytes(device.secret_hash), hash_secret(secret))
 
 
-def _store(
-    app: App,
-    clean: CleanDevice,
-    answers: Mapping[str, bool],
-    customer: str | None,
-    now: datetime,
-    *,
-    is_known: bool,
-    keeps_opt_out: bool,
-) -> Registration:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A registration, read: what `register` was given."""
+
+    app: App
+    clean: CleanDevice
+    answers: Mapping[str, bool]
+    customer: str | None
+    now: datetime
+    keeps_opt_out: bool
+    made_by_test: bool
+
+
+def _store(said: _Said, *, is_known: bool) -> Registration:
+    app, clean, now = said.app, said.clean, said.now
+    _log_in(said)
     known = _locked(app, clean.address_hash) if is_known else None
     before = _locked(app, clean.previous_hash) if clean.previous_hash else None
     if before is not None and before == known:
         before = None
     device = known or before
-    owner = _owner(app, device, customer, now)
+    owner = _owner(said, device)
     secret = None
     if device is None:
         secret = secrets.token_urlsafe(32)
@@ -112,11 +128,11 @@ def _store(
     if before is not None and before != device:
         _write(before, {"state": "dead", "retired_reason": "replaced", "retired_at": now})
     log_answers(
-        answers=[Answer(owner.pk, channel, granted) for channel, granted in answers.items()],
+        answers=[Answer(owner.pk, channel, granted) for channel, granted in said.answers.items()],
         source="api",
         now=now,
         only_changes=True,
-        keeps_opt_out=keeps_opt_out,
+        keeps_opt_out=said.keeps_opt_out,
     )
     return Registration(device, is_new=secret is not None, secret=secret)
 
@@ -150,10 +166,33 @@ def _refresh(app: App, device: Device, clean: CleanDevice, owner: Customer, now:
         )
 
 
-def _owner(app: App, device: Device | None, customer: str | None, now: datetime) -> Customer:
-    if customer is None and device is not None and device.customer.erased_at is None:
+def _log_in(said: _Said) -> None:
+    """Whoever was anonymous on this device until now is the person named.
+
+    Before any device is locked, for merging locks people first and their devices then, and so must everybody.
+    """
+    if said.customer is None:
+        return
+    hashes = [one for one in (said.clean.address_hash, said.clean.previous_hash) if one is not None]
+    nameless = Customer.objects.filter(
+        devices__app=said.app, devices__address_hash__in=hashes, external_id=None, erased_at=None, merged_into=None
+    )
+    for anonymous in nameless.distinct():
+        name_customer(customer=anonymous, external_id=_clean_name(said.customer), actor="device", now=said.now)
+
+
+def _clean_name(customer: str) -> str:
+    problems: list[FieldProblem] = []
+    name = clean_external_id(customer, pointer="/customer", problems=problems)
+    if name is None:
+        raise InvalidInput(problems)
+    return name
+
+
+def _owner(said: _Said, device: Device | None) -> Customer:
+    if said.customer is None and device is not None and device.customer.erased_at is None:
         return device.customer
-    return customer_for(app=app, external_id=customer, now=now)
+    return customer_for(app=said.app, external_id=said.customer, now=said.now, made_by_test=said.made_by_test)
 
 
 def _is_same_person(known: "_Known", clean: CleanDevice, answers: Mapping[str, bool], customer: str | None) -> bool:

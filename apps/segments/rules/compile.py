@@ -34,12 +34,13 @@ _VERSION_SHAPE = "'^[0-9]{1,9}(?:[.][0-9]{1,9}){0,5}'"
 
 
 def compile_tree(root: Group, *, app: App, now: datetime) -> Compiled:
-    """The query of everybody in `app` who matches; erased people never do."""
+    """The query of everybody in `app` who matches; erased people never do, nor rows merged into others."""
     compiler = Compiler(app, now)
     condition = compiler.node(root)
     sql = (
         "select customer.id as customer_id from customers_customer as customer"
-        f" where customer.app_id = {compiler.app_id} and customer.erased_at is null and {condition}"
+        f" where customer.app_id = {compiler.app_id} and customer.erased_at is null"
+        f" and customer.merged_into_id is null and {condition}"
     )
     return Compiled(sql, compiler.params)
 

@@ -3,7 +3,7 @@
 -- every name that is known (and not erased). Touches segments_segmentmember. Rows: up to 10,000 names a call.
 -- Index: customer_external_id_once, segment_member_once.
 with known as (
-    select customer.id, customer.external_id
+    select coalesce(customer.merged_into_id, customer.id) as id, customer.external_id
     from unnest(%(external_ids)s::text[]) as given (external_id)
     join customers_customer as customer
         on customer.app_id = %(app_id)s and customer.external_id = given.external_id
@@ -11,7 +11,7 @@ with known as (
 ),
 joined as (
     insert into segments_segmentmember (segment_id, customer_id, joined_at)
-    select %(segment_id)s, id, %(now)s
+    select distinct %(segment_id)s::bigint, id, %(now)s::timestamptz
     from known
     order by id
     on conflict (segment_id, customer_id) where left_at is null do nothing

@@ -6,8 +6,9 @@
 select distinct on (customer.phone) customer.id as customer_id, customer.phone
 from deliveries_delivery delivery
 join devices_device device on device.id = delivery.device_id and length(device.secret_hash) > 0
+join customers_customer named on named.id = delivery.customer_id
 join customers_customer customer
-  on customer.id = delivery.customer_id
+  on customer.id = coalesce(named.merged_into_id, named.id)
  and customer.sms_consent
  and customer.phone <> ''
  and customer.erased_at is null
