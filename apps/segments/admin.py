@@ -17,6 +17,8 @@ from unfold.decorators import display
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.core.problems import Conflict
 from apps.customers.admin_panels import register
+from apps.segments import admin_members as members
+from apps.segments import admin_parts as parts
 from apps.segments import admin_views as views
 from apps.segments.admin_panel import PANEL
 from apps.segments.admin_rule_json import export_rule
@@ -29,20 +31,20 @@ register(PANEL)
 
 # <name>: (view of one segment, permission). All but "view" answer to POST only.
 PAGES: dict[str, tuple[Callable[..., HttpResponse], str]] = {
-    "members": (views.members, "view"),
-    "state": (views.state, "view"),
-    "sizes": (views.sizes, "view"),
+    "members": (members.members, "view"),
+    "state": (members.state, "view"),
+    "sizes": (members.sizes, "view"),
     "export": (export_rule, "view"),
-    "people": (views.add_people, "change"),
-    "remove": (views.remove_person, "change"),
-    "refresh": (views.refresh_now, "change"),
+    "people": (members.add_people, "change"),
+    "remove": (members.remove_person, "change"),
+    "refresh": (members.refresh_now, "change"),
 }
 # Parts of the builder: (view of one app, permission).
 PARTS: dict[str, tuple[Callable[..., HttpResponse], str]] = {
-    "part": (views.part, "change"),
-    "count": (views.count, "change"),
-    "import": (views.import_rule, "change"),
-    "why": (views.why, "view"),
+    "part": (parts.part, "change"),
+    "count": (parts.count, "change"),
+    "import": (parts.import_rule, "change"),
+    "why": (parts.why, "view"),
 }
 
 

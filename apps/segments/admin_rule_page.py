@@ -238,7 +238,7 @@ class Drawer:
             view.value = "\n".join(map(str, value or []))
         else:
             view.value = "" if value is None else value
-        if kind in (Kind.TEXT, Kind.TEXTS):
+        if kind in (Kind.TEXT, Kind.TEXTS, Kind.VERSION):
             view.suggestions = self.suggest(source)
         return view
 

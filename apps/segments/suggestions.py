@@ -47,6 +47,12 @@ select value from (
     select item from jsonb_array_elements_text(case when jsonb_typeof(found) = 'array' then found else '[]' end) as item
 ) as told group by value order by count(*) desc, value limit %(most)s
 """
+_VERSIONS = """
+select app_version from (
+    select app_version, state from devices_device where app_id = %(app_id)s order by id desc limit 20000
+) as newest where app_version <> '' and state in ('active', 'stale')
+group by app_version order by count(*) desc, app_version desc limit %(most)s
+"""
 # Fields that name one person: nothing is common to many, and nobody should read them off a list.
 _PRIVATE = {"first_name", "last_name", "email", "phone", "external_id"}
 
@@ -74,6 +80,8 @@ def _asked(app: App, source: str) -> list[str]:
         query = _TRAIT
     elif source == "topics":
         query = _TOPICS
+    elif source == "device.app_version":
+        query = _VERSIONS
     elif source in COLUMNS and source not in _PRIVATE:
         query = _COLUMN.replace("{column}", source)
     else:

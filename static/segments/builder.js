@@ -2,14 +2,42 @@
 const rule = document.getElementById("rule");
 let action = "";
 
-// Every count says which page asks, and how often it has asked: the server stops the query of the count before.
+// Every count says which page asks, and how often it has asked: the server stops the query of the count before, and an
+// answer that was overtaken is let go. Each request has an element of its own, so that none waits for another.
+const box = document.getElementById("count");
 let turn = 0;
+let drawn = 0;
+let soon = 0;
 document.body.addEventListener("htmx:configRequest", (event) => {
   const { path, parameters } = event.detail;
   if (path !== rule.dataset.countUrl) return;
   turn += 1;
-  Object.assign(parameters, { page: rule.dataset.page, turn });
+  parameters.page = rule.dataset.page;
+  parameters.turn = turn;
 });
+box.addEventListener("htmx:beforeSwap", (event) => {
+  const own = Number(event.detail.requestConfig.parameters.turn);
+  if (own < drawn) event.detail.shouldSwap = false;
+  else drawn = own;
+});
+function count() {
+  const asker = document.createElement("span");
+  asker.hidden = true;
+  asker.setAttribute("hx-include", "#segment-form");
+  box.after(asker);
+  box.classList.add("htmx-request");
+  htmx.ajax("POST", rule.dataset.countUrl, { source: asker, target: box }).finally(() => {
+    asker.remove();
+    if (!document.querySelector("#count ~ [hx-include]")) box.classList.remove("htmx-request");
+  });
+}
+if ("counts" in box.dataset) {
+  count();
+  document.body.addEventListener("rule-changed", () => {
+    clearTimeout(soon);
+    soon = setTimeout(count, 350);
+  });
+}
 
 function changed() {
   htmx.trigger(document.body, "rule-changed");

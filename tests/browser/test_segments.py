@@ -1,5 +1,7 @@
 """The rule builder as it is used: by keys alone, without losing what is typed, counting all the while."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -9,6 +11,9 @@ from apps.customers.models import Customer, EventType, TraitType
 from apps.segments.models import Segment
 from tests.browser.test_screens import log_in
 from tests.factories import make_app, make_customer, make_device, make_event, make_user
+from tests.segments.test_counting import endless_counts, wait_for_counts
+
+COUNTING = "select pid from pg_locks where relation = 'customers_customer'::regclass and not granted"
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -156,3 +161,22 @@ def test_a_rule_is_imported_by_keys_and_its_faults_are_listed(builder: Page) -> 
     expect(text).not_to_be_visible()
     expect(builder.locator(".sg-row").get_by_label("Value")).to_have_value("Paris")
     expect(builder.locator(".sg-count")).to_have_text("2")
+
+
+def test_only_the_newest_count_is_at_work_and_a_slow_one_is_no_error(builder: Page) -> None:
+    builder.get_by_role("button", name="New in the last week").click()
+    days = builder.get_by_label("Number of days")
+    expect(days).to_have_value("7")
+    expect(builder.locator(".sg-count")).to_have_text("0")
+    with endless_counts() as other:
+        days.fill("8")
+        wait_for_counts(1, other)
+        first = other.execute(COUNTING).fetchall()
+        days.fill("9")
+        expect(builder.locator("#count")).to_have_class(re.compile("htmx-request"))
+        builder.wait_for_timeout(1_000)
+        second = other.execute(COUNTING).fetchall()
+        assert (len(second), second != first) == (1, True)
+        expect(builder.get_by_text("Too slow to count live").first).to_be_visible(timeout=8_000)
+    days.fill("3650")
+    expect(builder.locator(".sg-count")).to_have_text("4")

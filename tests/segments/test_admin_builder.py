@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -13,7 +14,7 @@ from apps.customers.models import EventType, TraitType
 from apps.segments.models import SegmentMember
 from apps.segments.rules import load_catalogue, validate_rule
 from apps.segments.starters import starters_for
-from tests.factories import NOW, make_app, make_customer, make_segment, make_user
+from tests.factories import NOW, make_app, make_customer, make_device, make_segment, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -163,3 +164,24 @@ def test_a_reader_asks_why_but_takes_nothing_in(app: App) -> None:
     reader = as_role(app, "analyst")
     assert reader.post(f"{LIST}rule/shop/import/", {"rule_text": "{}"}).status_code == 403
     assert reader.post(f"{LIST}rule/bank/why/", {"who": "c1"}).status_code == 404
+
+
+def test_examples_of_people_are_masked_for_who_may_not_see_addresses(app: App, marketer: Client) -> None:
+    make_customer(app, traits={"city": "Paris"}, email="ada@example.com")
+    assert "ada@example.com" in marketer.post(f"{LIST}rule/shop/count/", SENT).content.decode()
+    Group.objects.get(name="marketer").permissions.remove(Permission.objects.get(codename="reveal_customer"))
+    html = marketer.post(f"{LIST}rule/shop/count/", SENT).content.decode()
+    assert ("a•••@example.com" in html, "ada@" in html) == (True, False)
+
+
+def test_versions_in_use_are_offered(app: App, marketer: Client) -> None:
+    make_device(make_customer(app), app_version="4.10.2")
+    row = {"n1-field": "device.app_version", "n1-drawn": "device.app_version"}
+    html = marketer.post(f"{LIST}rule/shop/part/", {"action": "redraw", "of": "n1", "parent": "r", **row}).content
+    assert b'<option value="4.10.2">' in html
+
+
+def test_no_segment_yet_shows_what_one_may_be(app: App, marketer: Client) -> None:
+    assert "Whom would you like to reach?" in marketer.get(LIST).content.decode()
+    make_segment(app)
+    assert "Whom would you like to reach?" not in marketer.get(LIST).content.decode()
