@@ -32,6 +32,7 @@ CODES: Mapping[str, Code] = {
     "app_inactive": Code(403, _("The key's app is switched off.")),
     "scope_required": Code(403, _("The key may not do this: it lacks the scope that is named.")),
     "secret_key_required": Code(403, _("A publishable key may not do this.")),
+    "live_customer": Code(403, _("A test key writes only people that test keys made; this one is really there.")),
     "bad_signature": Code(403, _("The callback's signature does not match.")),
     "rate_limited": Code(429, _("Too many requests: wait as long as Retry-After says.")),
     # What is asked.
@@ -85,6 +86,7 @@ CODES: Mapping[str, Code] = {
     "attribute_type_conflict": Code(409, _("The trait is known with another type.")),
     "number_as_text": Code(0, _("Warning: looks like a number but came as a text.")),
     "duplicate_in_request": Code(0, _("Warning: the same person stands twice; what came last counts.")),
+    "other_app": Code(409, _("The two people belong to different apps.")),
     "customer_erased": Code(409, _("The person was erased and cannot come back under the same id.")),
     "clock_corrected": Code(0, _("Warning: the time was not plausible, the server's is used.")),
     "not_a_list": Code(0, _("The segment is no static list.")),

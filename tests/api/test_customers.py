@@ -117,3 +117,36 @@ def test_an_export_has_everything_and_is_audited(api, app):
     assert told["profile"]["email"] == "ada@example.com"
     assert len(told["devices"]) == 1
     assert AuditEntry.objects.get(action="customer.exported").actor.startswith("key:")
+
+
+def test_a_test_key_writes_only_people_that_test_keys_made(app, api):
+    live = make_customer(app, external_id="live")
+    tester = ApiCaller(make_key(app, kind="test"))
+    for answer in (
+        tester.post(CUSTOMERS, {"external_id": "live", "first_name": "X"}),
+        tester.delete(f"{CUSTOMERS}/live"),
+        tester.post("/v2.1/events", {"events": [{"customer": "live", "name": "look"}]}),
+        tester.post(
+            "/v2.1/devices", {"platform": "android", "provider": "fcm", "address": "token-1", "customer": "live"}
+        ),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (403, "live_customer")
+    live.refresh_from_db()
+    assert (live.first_name, live.erased_at, live.devices.count()) == ("Ada", None, 0)
+    assert tester.get(f"{CUSTOMERS}/live").status_code == 200
+
+
+def test_people_of_a_test_key_are_its_own_until_a_live_key_writes_them(app, api):
+    tester = ApiCaller(make_key(app, kind="test"))
+    assert tester.post(CUSTOMERS, {"external_id": "try"}).status_code == 201
+    assert tester.post(CUSTOMERS, {"external_id": "try", "first_name": "T"}).json()["status"] == "updated"
+    many = tester.post(CUSTOMERS, {"customers": [{"external_id": "try"}, {"external_id": "new"}]}).json()
+    assert [one["status"] for one in many["data"]] == ["unchanged", "created"]
+    api.post(CUSTOMERS, {"external_id": "try"})
+    assert tester.delete(f"{CUSTOMERS}/try").status_code == 403
+    assert tester.delete(f"{CUSTOMERS}/new").status_code == 204
+
+
+def test_a_batch_names_one_new_person_created_once(api):
+    answer = api.post(CUSTOMERS, {"customers": [{"external_id": "a"}, {"external_id": "a", "first_name": "A"}]}).json()
+    assert [one["status"] for one in answer["data"]] == ["created", "updated"]

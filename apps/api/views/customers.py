@@ -4,8 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
@@ -13,11 +12,14 @@ from apps.accounts.models import App
 from apps.api.base import ApiView, json_response
 from apps.api.batch import PROBLEM, batch_shape, read_batch, shown_problems
 from apps.api.calls import NUMBER, TEXT, TIME, Answer, Call, list_of, map_of, record
-from apps.api.refusals import refuse_fields
+from apps.api.codes import CODES
+from apps.api.refusals import Refusal, refuse_fields
+from apps.api.services.writable_people import LIVE_CUSTOMER, live_among, require_writable
 from apps.api.shapes import NO_CONTROLS, VISIBLE, Anything, Either, Record
 from apps.core.problems import FieldProblem
 from apps.customers.models import Customer
 from apps.customers.preference_links import preferences_url
+from apps.customers.queries import person_named
 from apps.customers.services.disclosure import export_customer
 from apps.customers.services.erasure import erase
 from apps.customers.services.profiles import MOST_AT_ONCE, CustomerDraft, Upserted, upsert_customers
@@ -98,7 +100,9 @@ class CustomersView(ApiView):
         return self._save_many(said["customers"]) if "customers" in said else self._save_one(said)
 
     def _save_one(self, said: dict[str, Any]) -> HttpResponse:
-        stored = upsert_customers(app=self.caller.app, drafts=[CustomerDraft(**said)], now=timezone.now())[0]
+        if live_among(caller=self.caller, names=_names([said])):
+            raise Refusal(LIVE_CUSTOMER)
+        stored = self._upsert([said])[0]
         if stored.problems:
             raise refuse_fields(stored.problems, _status_of(stored.problems))
         answer = {**_upserted(stored), "warnings": shown_problems(stored.warnings)}
@@ -106,13 +110,17 @@ class CustomersView(ApiView):
 
     def _save_many(self, given: Any) -> HttpResponse:
         batch = read_batch(given, "customers", CUSTOMER, MOST_AT_ONCE)
-        drafts = [CustomerDraft(**said) for said in batch.sound]
-        upserted = upsert_customers(app=self.caller.app, drafts=drafts, now=timezone.now())
-        verdicts = list(zip(batch.places, upserted, strict=True))
+        live = live_among(caller=self.caller, names=_names(batch.sound))
+        mine = [index for index, said in enumerate(batch.sound) if said["external_id"] not in live]
+        upserted = dict(zip(mine, self._upsert([batch.sound[index] for index in mine]), strict=True))
+        verdicts = [
+            (place, upserted.get(index) or _refused(said["external_id"]))
+            for index, (place, said) in enumerate(zip(batch.places, batch.sound, strict=True))
+        ]
         problems = batch.problems + [found for place, one in verdicts for found in _at(place, one.problems)]
         stored = [one for _place, one in verdicts if not one.problems]
         if not stored:
-            raise refuse_fields(problems)
+            raise refuse_fields(problems, _status_of(problems))
         answer = {
             "stored": len(stored),
             "refused": batch.total - len(stored),
@@ -121,6 +129,11 @@ class CustomersView(ApiView):
             "warnings": shown_problems([found for place, one in verdicts for found in _at(place, one.warnings)]),
         }
         return json_response(answer)
+
+    def _upsert(self, given: Sequence[dict[str, Any]]) -> list[Upserted]:
+        drafts = [CustomerDraft(**said) for said in given]
+        caller, now = self.caller, timezone.now()
+        return upsert_customers(app=caller.app, drafts=drafts, now=now, made_by_test=caller.is_test)
 
 
 class OneCustomerView(ApiView):
@@ -153,6 +166,7 @@ class OneCustomerView(ApiView):
 
     def delete(self, request: Request, external_id: str) -> HttpResponse:
         customer = customer_of(self.caller.app, external_id)
+        require_writable(caller=self.caller, customer=customer)
         erase(customer=customer, actor=self.caller.actor, now=timezone.now())
         return HttpResponse(status=204)
 
@@ -178,8 +192,11 @@ class ExportCustomerView(ApiView):
 
 
 def customer_of(app: App, external_id: str) -> Customer:
-    """The app's customer of that name. Raises Http404; an erased one is not there any more."""
-    return get_object_or_404(Customer, app=app, external_id=unicodedata.normalize("NFC", external_id), erased_at=None)
+    """The app's customer of that name, or of whom it became a part. Raises Http404, also for an erased one."""
+    found = person_named(app=app, external_id=unicodedata.normalize("NFC", external_id))
+    if found is None:
+        raise Http404
+    return found
 
 
 def _shown(customer: Customer) -> dict[str, Any]:
@@ -195,14 +212,26 @@ def _shown(customer: Customer) -> dict[str, Any]:
     }
 
 
+def _names(given: Sequence[dict[str, Any]]) -> list[str]:
+    return [said["external_id"] for said in given if isinstance(said["external_id"], str)]
+
+
+def _refused(external_id: str) -> Upserted:
+    problem = FieldProblem("/external_id", LIVE_CUSTOMER, str(CODES[LIVE_CUSTOMER].meaning), external_id)
+    return Upserted(external_id, "refused", problems=(problem,))
+
+
 def _upserted(one: Upserted) -> dict[str, Any]:
     return {"external_id": one.external_id, "status": one.status}
 
 
 def _status_of(problems: Sequence[FieldProblem]) -> int:
     """Contradicting what is stored is a conflict; everything else is bad input."""
+    codes = {problem.code for problem in problems}
+    if codes == {LIVE_CUSTOMER}:
+        return 403
     conflicts = {"attribute_type_conflict", "customer_erased"}
-    return 409 if {problem.code for problem in problems} <= conflicts else 400
+    return 409 if codes <= conflicts else 400
 
 
 def _at(place: int, problems: Sequence[FieldProblem]) -> list[FieldProblem]:

@@ -11,6 +11,7 @@ from apps.api.batch import PROBLEM
 from apps.api.calls import NULLABLE_TEXT, NUMBER, TEXT, TIME, Answer, Call, list_of, record
 from apps.api.refusals import Refusal
 from apps.api.services.device_access import SECRET_HEADER, device_for
+from apps.api.services.writable_people import require_writable, require_writable_device
 from apps.api.shapes import NO_CONTROLS, VISIBLE, Anything, NotYet, Record, Text
 from apps.core.problems import FieldProblem
 from apps.devices.models import Device
@@ -107,9 +108,17 @@ class DevicesView(ApiView):
             raise Refusal("not_found", problem.message, problems=[problem])
         customer = said.pop("customer", None)
         draft = DeviceDraft(**said)
+        require_writable_device(caller=self.caller, customer=customer, draft=draft)
         # A publishable key stands in every copy of the app: it can take a "no" from a person, never undo one.
         unproved = self.caller.is_publishable
-        registration = register(app=app, draft=draft, customer=customer, now=now, keeps_opt_out=unproved)
+        registration = register(
+            app=app,
+            draft=draft,
+            customer=customer,
+            now=now,
+            keeps_opt_out=unproved,
+            made_by_test=self.caller.is_test,
+        )
         answer: dict[str, Any] = {
             "device_id": registration.device.pk,
             "device_secret": registration.secret,
@@ -146,12 +155,17 @@ class OneDeviceView(ApiView):
         return json_response(_shown(self._device(device_id)))
 
     def patch(self, request: Request, device_id: int) -> HttpResponse:
-        device = self._device(device_id)
+        device = self._writable(device_id)
         return json_response(_shown(change_device(device=device, changes=self.body(), now=timezone.now())))
 
     def delete(self, request: Request, device_id: int) -> HttpResponse:
-        remove(device=self._device(device_id), now=timezone.now())
+        remove(device=self._writable(device_id), now=timezone.now())
         return HttpResponse(status=204)
+
+    def _writable(self, device_id: int) -> Device:
+        device = self._device(device_id)
+        require_writable(caller=self.caller, customer=device.customer)
+        return device
 
     def _device(self, device_id: int) -> Device:
         return device_for(caller=self.caller, device_id=device_id, secret=self.request.headers.get(SECRET_HEADER, ""))

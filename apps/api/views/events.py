@@ -10,8 +10,11 @@ from rest_framework.request import Request
 from apps.api.base import ApiView
 from apps.api.batch import BATCH_ANSWER, Batch, batch_response, batch_shape, read_batch
 from apps.api.calls import Answer, Call
+from apps.api.codes import CODES
 from apps.api.refusals import refuse_fields
 from apps.api.services.device_access import DEVICE_HEADER, SECRET_HEADER, device_shown
+from apps.api.services.keys import Caller
+from apps.api.services.writable_people import LIVE_CUSTOMER, live_among
 from apps.api.shapes import VISIBLE, Anything, Moment, Record
 from apps.core.problems import FieldProblem
 from apps.customers.services.events import MOST_AT_ONCE, NAME_LIMIT, EventDraft, ingest_events
@@ -48,8 +51,10 @@ class EventsView(ApiView):
         batch = read_batch(self.body()["events"], "events", EVENT, MOST_AT_ONCE)
         if self.caller.is_publishable:
             _require_own(batch, device_shown(caller=self.caller, headers=request.headers))
+        _require_test_people(batch, self.caller)
         drafts = [EventDraft(**event) for event in batch.sound]
-        done = ingest_events(app=self.caller.app, drafts=drafts, now=timezone.now())
+        caller, now = self.caller, timezone.now()
+        done = ingest_events(app=caller.app, drafts=drafts, now=now, made_by_test=caller.is_test)
         return batch_response(
             status=202,
             stored=done.stored_count,
@@ -57,6 +62,18 @@ class EventsView(ApiView):
             problems=batch.problems + batch.placed(done.problems),
             warnings=batch.placed(done.warnings),
         )
+
+
+def _require_test_people(batch: Batch, caller: Caller) -> None:
+    """A test key writes what its own people did, and nobody else's."""
+    live = live_among(caller=caller, names={event["customer"] for event in batch.sound})
+    foreign = [
+        FieldProblem(f"/events/{place}/customer", LIVE_CUSTOMER, str(CODES[LIVE_CUSTOMER].meaning), event["customer"])
+        for place, event in zip(batch.places, batch.sound, strict=True)
+        if event["customer"] in live
+    ]
+    if foreign:
+        raise refuse_fields(foreign, 403)
 
 
 def _require_own(batch: Batch, device: Device) -> None:

@@ -59,11 +59,11 @@ class _Event:
         return float(amount) if isinstance(amount, int | float) and not isinstance(amount, bool) else None
 
 
-def ingest_events(*, app: App, drafts: Sequence[EventDraft], now: datetime) -> Ingested:
+def ingest_events(*, app: App, drafts: Sequence[EventDraft], now: datetime, made_by_test: bool = False) -> Ingested:
     """Store up to 500 events; a bad one is refused alone. People never heard of are created.
 
     A time in the future, or more than two years ago, comes from a wrong clock: the server's is used, with the
-    warning `clock_corrected`. Raises InvalidInput (413 too_many).
+    warning `clock_corrected`. made_by_test: people created so are a test key's. Raises InvalidInput (413 too_many).
     Touches customers_event, customers_customer, customers_eventtype.
     """
     if len(drafts) > MOST_AT_ONCE:
@@ -75,12 +75,13 @@ def ingest_events(*, app: App, drafts: Sequence[EventDraft], now: datetime) -> I
     cleaned = [_clean(draft, index, now, problems, warnings) for index, draft in enumerate(drafts)]
     events = [event for event in cleaned if event is not None]
     with transaction.atomic():
-        stored = _store(app, events, now, problems)
+        stored = _store(app, events, now, problems, made_by_test)
     return Ingested(stored, tuple(problems), tuple(warnings))
 
 
-def _store(app: App, events: Sequence[_Event], now: datetime, problems: list[FieldProblem]) -> int:
-    ids = customer_ids_for(app=app, external_ids=[event.customer for event in events], now=now)
+def _store(app: App, events: Sequence[_Event], now: datetime, problems: list[FieldProblem], made_by_test: bool) -> int:
+    names = [event.customer for event in events]
+    ids = customer_ids_for(app=app, external_ids=names, now=now, made_by_test=made_by_test)
     message = _("was erased: nothing more is stored about this person")
     problems += [
         FieldProblem(f"/events/{event.index}/customer", "customer_erased", message, event.customer)

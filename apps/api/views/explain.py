@@ -1,0 +1,130 @@
+"""Explain: why a person did or did not get something."""
+
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+
+from apps.api.base import ApiView, json_response
+from apps.api.calls import FLAG, NULLABLE_TIME, NUMBER, TEXT, TIME, Answer, Call, list_of, record
+from apps.api.query import whole
+from apps.api.refusals import refuse_fields
+from apps.api.views.customers import customer_of
+from apps.campaigns.services.explanation import AudiencePart, explain_audience
+from apps.core.problems import FieldProblem
+from apps.deliveries.explanation import Explanation, Reason, explain_dispatch
+from apps.deliveries.models import Dispatch
+from apps.segments.rules.clauses import Clause
+
+_DELIVERY = record(
+    {
+        "delivery_id": TEXT,
+        "device_id": NUMBER,
+        "platform": TEXT,
+        "gateway": TEXT,
+        "status": TEXT,
+        "code": TEXT,
+        "reason": TEXT,
+        "at": NULLABLE_TIME,
+        "facts": {"type": "object"},
+        "receipts": list_of(record({"type": TEXT, "at": TIME})),
+    }
+)
+_AUDIENCE = record(
+    {
+        "segment_id": NUMBER,
+        "name": TEXT,
+        "is_excluded": FLAG,
+        "was_in": FLAG,
+        "rule_now": {"type": ["object", "null"]},
+    }
+)
+_EXPLANATION = record(
+    {
+        "external_id": TEXT,
+        "dispatch_id": NUMBER,
+        "name": TEXT,
+        "kind": TEXT,
+        "planned_at": TIME,
+        "was_planned": FLAG,
+        "was_reached": FLAG,
+        "reason": TEXT,
+        "deliveries": list_of(_DELIVERY),
+        "audience": list_of(_AUDIENCE),
+    }
+)
+
+
+class ExplainCustomerView(ApiView):
+    """/v2.1/customers/{external_id}/explain"""
+
+    text_in_path: ClassVar = ("external_id",)
+    calls: ClassVar = {
+        "GET": Call(
+            "explainCustomer",
+            "customers:read",
+            "Why this person did or did not get a dispatch.\n\n`deliveries` has one entry a device (0: none): the"
+            " reason in words and its `facts`: the answer that refused, the campaigns that used up the cap, the"
+            " quiet hours, the draw of the hold-out, what the gateway said. `audience` has the segments of a campaign:"
+            " whether the person was in them when it was planned, and clause by clause what the rule says now.",
+            {200: Answer("The reasons", _EXPLANATION)},
+            parameters={"dispatch": whole("the dispatch's id, required", low=1, high=2**63 - 1)},
+        )
+    }
+
+    def get(self, request: Request, external_id: str) -> HttpResponse:
+        customer, now = customer_of(self.caller.app, external_id), timezone.now()
+        if "dispatch" not in self.parameters:
+            raise refuse_fields([FieldProblem("?dispatch", "required", _("names the dispatch to be explained"))])
+        dispatch = get_object_or_404(Dispatch, app=self.caller.app, pk=self.parameters["dispatch"])
+        told = explain_dispatch(dispatch=dispatch, customer=customer, now=now)
+        audience = explain_audience(dispatch=dispatch, customer=customer, now=now)
+        return json_response(_shown(customer.external_id or "", told, [_audience_part(one) for one in audience]))
+
+
+def _shown(external_id: str, told: Explanation, audience: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "external_id": external_id,
+        "dispatch_id": told.dispatch.pk,
+        "name": told.dispatch.name,
+        "kind": told.dispatch.kind,
+        "planned_at": told.dispatch.created_at.isoformat(),
+        "was_planned": told.was_planned,
+        "was_reached": told.was_reached,
+        "reason": told.text,
+        "deliveries": [_delivery(one) for one in told.reasons],
+        "audience": audience,
+    }
+
+
+def _delivery(one: Reason) -> dict[str, Any]:
+    return {
+        "delivery_id": one.delivery_id,
+        "device_id": one.device_id,
+        "platform": one.platform,
+        "gateway": one.gateway,
+        "status": one.status,
+        "code": one.code,
+        "reason": one.text,
+        "at": one.at.isoformat() if one.at else None,
+        "facts": dict(one.facts),
+        "receipts": [{"type": word, "at": at.isoformat()} for word, at in one.receipts],
+    }
+
+
+def _audience_part(one: AudiencePart) -> dict[str, Any]:
+    return {
+        "segment_id": one.segment.pk,
+        "name": one.segment.name,
+        "is_excluded": one.is_excluded,
+        "was_in": one.was_in,
+        "rule_now": _clause(one.clause) if one.clause else None,
+    }
+
+
+def _clause(one: Clause) -> dict[str, Any]:
+    told = {"text": one.text, "verdict": one.verdict, "fact": one.fact, "change": one.change, "match": one.match}
+    return {**told, "clauses": [_clause(child) for child in one.children]}
