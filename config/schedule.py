@@ -46,6 +46,8 @@ TICKS = [
     Tick("customers.count_day", 900, UPKEEP),
     Tick("devices.count_day", 900, UPKEEP),
     Tick("customers.settle_identities", 60, UPKEEP),
+    Tick("customers.continue_imports", 2, BULK),
+    Tick("customers.forget_imports", 3600, UPKEEP),
     Tick("devices.retire_stale", 3600, UPKEEP),
     Tick("segments.refresh_due", 2, BULK),
     Tick("campaigns.launch_due", 1, BULK),

@@ -1,10 +1,14 @@
 """Celery's door to people."""
 
+from contextlib import suppress
+
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
-from apps.customers.services import consent_days, merging, partitions
+from apps.customers.services import consent_days, import_work, imports, merging, partitions
+from config import stopping
 
 
 @shared_task(name="customers.ensure_partitions")
@@ -29,3 +33,24 @@ def count_day() -> None:
 def settle_identities() -> None:
     """What raced with a merge or an erasure comes right."""
     merging.settle_identities(now=timezone.now())
+
+
+# Short, so that a worker that sends campaigns as well is never away for long.
+IMPORT_SLOT_SECONDS = 3.0
+
+
+@shared_task(name="customers.continue_imports")
+def continue_imports() -> None:
+    """Store the next lines of running imports; where more are left, ask for another go behind what else waits."""
+    is_more = import_work.continue_imports(
+        clock=timezone.now, slot_seconds=IMPORT_SLOT_SECONDS, is_stopping=stopping.requested.is_set
+    )
+    if is_more and not stopping.requested.is_set():
+        with suppress(OperationalError, OSError):  # the next tick finds it as well
+            continue_imports.apply_async(retry=False, expires=10)
+
+
+@shared_task(name="customers.forget_imports")
+def forget_imports() -> None:
+    """Forget refused lines, and files that nobody started, once they are old."""
+    imports.forget_old(now=timezone.now())

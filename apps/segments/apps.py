@@ -12,7 +12,9 @@ class SegmentsConfig(AppConfig):
     verbose_name = _("Engage")
 
     def ready(self) -> None:
-        from apps.customers import belongings
+        from apps.customers import belongings, import_extras
         from apps.segments.belongings import SegmentBelongings
+        from apps.segments.import_extra import StaticLists
 
         belongings.register(SegmentBelongings())
+        import_extras.register(StaticLists())

@@ -46,7 +46,7 @@ def clean_values(values: Any, *, pointer: str, problems: list[FieldProblem]) -> 
         here = f"{pointer}/{_escaped(name)}"
         word = clean_text(name, pointer=here, limit=NAME_LIMIT, problems=problems, is_required=True)
         if word:
-            clean[word] = _value(value, here, problems)
+            clean[word] = clean_value(value, here, problems)
     return clean
 
 
@@ -85,6 +85,32 @@ def accept_traits(*, app: App, people: Sequence[dict[str, Any]]) -> list[tuple[l
     return verdicts
 
 
+def types_of(*, app: App) -> dict[str, str]:
+    """Every trait the app knows, with its type."""
+    return dict(TraitType.objects.filter(app=app).values_list("name", "type"))
+
+
+def declare_traits(*, app: App, types: Mapping[str, str]) -> list[FieldProblem]:
+    """Note traits with the types a person chose for them. Touches customers_traittype.
+
+    Returns what stands against it, by name: attribute_type_conflict where the app knows another type, too_many.
+    """
+    known = types_of(app=app)
+    problems = [_other_type(name, known[name], kind) for name, kind in types.items() if known.get(name, kind) != kind]
+    fresh = {name: kind for name, kind in types.items() if name not in known}
+    if fresh and len(known) + len(fresh) > MOST_NAMES:
+        return [*problems, *_refused_names(fresh, fresh)]
+    if not problems:
+        rows = [TraitType(app=app, name=name, type=kind) for name, kind in sorted(fresh.items())]
+        TraitType.objects.bulk_create(rows, ignore_conflicts=True)
+    return problems
+
+
+def _other_type(name: str, known: str, wanted: str) -> FieldProblem:
+    message = _("is known as %(known)s, not as %(wanted)s") % {"known": known, "wanted": wanted}
+    return FieldProblem(f"/traits/{_escaped(name)}", "attribute_type_conflict", message, name)
+
+
 def learn_events(*, app: App, seen: Mapping[str, Mapping[str, Any]]) -> None:
     """Note names of events with their properties: {name: {property: a value}}.
 
@@ -111,7 +137,8 @@ def learn_vocabulary(*, app: App) -> None:
     execute("customers", "learn_stored_events", {"app_id": app.pk, "name_limit": NAME_LIMIT})
 
 
-def _value(value: Any, pointer: str, problems: list[FieldProblem]) -> Any:
+def clean_value(value: Any, pointer: str, problems: list[FieldProblem]) -> Any:
+    """One value within the limits; see `clean_values`."""
     if isinstance(value, list):
         if len(value) > MOST_ITEMS:
             problems.append(_too_many(pointer, len(value), MOST_ITEMS))
