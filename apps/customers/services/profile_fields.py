@@ -22,6 +22,7 @@ TOPIC_LIMIT = 60
 COLUMNS = ("email", "phone", "first_name", "last_name", "language", "time_zone", "country", "topics")
 
 _is_email = EmailValidator()
+_is_email_name = _is_email.user_regex.match
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def clean_email(value: Any, *, pointer: str, problems: list[FieldProblem]) -> st
     if not text:
         return text
     name, _at, domain = text.rpartition("@")
-    if not (name and _is_email_domain(domain) and _is_email.user_regex.match(name)):
+    if not (name and _is_email_domain(domain) and _is_email_name(name)):
         message = _("must be one address such as anna@example.com, with a full domain")
         problems.append(FieldProblem(pointer, "email_invalid", message, shown(value)))
         return None
