@@ -4,15 +4,22 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.accounts.admin_scope import AppScopedAdmin
+from apps.accounts.queries import apps_of
 from apps.core.problems import FieldProblem
-from apps.customers.models import Topic, Wording
+from apps.customers.models import Customer, Topic, Wording
+from apps.customers.queries import default_topics
+from apps.customers.services.preferences import preferences_of
 from apps.customers.services.profile_fields import clean_topic
 from apps.customers.services.wordings import save_topic, write_wording
 
@@ -51,6 +58,25 @@ class TopicAdmin(AppScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Topic]:
         return super().get_queryset(request).select_related("app")
+
+    def get_urls(self) -> list[Any]:
+        door = self.admin_site.admin_view(self.preview)
+        return [path("preview/", door, name="customers_topic_preview"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"apps": apps_of(request.user), **(extra_context or {})})
+
+    def preview(self, request: HttpRequest) -> HttpResponse:
+        """The preference page of ?app=slug as somebody new would see it; it saves nothing."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        app = get_object_or_404(apps_of(request.user), slug=request.GET.get("app", ""))
+        somebody = Customer(app=app, phone="+1", topics=default_topics(app))
+        context = {"app": app, "preferences": preferences_of(somebody), "is_preview": True}
+        return TemplateResponse(request, "customers/preferences/page.html", context)
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, list[str]]:
+        return {} if obj else {"key": ["name"]}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The key is what customers, segments and the API hold."""

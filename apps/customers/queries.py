@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from apps.accounts.models import App
-from apps.customers.models import Consent, Customer, Event
+from apps.customers.models import Consent, Customer, Event, Topic
 
 # What a text may ask for beside the traits. A column that is filled wins over a trait of its name.
 FACT_COLUMNS = ("external_id", "first_name", "last_name", "email", "language", "country", "time_zone")
@@ -68,6 +68,11 @@ def found_people(people: QuerySet[Customer], words: str) -> QuerySet[Customer]:
     for word in words.split():
         named &= Q(first_name__istartswith=word) | Q(last_name__istartswith=word)
     return people.filter(named | Q(external_id__startswith=words))
+
+
+def default_topics(app: App) -> list[str]:
+    """The topics that people new to the app are in."""
+    return list(Topic.objects.filter(app=app, is_default=True).values_list("key", flat=True))
 
 
 def consents_of(customer: Customer) -> QuerySet[Consent]:

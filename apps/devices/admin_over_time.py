@@ -14,8 +14,9 @@ from django.views import View
 
 from apps.accounts.models import App
 from apps.accounts.queries import apps_of
+from apps.core.words import Word
 from apps.customers.models import ConsentDay
-from apps.devices.admin_words import DEVICES, death_of
+from apps.devices.admin_words import DEVICES, death_of, is_vendors
 from apps.devices.models import GATEWAYS, PLATFORMS, Channel, DeviceDay
 from apps.devices.over_time import (
     consent_lines,
@@ -90,7 +91,8 @@ class OptInView(OverTimeView):
         return {
             "tiles": [
                 {"name": _PLATFORM_NAMES[platform], "now": one, "change": _change(one, first.get(platform))}
-                for platform, one in sorted(today.items())
+                for platform in _PLATFORM_NAMES
+                if (one := today.get(platform))
             ],
             "said": {channel: _said(told, channel) for channel in ("push", "sms")} if told else {},
             "lines": opt_in_lines(rows),
@@ -111,15 +113,15 @@ class HygieneView(OverTimeView):
     ) -> dict[str, Any]:
         app_ids = [app.pk for app in apps]
         counts = counts_by_state(app_ids)
-        deaths = deaths_by_reason(rows)
+        deaths = _in_words(deaths_by_reason(rows))
         user: Any = request.user
         return {
             "tiles": [{"state": state, "word": word, "count": counts.get(state, 0)} for state, word in DEVICES.items()],
             "aside": list(_set_aside(app_ids)) if counts.get("quarantined") else [],
             "may_restore": user.has_perm("devices.change_channel"),
             "lines": state_lines(rows, {state: word.name for state, word in DEVICES.items()}),
-            "deaths": [{"reason": reason, "count": count, "word": death_of(reason)} for reason, count in deaths],
-            "death_count": sum(count for _reason, count in deaths),
+            "deaths": deaths,
+            "death_count": sum(one["count"] for one in deaths),
             "table": _by_app_and_platform(_of_last_day(rows)),
         }
 
@@ -131,6 +133,17 @@ def _set_aside(app_ids: Sequence[int]) -> Iterable[dict[str, Any]]:
         if place in channels:
             channel = channels[place]
             yield {"channel": channel, "name": dict(GATEWAYS)[channel.gateway], "count": count}
+
+
+def _in_words(deaths: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
+    """Reasons that mean the same under one word, with the vendors' own words beside it."""
+    found: dict[Word, dict[str, Any]] = {}
+    for reason, count in deaths:
+        word = death_of(reason)
+        one = found.setdefault(word, {"word": word, "count": 0, "codes": []})
+        one["count"] += count
+        one["codes"] += [reason] if is_vendors(reason) else []
+    return sorted(found.values(), key=lambda one: -one["count"])
 
 
 def _by_app_and_platform(rows: Iterable[DeviceDay]) -> list[dict[str, Any]]:

@@ -44,3 +44,8 @@ def channel_state_of(channel: Channel) -> Word:
 def death_of(reason: str) -> Word:
     """Why a device was retired; a vendor's own words all mean the same."""
     return DEATHS.get(reason, _VENDOR)
+
+
+def is_vendors(reason: str) -> bool:
+    """The reason is a vendor's own word, not one of the house's."""
+    return reason not in DEATHS

@@ -134,7 +134,7 @@ class _Maker:
             self.number += 1
             platform = chance.choices([name for name, _ in PLATFORM_SHARES], [share for _, share in PLATFORM_SHARES])[0]
             gateway, address, p256dh, auth, model, os_version = getattr(self, f"_{platform}")()
-            seen = self.now - timedelta(hours=chance.expovariate(1 / 200))
+            seen = self.now - timedelta(hours=min(chance.expovariate(1 / 200), 700))
             state = chance.choices(("active", "stale", "dead"), (94, 4, 2))[0]
             if state == "stale":
                 seen = self.now - timedelta(days=chance.randint(31, 200))

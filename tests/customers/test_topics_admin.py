@@ -64,3 +64,11 @@ def test_an_analyst_only_reads(app: App) -> None:
     assert analyst.get(TOPICS).status_code == 200
     assert analyst.post(f"{TOPICS}add/", {**OFFERS, "app": app.pk}).status_code == 403
     assert analyst.post(f"{WORDINGS}add/", {"app": app.pk, "subject": "sms", "text": "x"}).status_code == 403
+
+
+def test_a_preview_shows_the_page_and_saves_nothing(app: App, marketer: Client) -> None:
+    marketer.post(f"{TOPICS}add/", {**OFFERS, "app": app.pk})
+    html = marketer.get(f"{TOPICS}preview/?app={app.slug}").content.decode()
+    assert "Twice a week." in html
+    assert marketer.post(f"{TOPICS}preview/?app={app.slug}", {"stop": "everything"}).status_code in (200, 403)
+    assert marketer.get(f"{TOPICS}preview/?app={make_app().slug}").status_code == 404

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import App
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
 from apps.core.sql import compiled, rows
-from apps.customers.models import Customer, Topic
+from apps.customers.models import Customer
 from apps.customers.queries import person_named
 from apps.customers.services.consent import Answer, log_answers
 from apps.customers.services.profile_fields import TOPIC, CleanCustomer, CustomerDraft, clean_customer
@@ -82,7 +82,7 @@ def customer_for(*, app: App, external_id: str | None, now: datetime, made_by_te
     Raises InvalidInput for a malformed name, Conflict("customer_erased") for a tombstone.
     """
     if external_id is None:
-        topics = list(Topic.objects.filter(app=app, is_default=True).values_list("key", flat=True))
+        topics = default_topics(app)
         return Customer.objects.create(
             app=app, topics=topics, created_at=now, updated_at=now, made_by_test=made_by_test
         )

@@ -107,8 +107,8 @@ class Command(BaseCommand):
             people.load_events(app=shop, count=events, seed=seed, now=now, advance=_advancer(bar, task))
             learn_vocabulary(app=shop)
             _analyse()
-            count_consent_days(now=now)
-            count_device_days(now=now)
+            count_consent_days(now=now, days_back=14)
+            count_device_days(now=now, days_back=14)
             bar.update(task, completed=events)
 
             task = bar.add_task("segments", total=len(segments.SEGMENTS) + 1)
