@@ -11,6 +11,7 @@ from django.utils import timezone
 from apps.accounts.models import App
 from apps.customers.models import Consent, Customer, Topic, Wording
 from apps.customers.preference_links import preferences_url, read_signed
+from apps.customers.services.merging import merge_customers
 from apps.customers.services.profiles import CustomerDraft, customer_for, upsert_customers
 from apps.customers.services.wordings import save_topic, write_wording
 from tests.factories import NOW, make_app, make_customer
@@ -126,6 +127,15 @@ def test_links_that_do_not_work_all_look_the_same(visitor: Client, anna: Custome
     seen = [visitor.post(path, {"stop": "1"}) for path in bad]
     assert {(answer.status_code, answer.content) for answer in seen} == {(404, seen[0].content)}
     assert not Consent.objects.exists()
+
+
+def test_a_link_follows_a_person_who_was_merged(visitor: Client, anna: Customer) -> None:
+    nameless = make_customer(anna.app, external_id=None)
+    path = link(nameless)
+    merge_customers(customer=nameless, into=anna, actor="test", now=NOW)
+    visitor.post(path, {"stop": "everything"})
+    anna.refresh_from_db()
+    assert (anna.push_consent, anna.topics) == (False, [])
 
 
 def test_a_link_works_to_its_last_day(anna: Customer) -> None:

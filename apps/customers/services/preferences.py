@@ -39,9 +39,11 @@ class Preferences:
 
 
 def customer_of(key: PreferenceKey) -> Customer | None:
-    """The person of a link, None where they are erased."""
-    found = Customer.objects.select_related("app").filter(pk=key.customer_id, app=key.app_id, erased_at=None)
-    return found.first()
+    """The person of a link, also where the row it was made for became part of another; None where they are erased."""
+    found = Customer.objects.select_related("app", "merged_into__app").filter(pk=key.customer_id, app=key.app_id)
+    row = found.first()
+    person = row and (row.merged_into or row)
+    return None if person is None or person.erased_at else person
 
 
 def preferences_of(customer: Customer) -> Preferences:

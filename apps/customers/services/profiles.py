@@ -13,7 +13,7 @@ from apps.accounts.models import App
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
 from apps.core.sql import compiled, rows
 from apps.customers.models import Customer
-from apps.customers.queries import person_named
+from apps.customers.queries import default_topics, person_named
 from apps.customers.services.consent import Answer, log_answers
 from apps.customers.services.profile_fields import TOPIC, CleanCustomer, CustomerDraft, clean_customer
 from apps.customers.services.tombstones import take_back_erased

@@ -8,12 +8,17 @@ with asked as (
     select day, (day + 1)::timestamp at time zone 'UTC' as ends_at, day = %(today)s::date as is_today
     from unnest(%(days)s::date[]) as day
 ),
+person as not materialized (
+    select id, app_id, created_at, push_consent, sms_consent
+    from customers_customer
+    where erased_at is null and merged_into_id is null
+),
 answers as materialized (
     select consent.customer_id, customer.app_id, consent.channel, consent.granted, consent.at,
            lead(consent.at) over (partition by consent.customer_id, consent.channel order by consent.at, consent.id)
                as until_at
     from customers_consent as consent
-    join customers_customer as customer on customer.id = consent.customer_id and customer.erased_at is null
+    join person as customer on customer.id = consent.customer_id
     where consent.topic = '' and exists (select from asked where not is_today)
 ),
 mirrors as materialized (
@@ -22,9 +27,9 @@ mirrors as materialized (
                select from answers
                where answers.customer_id = customer.id and answers.channel = mirror.channel
            ) as is_unlogged
-    from customers_customer as customer
+    from person as customer
     cross join lateral (values ('push', customer.push_consent), ('sms', customer.sms_consent)) as mirror (channel, granted)
-    where customer.erased_at is null and mirror.granted is not null
+    where mirror.granted is not null
 ),
 said as (
     select asked.day, answers.app_id, answers.channel, answers.granted, count(*) as number
@@ -48,7 +53,7 @@ told as (
 known as (
     select asked.day, asked.ends_at, customer.app_id, count(*) as number
     from asked
-    join customers_customer as customer on customer.created_at < asked.ends_at and customer.erased_at is null
+    join person as customer on customer.created_at < asked.ends_at
     group by asked.day, asked.ends_at, customer.app_id
 )
 insert into customers_consentday (app_id, day, channel, granted, refused, unsaid, counted_at, is_reconstructed)
