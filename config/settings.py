@@ -94,6 +94,11 @@ DATABASES: dict[str, Any] = {
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 # Allows prepared statements where they are asked for (core.sql); the ORM never does.
 DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 5)
+# What is prepared there has one best plan. Left to itself the server made a new one at each call of the statements that
+# take arrays: 300 us of its CPU to find whom a push is for instead of 40.
+DATABASES["default"]["OPTIONS"]["options"] = " ".join(
+    [DATABASES["default"]["OPTIONS"].get("options", ""), "-c plan_cache_mode=force_generic_plan"]
+).strip()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 
