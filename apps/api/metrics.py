@@ -44,6 +44,7 @@ class HouseCollector(Collector):
         yield self._queue_age()
         yield self._tokens_retired()
         yield self._gateway_seconds()
+        yield self._accept_to_gateway_seconds()
         yield self._maybe_duplicates()
         yield self._segment_refreshes()
         yield self._heartbeats()
@@ -85,19 +86,12 @@ class HouseCollector(Collector):
 
     def _gateway_seconds(self) -> Metric:
         """Of slices of up to 100 devices: from handing one over to its last answer. Of every app."""
-        name, told = "heliograph_gateway_seconds", "How long a slice took at its gateway."
-        family = HistogramMetricFamily(name, told, labels=["gateway"])
-        counted = defaultdict[str, dict[float, float]](dict)
-        for gateway, bucket, value in Meter.objects.filter(name="gateway_seconds").values_list(
-            "label", "bucket", "value"
-        ):
-            counted[gateway][bucket] = value
-        sums = dict(Meter.objects.filter(name="gateway_seconds_sum").values_list("label", "value"))
-        for gateway, by_bucket in sorted(counted.items()):
-            totals = accumulate(by_bucket.get(bound, 0.0) for bound in SECONDS)
-            buckets = [(floatToGoString(bound), total) for bound, total in zip(SECONDS, totals, strict=True)]
-            family.add_metric([gateway], buckets, sums.get(gateway, 0.0))
-        return family
+        return _histogram("gateway_seconds", "gateway", "How long a slice took at its gateway.")
+
+    def _accept_to_gateway_seconds(self) -> Metric:
+        """Of devices at their first try: from being due to our knowing the gateway's answer. Of every app."""
+        told = "From a push's acceptance, or its hour, to the gateway's answer at the first try."
+        return _histogram("accept_to_gateway_seconds", "lane", told)
 
     def _maybe_duplicates(self) -> Metric:
         family = CounterMetricFamily(
@@ -129,3 +123,17 @@ def exposition(now: datetime, app: App | None = None) -> bytes:
     registry = CollectorRegistry()
     registry.register(HouseCollector(now, app))
     return generate_latest(registry)
+
+
+def _histogram(name: str, label: str, told: str) -> Metric:
+    """What workers metered under `name`, a series a label."""
+    family = HistogramMetricFamily(f"heliograph_{name}", told, labels=[label])
+    counted = defaultdict[str, dict[float, float]](dict)
+    for value, bucket, count in Meter.objects.filter(name=name).values_list("label", "bucket", "value"):
+        counted[value][bucket] = count
+    sums = dict(Meter.objects.filter(name=f"{name}_sum").values_list("label", "value"))
+    for value, by_bucket in sorted(counted.items()):
+        totals = accumulate(by_bucket.get(bound, 0.0) for bound in SECONDS)
+        buckets = [(floatToGoString(bound), total) for bound, total in zip(SECONDS, totals, strict=True)]
+        family.add_metric([value], buckets, sums.get(value, 0.0))
+    return family

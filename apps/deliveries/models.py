@@ -294,7 +294,8 @@ class PaceBucket(models.Model):
 class Meter(models.Model):
     """What only workers can count, for /metrics; each adds what it has once a second.
 
-    name: gateway_seconds (bucket: its upper bound in seconds; slices), gateway_seconds_sum, maybe_duplicate.
+    name: gateway_seconds (bucket: its upper bound in seconds; slices), accept_to_gateway_seconds (the same; devices),
+    each with a _sum, and maybe_duplicate.
     """
 
     name = models.CharField(max_length=30)

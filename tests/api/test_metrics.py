@@ -71,9 +71,11 @@ def test_what_workers_metered_is_a_histogram_and_a_counter(app):
     for bucket, value in ((0.1, 3), (1.0, 2), (inf, 1)):
         Meter.objects.create(name="gateway_seconds", label="fcm", bucket=bucket, value=value)
     Meter.objects.create(name="gateway_seconds_sum", label="fcm", value=42.5)
+    Meter.objects.create(name="accept_to_gateway_seconds", label="urgent", bucket=0.05, value=4)
     Meter.objects.create(name="maybe_duplicate", value=7)
     found = samples(exposition(NOW))
     assert found["heliograph_gateway_seconds_bucket", "fcm", "0.5"] == 3
     assert found["heliograph_gateway_seconds_count", "fcm"] == 6
     assert found["heliograph_gateway_seconds_sum", "fcm"] == 42.5
+    assert found["heliograph_accept_to_gateway_seconds_bucket", "urgent", "0.05"] == 4
     assert found["heliograph_maybe_duplicate_total",] == 7

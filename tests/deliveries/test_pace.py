@@ -23,7 +23,7 @@ def held(batch_id: int = 1, **fields: Any) -> Held:
         "fence": 1, "dispatch_id": 1, "app_id": 1, "gateway": 1, "channel": ChannelKey(1, NOW), "is_probe": False,
         "size": 1000, "opened": 0, "recorded": 0, "crashes": 0, "tries": 0, "may_have_arrived": False,
         "expires_at": NOW, "throttle_per_second": None, "pace_per_second": None, "project": "",
-        "quota_per_second": None,
+        "quota_per_second": None, "released_at": NOW,
     }  # fmt: skip
     return Held(batch_id, **{**values, **fields})
 

@@ -188,7 +188,9 @@ def test_workers_meter_their_gateways(app: App, phones: Phones, run_lane: Worker
         requeue_retries(now=NOW + timedelta(seconds=seconds))
         run_lane(at=NOW + timedelta(seconds=seconds))
     meters = Meter.objects.values_list("name", "label").annotate(Sum("value")).order_by("name")
-    seconds_at, total, twice = meters
+    first_tries, waited, seconds_at, total, twice = meters
+    assert first_tries == ("accept_to_gateway_seconds", "bulk", 1.0)
+    assert waited[:2] == ("accept_to_gateway_seconds_sum", "bulk")
     assert seconds_at == ("gateway_seconds", "fcm", 2.0)
     assert total[:2] == ("gateway_seconds_sum", "fcm")
     assert twice == ("maybe_duplicate", "", 1.0)

@@ -49,6 +49,7 @@ class Held:
     pace_per_second: float | None
     project: str
     quota_per_second: float | None
+    released_at: datetime
 
     @property
     def is_suspect(self) -> bool:

@@ -4,7 +4,7 @@ A report is a statement of its own, after the cycle's transaction: no lock of it
 What a killed process had not reported is lost; these are figures to steer by, not the ledger.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from math import inf
@@ -21,7 +21,7 @@ from apps.gateways.faults import TOO_LATE
 REPORT_EVERY_SECONDS = 1.0
 TROUBLE_EVERY_SECONDS = 0.2
 
-# Upper bounds of the histogram of a slice's time at its gateway.
+# Upper bounds of the histograms: a slice's time at its gateway, a device's time from its release to an answer.
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, inf)
 
 _FAILURES = {RetryReason.SERVER, RetryReason.NETWORK, RetryReason.UNKNOWN_OUTCOME}
@@ -30,17 +30,18 @@ _FAILURES = {RetryReason.SERVER, RetryReason.NETWORK, RetryReason.UNKNOWN_OUTCOM
 class Tally:
     """The answers of one shift, by channel. Cost: 0.05 us an accepted device."""
 
-    def __init__(self) -> None:
+    def __init__(self, lane: str) -> None:
+        self._lane = lane
         self._channels: dict[int, Answers] = {}
-        self._meters: Counter[tuple[str, str, float]] = Counter()
+        self._meters: defaultdict[tuple[str, str, float], float] = defaultdict(float)
         self._reported_at = monotonic()
 
-    def add(self, sent: Iterable[Sent]) -> None:
+    def add(self, sent: Iterable[Sent], now: datetime) -> None:
         """Count slices that came back. What a test dispatch hears says nothing: it may not reach the vendor."""
         for one in sent:
             if not one.results:
                 continue
-            self._meter(one)
+            self._meter(one, now)
             if one.slice.text.policy.is_test:
                 continue
             channel_id = one.slice.held.channel.channel_id
@@ -67,20 +68,30 @@ class Tally:
         self._reported_at = monotonic()
         for channel_id, answers in told.items():
             steer(channel_id=channel_id, answers=answers, now=now, chance=chance)
-        meters, self._meters = self._meters, Counter()
+        meters, self._meters = self._meters, defaultdict(float)
         if meters:
             names, labels, buckets = zip(*meters, strict=True)
-            amounts = list(map(float, meters.values()))
-            values = {"names": list(names), "labels": list(labels), "buckets": list(buckets), "amounts": amounts}
+            values = {
+                "names": list(names),
+                "labels": list(labels),
+                "buckets": list(buckets),
+                "amounts": list(meters.values()),
+            }
             execute("deliveries", "add_meters", values)
 
-    def _meter(self, one: Sent) -> None:
-        gateway = GATEWAY_WORDS[one.slice.held.gateway]
-        bucket = next(bound for bound in SECONDS if one.seconds <= bound)
-        self._meters["gateway_seconds", gateway, bucket] += 1
-        self._meters["gateway_seconds_sum", gateway, 0.0] += one.seconds  # type: ignore[assignment]
+    def _meter(self, one: Sent, now: datetime) -> None:
+        held = one.slice.held
+        self._time("gateway_seconds", GATEWAY_WORDS[held.gateway], one.seconds, 1)
+        if held.tries == 0:
+            waited = (now - held.released_at).total_seconds()
+            self._time("accept_to_gateway_seconds", self._lane, waited, len(one.results))
         if one.slice.may_have_arrived:
             self._meters["maybe_duplicate", "", 0.0] += len(one.results)
+
+    def _time(self, name: str, label: str, seconds: float, count: int) -> None:
+        bucket = next(bound for bound in SECONDS if seconds <= bound)
+        self._meters[name, label, bucket] += count
+        self._meters[f"{name}_sum", label, 0.0] += seconds * count
 
 
 def _count(answers: Answers, result: SendResult) -> None:

@@ -111,7 +111,7 @@ class _Shift:
         self._held: dict[int, Held] = {}
         self._flying: dict[int, Slice] = {}
         self._answers: list[Sent] = []
-        self._tally = Tally()
+        self._tally = Tally(lane)
         self._purse = Purse()
         self._texts: dict[int, DispatchText] = {}
         self._rests_until: dict[int, float] = {}
@@ -177,7 +177,7 @@ class _Shift:
             self._renew(held, now)
             if takes_more:
                 held, opened = self._open(held, now)
-        self._tally.add(written)
+        self._tally.add(written, now)
         self._answers, self._may_repeat = [], False
         self._held = {batch_id: one for batch_id, one in held.items() if one.recorded < one.size}
         self._devices += sum(one.slice.last - one.slice.first for one in written if one.slice.held.batch_id in ours)

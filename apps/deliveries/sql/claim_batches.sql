@@ -68,4 +68,4 @@ where batch.id = due.id
 returning batch.id, batch.attempt, batch.dispatch_id, batch.app_id, batch.gateway, due.channel_id, due.updated_at,
           due.is_probe, cardinality(batch.device_ids), batch.opened, batch.recorded, batch.crashes, batch.tries,
           batch.may_have_arrived, batch.expires_at, due.throttle_per_second, due.pace_per_second,
-          due.project, due.quota_per_second
+          due.project, due.quota_per_second, batch.release_at
