@@ -30,6 +30,7 @@ from apps.segments.services.refresh import SegmentBroken, refresh_segment
 
 type Admin = ModelAdmin[Segment]
 MEMBERS_A_PAGE = 20
+LONGEST_NAME = 255
 MOST_UNKNOWN_SHOWN = 20
 
 
@@ -129,7 +130,7 @@ def missing(segment: Segment) -> list[FieldProblem]:
 
 
 def member_page(request: HttpRequest, segment: Segment) -> dict[str, Any]:
-    wanted = request.GET.get("q", "").strip() or request.POST.get("q", "").strip()
+    wanted = (request.GET.get("q") or request.POST.get("q") or "").replace("\0", "").strip()[:LONGEST_NAME]
     people = members_of(segment)
     if wanted:
         people = people.filter(

@@ -1,6 +1,6 @@
 """Why somebody is, or is not, in a segment: the rule clause by clause, and when they were in it."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,11 +21,12 @@ from apps.segments.services.limits import TooSlow, limited
 
 MOST_FOUND = 6
 LIMIT_SECONDS = 5
+LONGEST_NAME = 255
 
 
 def answer_why(request: HttpRequest, app: App, segment: Segment | None, rule: Any) -> HttpResponse:
     """For the person who is asked about: found by id, e-mail, phone or name; several = a choice of them."""
-    words = request.POST.get("who", "").strip()
+    words = request.POST.get("who", "").replace("\0", "").strip()[:LONGEST_NAME]
     found = people_called(app, words, limit=MOST_FOUND + 1) if words else []
     context: dict[str, Any] = {"app": app, "words": words, "segment": segment}
     if len(found) == 1:
@@ -70,7 +71,7 @@ def _membership(person: Customer, request: HttpRequest, app: App, segment: Segme
         return told
     try:
         at = datetime.fromisoformat(given)
-    except ValueError:
+        moment = (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(app.time_zone))).astimezone(UTC)
+    except (ValueError, OverflowError):
         return {**told, "at_problem": _("must be a day and a time")}
-    moment = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(app.time_zone))
     return {**told, "at": moment, "was_member": was_member(segment=segment, customer=person, at=moment)}

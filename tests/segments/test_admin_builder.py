@@ -15,6 +15,7 @@ from apps.segments.models import SegmentMember
 from apps.segments.rules import load_catalogue, validate_rule
 from apps.segments.starters import starters_for
 from tests.factories import NOW, make_app, make_customer, make_device, make_segment, make_user
+from tests.segments.test_admin import inputs_of
 
 pytestmark = pytest.mark.django_db
 
@@ -185,3 +186,51 @@ def test_no_segment_yet_shows_what_one_may_be(app: App, marketer: Client) -> Non
     assert "Whom would you like to reach?" in marketer.get(LIST).content.decode()
     make_segment(app)
     assert "Whom would you like to reach?" not in marketer.get(LIST).content.decode()
+
+
+@pytest.mark.parametrize("who", ["\0", "a\0b", "%", "x" * 5_000, "@", "+", "'; drop table", "🏴"])
+def test_any_name_is_answered(app: App, marketer: Client, who: str) -> None:
+    segment = make_segment(app, kind="dynamic", rule=RULE)
+    assert marketer.post(f"{LIST}rule/shop/why/", {"who": who, **SENT}).status_code == 200
+    assert marketer.get(f"{LIST}{segment.pk}/members/", {"q": who}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00", "9999-12-31T23:59", "2026-13-01T00:00", "2026-06-01", "\0", "2026-W01-1"]
+)
+def test_any_moment_is_answered(app: App, marketer: Client, at: str) -> None:
+    make_customer(app, external_id="c1")
+    segment = make_segment(app, kind="dynamic", rule=RULE)
+    assert marketer.post(f"{LIST}rule/shop/why/", {"who": "c1", "of": segment.pk, "at": at}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "value", ["1e999", "NaN", "1" + "0" * 400, "-1" + "0" * 400, "true", "[[[]]]", '"\\ud800"', '"\\u0000"']
+)
+def test_any_value_of_an_import_is_answered(app: App, marketer: Client, value: str) -> None:
+    TraitType.objects.create(app=app, name="points", type="number")
+    rules = [
+        f'{{"field": "{field}", "op": "is", "value": {value}}}' for field in ("trait.points", "trait.city", "segment")
+    ]
+    text = f'{{"match": "all", "rules": [{", ".join(rules)}]}}'
+    answer = marketer.post(f"{LIST}rule/shop/import/", {"rule_text": text})
+    assert (answer.status_code, "cannot be imported" in answer.content.decode()) == (200, True)
+
+
+def test_a_number_of_hundreds_of_digits_is_refused_where_it_was_typed(app: App, marketer: Client) -> None:
+    TraitType.objects.create(app=app, name="points", type="number")
+    sent = {**SENT, "n1-field": "trait.points", "n1-drawn": "trait.points", "n1-kind": "number", "n1-op": "at_least"}
+    answer = marketer.post(f"{LIST}rule/shop/count/", {**sent, "n1-value": "9" * 400})
+    assert answer.status_code == 200
+
+
+def test_the_largest_rule_is_saved(app: App, marketer: Client) -> None:
+    EventType.objects.create(app=app, name="purchase", properties={"category": "text"})
+    conditions = [{"property": "category", "op": "is", "value": "shoes"}] * 5
+    leaf = {"field": "event", "op": "did", "value": {"name": "purchase", "days": 30, "where": conditions}}
+    segment = make_segment(app, kind="dynamic", rule={"match": "any", "rules": [leaf] * 50})
+    html = marketer.get(f"{LIST}{segment.pk}/change/").content.decode()
+    form = inputs_of(html[html.index('id="segment-form"') : html.index("</form>", html.index('id="segment-form"'))])
+    answer = marketer.post(f"{LIST}{segment.pk}/change/", {**form, "name": "Renamed"})
+    segment.refresh_from_db()
+    assert (answer.status_code, segment.name, segment.rule["rules"] == [leaf] * 50) == (302, "Renamed", True)

@@ -1,7 +1,6 @@
 """From JSON to a tree: every rule that a rule must keep, and all that is wrong with it at once."""
 
 import difflib
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
@@ -275,7 +274,7 @@ class _Reader:
         if isinstance(given, bool) or not isinstance(given, int | float):
             self.problem(pointer, "type" if given not in (None, "") else "required", _("must be a number"), given)
             return None
-        if not math.isfinite(given) or abs(given) > LARGEST_NUMBER:
+        if not abs(given) <= LARGEST_NUMBER:  # so written, not a number (NaN) is out of range too
             self.problem(pointer, "range", _("must be between -10^15 and 10^15"), given)
             return None
         return given

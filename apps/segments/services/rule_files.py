@@ -31,20 +31,25 @@ def read_rule_file(text: str, *, app: App, segment_id: int | None = None) -> dic
 
 
 def read_json(text: str) -> Any:
-    """Raises InvalidInput: required, too_long, json_syntax (with line and column)."""
+    """Raises InvalidInput: required, too_long, json_syntax (with line and column), encoding."""
     plain = text.strip().removeprefix("\ufeff")
     if not plain:
         raise _refusal("required", _("paste a rule or choose a file"))
     if len(plain) > MOST_CHARACTERS:
         raise _refusal("too_long", _("is longer than %(limit)d characters") % {"limit": MOST_CHARACTERS})
     try:
-        return json.loads(plain)
+        found = json.loads(plain)
     except json.JSONDecodeError as error:
         message = _("is not JSON: line %(line)d, column %(column)d: %(why)s")
         message %= {"line": error.lineno, "column": error.colno, "why": error.msg}
         raise _refusal("json_syntax", message) from error
     except (RecursionError, ValueError) as error:  # nested without end; a number of thousands of digits
         raise _refusal("json_syntax", _("is no JSON that we can read")) from error
+    try:
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:  # half a character, which an escape can say but nothing can store
+        raise _refusal("encoding", _("must be well-formed Unicode")) from error
+    return found
 
 
 def _refusal(code: str, message: str) -> InvalidInput:
