@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from apps.accounts.models import App
+from apps.core.sql import statement
 from apps.customers.models import Consent, Customer, Event, Topic
 
 # What a text may ask for beside the traits. A column that is filled wins over a trait of its name.
@@ -40,9 +41,8 @@ def facts_of(customer: Customer) -> dict[str, Any]:
 
 def person_named(*, app: App, external_id: str) -> Customer | None:
     """The living person of that name, also where it is the name of a row that became part of another."""
-    named = Customer.objects.filter(app=app, external_id=external_id, erased_at=None).select_related("merged_into")
-    found = named.first()
-    return found and (found.merged_into or found)
+    parameters = {"app_id": app.pk, "external_id": external_id}
+    return next(iter(Customer.objects.raw(statement("customers", "person_named"), parameters)), None)
 
 
 def ids_of_people(customer_ids: Sequence[int]) -> list[int]:

@@ -91,7 +91,8 @@ def customer_for(*, app: App, external_id: str | None, now: datetime, made_by_te
         return known
     verdict = upsert_customers(app=app, drafts=[CustomerDraft(external_id)], now=now, made_by_test=made_by_test)[0]
     if verdict.customer_id is not None:
-        return Customer.objects.get(pk=verdict.customer_id)
+        named = person_named(app=app, external_id=verdict.external_id)
+        return named or Customer.objects.get(pk=verdict.customer_id)
     if verdict.problems[0].code == "customer_erased":
         raise Conflict("customer_erased", _("this person was erased and cannot come back under the same id"))
     raise InvalidInput(verdict.problems)

@@ -112,7 +112,8 @@ class _Said:
 
 def _store(said: _Said, *, is_known: bool) -> Registration:
     app, clean, now = said.app, said.clean, said.now
-    _log_in(said)
+    if is_known or clean.previous_hash:
+        _log_in(said)
     known = _locked(app, clean.address_hash) if is_known else None
     before = _locked(app, clean.previous_hash) if clean.previous_hash else None
     if before is not None and before == known:
