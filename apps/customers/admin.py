@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.accounts.admin_scope import AppScopedAdmin
+from apps.customers import admin_identity as identity
+from apps.customers import admin_timeline as timeline
 from apps.customers import admin_topics as admin_topics
 from apps.customers import admin_views as views
 from apps.customers.masking import masked_email, masked_phone
@@ -22,11 +24,15 @@ from apps.customers.queries import found_people
 
 # <name>: (view of one person, permission). All but "view" answer to POST only; "form" answers to both.
 PAGES: dict[str, tuple[Callable[..., HttpResponse], str]] = {
-    "events": (views.events, "view"),
-    "tell": (views.tell, "reveal"),
+    "events": (timeline.events, "view"),
+    "answers": (timeline.answers, "view"),
+    "panel": (views.panel, "view"),
+    "reveal": (identity.reveal, "see"),
+    "tell": (identity.tell, "reveal"),
     "edit": (views.edit, "form"),
     "consent": (views.consent, "change"),
-    "erase": (views.erase_person, "delete"),
+    "merge": (identity.merge_person, "delete"),
+    "erase": (identity.erase_person, "delete"),
 }
 
 
@@ -47,17 +53,20 @@ class ConsentFilter(admin.SimpleListFilter):
 class CustomerList(ChangeList):
     """The page of people with the number of their live devices: one query for all."""
 
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Customer]:
+        """Rows that were merged are no people: only their own address leads to them."""
+        return super().get_queryset(request, exclude_parameters).filter(merged_into=None)
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = list(self.result_list)
         live = Count("devices", filter=Q(devices__state__in=["active", "stale"]))
         counted = Customer.objects.filter(pk__in=[one.pk for one in self.result_list]).annotate(live=live)
         counts = dict(counted.values_list("pk", "live"))
-        may_reveal = views.may_see_contacts(request)
         for one in self.result_list:
             one.live_devices = counts.get(one.pk, 0)
-            one.shown_email = one.email if may_reveal else masked_email(one.email)
-            one.shown_phone = one.phone if may_reveal else masked_phone(one.phone)
+            one.shown_email = masked_email(one.email)
+            one.shown_phone = masked_phone(one.phone)
 
 
 @admin.register(Customer)
@@ -102,17 +111,18 @@ class CustomerAdmin(AppScopedAdmin):
                 raise Http404
             if not self._may(permission, request, customer):
                 raise PermissionDenied
-            if permission in ("change", "delete") and request.method != "POST":
+            if permission in ("change", "delete", "see") and request.method != "POST":
                 return HttpResponseNotAllowed(["POST"])
             return view(self, request, customer)
 
         return door
 
     def _may(self, permission: str, request: HttpRequest, customer: Customer) -> bool:
-        if permission in ("form", "change", "delete", "reveal") and customer.erased_at:
+        is_gone = customer.erased_at is not None or customer.merged_into_id is not None
+        if permission != "view" and is_gone:
             return False
-        if permission == "reveal":
-            return views.may_see_contacts(request) and customer.external_id is not None
+        if permission in ("reveal", "see"):
+            return views.may_see_contacts(request) and self.has_view_permission(request, customer)
         if permission == "delete":
             return self.has_delete_permission(request, customer)
         if permission in ("form", "change"):

@@ -3,7 +3,7 @@
 This app knows only the shape, for it may not call what stands above it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from apps.customers.models import Customer
 class Panel:
     """One card. context: what the template needs; permission: who sees it; order: small ones come first.
 
-    is_wide: in the main column, else beside it.
+    is_wide: in the main column, else beside it. page, page_template: what the address `panel/?key=...` answers with,
+    for cards that filter and go on; `page` is given the address's parameters.
     """
 
     key: str
@@ -24,6 +25,8 @@ class Panel:
     permission: str
     order: int
     is_wide: bool = True
+    page: Callable[[Customer, Mapping[str, str]], dict[str, Any]] | None = None
+    page_template: str = ""
 
 
 _registered: dict[str, Panel] = {}

@@ -1,11 +1,10 @@
-"""The pages of a person: everything known in one view, the profile's form, erasing and telling."""
+"""The pages of a person: everything known in one view, the profile's form, and an answer told to staff."""
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -16,22 +15,21 @@ from apps.accounts.admin_pages import draw_page
 from apps.accounts.queries import apps_of
 from apps.core.problems import FieldProblem, InvalidInput
 from apps.customers.admin_forms import ConsentForm, NewProfileForm, ProfileForm, initial_of
+from apps.customers.admin_identity import note_reveal
 from apps.customers.admin_panels import panels_for
-from apps.customers.masking import masked_email, masked_phone
+from apps.customers.admin_timeline import answers_shown, event_names, events_shown
+from apps.customers.contacts import email_of, phone_of, ways_to
 from apps.customers.models import Customer
-from apps.customers.queries import consents_of, events_of
 from apps.customers.services.consent import record_consent
-from apps.customers.services.disclosure import export_customer
-from apps.customers.services.erasure import erase
 from apps.customers.services.profiles import upsert_customers
 
 type Admin = ModelAdmin[Customer]
-EVENTS_A_PAGE = 20
 
 
 def page(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpResponse:
-    """The Single Customer View."""
-    may_reveal = may_see_contacts(request)
+    """The Single Customer View. A row that was merged leads to whom it is part of."""
+    if customer.merged_into_id is not None:
+        return redirect("admin:customers_customer_change", customer.merged_into_id)
     shown = [
         {"panel": one, "html": render_to_string(one.template, {"customer": customer, **one.context(customer)}, request)}
         for one in panels_for(request.user)
@@ -40,26 +38,25 @@ def page(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpRe
         "title": str(customer),
         "original": customer,
         "customer": customer,
-        "email": customer.email if may_reveal else masked_email(customer.email),
-        "phone": customer.phone if may_reveal else masked_phone(customer.phone),
+        "email": email_of(customer, reveals=False),
+        "phone": phone_of(customer, reveals=False),
+        "ways": ways_to(customer, live_devices=customer.devices.filter(state__in=["active", "stale"]).count()),
         "panels": shown,
-        "consents": consents_of(customer)[:50],
-        "may_edit": model_admin.has_change_permission(request, customer) and not customer.erased_at,
-        "may_erase": model_admin.has_delete_permission(request, customer) and not customer.erased_at,
-        "may_tell": may_reveal and customer.external_id and not customer.erased_at,
-        **_events(customer, None),
+        **_rights(model_admin, request, customer),
+        **events_shown(customer),
+        **event_names(customer),
+        **answers_shown(customer),
     }
     return draw_page(model_admin, request, "customers/page.html", context)
 
 
-def events(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpResponse:
-    """Older events, below those already shown."""
-    try:
-        before = datetime.fromisoformat(request.GET.get("before", ""))
-    except ValueError:
-        before = timezone.now()
-    before = before if before.tzinfo else timezone.now()
-    return TemplateResponse(request, "customers/events.html", {"customer": customer, **_events(customer, before)})
+def panel(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpResponse:
+    """One card anew: narrowed, or its next page."""
+    for one in panels_for(request.user):
+        if one.key == request.GET.get("key") and one.page is not None:
+            context = {"customer": customer, **one.page(customer, request.GET.dict())}
+            return TemplateResponse(request, one.page_template, context)
+    raise Http404
 
 
 def edit(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpResponse:
@@ -75,6 +72,8 @@ def edit(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpRe
             messages.success(request, _("Saved."))
             return redirect("admin:customers_customer_change", customer.pk)
         form.refuse(verdict.problems)
+    else:
+        note_reveal(request, customer)
     context = {"title": str(customer), "original": customer, "customer": customer, "form": form}
     return draw_page(model_admin, request, "customers/form.html", context)
 
@@ -118,37 +117,23 @@ def consent(model_admin: Admin, request: HttpRequest, customer: Customer) -> Htt
     return _back(customer)
 
 
-def erase_person(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpResponse:
-    """Asked for by typing the id."""
-    wanted = customer.external_id or str(customer.pk)
-    if request.POST.get("typed", "").strip() != wanted:
-        messages.error(request, _("Nothing was erased: the id you typed is not %(id)s.") % {"id": wanted})
-        return _back(customer)
-    actor: Any = request.user
-    erase(customer=customer, actor=actor, now=timezone.now())
-    messages.success(request, _("Everything known about this person is gone."))
-    return _back(customer)
-
-
-def tell(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpResponse:
-    """All that is kept, as a file for the person who asked."""
-    actor: Any = request.user
-    name = customer.external_id or ""
-    told = export_customer(app=customer.app, external_id=name, actor=actor, now=timezone.now())
-    response = JsonResponse(told, json_dumps_params={"indent": 2, "ensure_ascii": False})
-    response["Content-Disposition"] = f'attachment; filename="customer-{customer.pk}.json"'
-    return response
-
-
 def may_see_contacts(request: HttpRequest) -> bool:
     user: Any = request.user
     return bool(user.has_perm("customers.reveal_customer"))
 
 
-def _events(customer: Customer, before: datetime | None) -> dict[str, Any]:
-    found = events_of(customer, before=before, limit=EVENTS_A_PAGE + 1)
-    shown = found[:EVENTS_A_PAGE]
-    return {"events": shown, "older_than": shown[-1].occurred_at if len(found) > EVENTS_A_PAGE else None}
+def _rights(model_admin: Admin, request: HttpRequest, customer: Customer) -> dict[str, bool]:
+    """What this user may do about this person."""
+    is_there = customer.erased_at is None
+    may_own = is_there and model_admin.has_delete_permission(request, customer)
+    may_reveal = is_there and may_see_contacts(request)
+    return {
+        "may_edit": is_there and model_admin.has_change_permission(request, customer),
+        "may_erase": may_own,
+        "may_merge": may_own,
+        "may_tell": may_reveal,
+        "may_reveal": may_reveal and bool(customer.email or customer.phone),
+    }
 
 
 def _back(customer: Customer) -> HttpResponseRedirect:

@@ -11,6 +11,9 @@ from apps.accounts.models import App
 from apps.core.sql import statement
 from apps.customers.models import Consent, Customer, Event, Topic
 
+# (time, id) of the last row of a page.
+type Place = tuple[datetime, int]
+
 # What a text may ask for beside the traits. A column that is filled wins over a trait of its name.
 FACT_COLUMNS = ("external_id", "first_name", "last_name", "email", "language", "country", "time_zone")
 
@@ -75,14 +78,28 @@ def default_topics(app: App) -> list[str]:
     return list(Topic.objects.filter(app=app, is_default=True).values_list("key", flat=True))
 
 
-def consents_of(customer: Customer) -> QuerySet[Consent]:
-    """Every answer a person gave, newest first."""
-    return Consent.objects.filter(customer=customer).order_by("-at", "-id")
-
-
-def events_of(customer: Customer, *, before: datetime | None = None, limit: int = 20) -> list[Event]:
-    """What a person did, newest first; `before` pages on. Index: customers_event_person."""
-    events = Event.objects.filter(customer_id=customer.pk)
+def consents_of(customer: Customer, *, before: Place | None = None) -> QuerySet[Consent]:
+    """Every answer a person gave, newest first, below `before`. Index: consent_customer_at."""
+    consents = Consent.objects.filter(customer=customer)
     if before is not None:
-        events = events.filter(occurred_at__lt=before)
+        at, consent_id = before
+        consents = consents.filter(at__lte=at).exclude(at=at, id__gte=consent_id)
+    return consents.order_by("-at", "-id")
+
+
+def events_of(customer: Customer, *, name: str = "", before: Place | None = None, limit: int = 20) -> list[Event]:
+    """What a person did, newest first, below `before`. Index: customers_event_person."""
+    events = Event.objects.filter(customer_id=customer.pk)
+    if name:
+        events = events.filter(name=name)
+    if before is not None:
+        at, event_id = before
+        events = events.filter(occurred_at__lte=at).exclude(occurred_at=at, id__gte=event_id)
     return list(events.order_by("-occurred_at", "-id")[:limit])
+
+
+def event_names_of(customer: Customer) -> list[str]:
+    """The names of what a person did, in order."""
+    return list(
+        Event.objects.filter(customer_id=customer.pk).order_by("name").values_list("name", flat=True).distinct()
+    )

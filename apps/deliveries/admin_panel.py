@@ -1,6 +1,6 @@
 """What a person was sent, and was not sent and why, on their page."""
 
-from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -8,46 +8,59 @@ from django.utils.translation import gettext_lazy as _
 from apps.customers.admin_panels import Panel
 from apps.customers.models import Customer
 from apps.deliveries.admin_words import KIND_LABELS, PLATFORM_LABELS, outcome_label, receipt_label
-from apps.deliveries.delivery_ids import read_delivery_id
-from apps.deliveries.models import Receipt
-from apps.deliveries.queries import LogFilters, LogRow, delivery_log
-from apps.deliveries.states import RECEIPT_WORDS
+from apps.deliveries.explanation import Reason, explain_rows
+from apps.deliveries.models import Dispatch
+from apps.deliveries.queries import InvalidCursor, LogFilters, ledger_page
+from apps.deliveries.states import OUTCOMES
 
-MOST = 15
+MOST = 12
+# What the card can be narrowed to: {word: (label, outcomes)}; nothing = all.
+_REACHED = ("accepted", "unknown_outcome")
+SHOWN: Mapping[str, tuple[Any, tuple[str, ...]]] = {
+    "": (_("All"), ()),
+    "sent": (_("Sent"), _REACHED),
+    "not": (_("Not sent"), tuple(word for word in OUTCOMES if word not in _REACHED)),
+}
 
 
-def messages_of_person(customer: Customer) -> dict[str, Any]:
-    """The latest, each with what became of it and what the person did with it. Cost: four queries."""
-    page = delivery_log(app_ids=[customer.app_id], filters=LogFilters(customer_id=customer.pk), cursor=None, limit=MOST)
-    seen = _receipts(page.rows)
+def messages_of_person(customer: Customer, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A page of them, each with its reason and what the person did with it. Cost: five queries, more where capped.
+
+    parameters: `show`, `cursor`; nonsense in them counts as the first page of all.
+    """
+    asked = parameters or {}
+    show = asked.get("show", "") if asked.get("show", "") in SHOWN else ""
+    filters = LogFilters(customer_id=customer.pk, outcomes=SHOWN[show][1])
+    try:
+        found, cursor = _page(customer, filters, asked.get("cursor") or None)
+    except InvalidCursor:
+        found, cursor = _page(customer, filters, None)
+    dispatches = Dispatch.objects.in_bulk({row.dispatch_id for row in found})
+    reasons = explain_rows(rows=found, dispatches=dispatches, customer=customer)
+    pairs = zip(found, reasons, strict=True)
     return {
-        "messages": [
-            {
-                "row": row,
-                "name": row.dispatch_name or KIND_LABELS.get(row.kind, row.kind),
-                "platform": PLATFORM_LABELS.get(row.platform, ""),
-                "word": outcome_label(row.outcome),
-                "receipts": [receipt_label(word) for word in seen.get((row.dispatch_id, row.device_id), ())],
-            }
-            for row in page.rows
-        ],
-        "has_more": page.next_cursor is not None,
+        "messages": [_line(dispatches[row.dispatch_id], reason) for row, reason in pairs],
+        "next_cursor": cursor,
+        "show": show,
+        "choices": [(word, label) for word, (label, _outcomes) in SHOWN.items()],
+        "is_first": not asked.get("cursor"),
     }
 
 
-def _receipts(rows: Any) -> dict[tuple[int, int], list[str]]:
-    """{(dispatch, device): receipt words in order} of these rows, by the key's days so that few partitions are read."""
-    shown: list[LogRow] = [row for row in rows if row.device_id]
-    days = {key.planned_on for row in shown if (key := read_delivery_id(row.delivery_id))}
-    found = Receipt.objects.filter(
-        planned_on__in=days,
-        dispatch_id__in={row.dispatch_id for row in shown},
-        device_id__in={row.device_id for row in shown},
-    )
-    words: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
-    for one in found.order_by("type"):
-        words[one.dispatch_id, one.device_id].append(RECEIPT_WORDS[one.type])
-    return words
+def _page(customer: Customer, filters: LogFilters, cursor: str | None) -> Any:
+    return ledger_page(app_ids=[customer.app_id], filters=filters, cursor=cursor, limit=MOST)
+
+
+def _line(dispatch: Dispatch, reason: Reason) -> dict[str, Any]:
+    return {
+        "reason": reason,
+        "name": dispatch.name or KIND_LABELS.get(dispatch.kind, dispatch.kind),
+        "kind": KIND_LABELS.get(dispatch.kind, dispatch.kind),
+        "platform": PLATFORM_LABELS.get(reason.platform, ""),
+        "word": outcome_label(reason.status),
+        "receipts": [receipt_label(word) for word, _at in reason.receipts],
+        "used_by": reason.facts.get("used_by", ()),
+    }
 
 
 PANEL = Panel(
@@ -57,4 +70,6 @@ PANEL = Panel(
     context=messages_of_person,
     permission="deliveries.view_delivery",
     order=20,
+    page=messages_of_person,
+    page_template="deliveries/panel_page.html",
 )

@@ -1,11 +1,13 @@
 """What this floor keeps about a person: what was sent to them, and the texts of messages made for them alone."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from apps.customers.belongings import Pairs, Rows
 from apps.customers.models import Customer
+from apps.deliveries.explanation import explain_rows
 from apps.deliveries.models import Content, Delivery, Dispatch
-from apps.deliveries.queries import LogFilters, delivery_log
+from apps.deliveries.queries import LogFilters, ledger_page
 
 AT_ONCE = 500
 
@@ -23,22 +25,34 @@ class DeliveryBelongings:
         """Nothing moves: the ledger and the plan are never rewritten, and both are read through the merged row."""
 
     def disclose(self, *, customer_id: int) -> Rows:
-        app_id = Customer.objects.values_list("app_id", flat=True).get(pk=customer_id)
+        customer = Customer.objects.get(pk=customer_id)
         told: Rows = []
         cursor: str | None = ""
         while cursor is not None:
-            page = delivery_log(
-                app_ids=[app_id], filters=LogFilters(customer_id=customer_id), cursor=cursor or None, limit=AT_ONCE
+            found, cursor = ledger_page(
+                app_ids=[customer.app_id],
+                filters=LogFilters(customer_id=customer_id),
+                cursor=cursor or None,
+                limit=AT_ONCE,
             )
-            told += [
-                {
-                    "message": row.dispatch_name or row.kind,
-                    "device_id": row.device_id,
-                    "outcome": row.outcome,
-                    "code": row.code,
-                    "at": row.recorded_at.isoformat(),
-                }
-                for row in page.rows
-            ]
-            cursor = page.next_cursor
+            told += _told(customer, found)
         return told
+
+
+def _told(customer: Customer, found: Sequence[Delivery]) -> Rows:
+    """What was sent and what was not, with the reason as the person may read it."""
+    dispatches = Dispatch.objects.in_bulk({row.dispatch_id for row in found})
+    reasons = explain_rows(rows=found, dispatches=dispatches, customer=customer)
+    return [
+        {
+            "message": dispatches[row.dispatch_id].name or dispatches[row.dispatch_id].kind,
+            "delivery_id": reason.delivery_id,
+            "device_id": row.device_id,
+            "outcome": reason.status,
+            "code": row.code,
+            "reason": reason.text,
+            "at": row.recorded_at.isoformat(),
+            "receipts": [{"type": word, "at": at.isoformat()} for word, at in reason.receipts],
+        }
+        for row, reason in zip(found, reasons, strict=True)
+    ]

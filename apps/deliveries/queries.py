@@ -213,6 +213,14 @@ def delivery_log(*, app_ids: Sequence[int], filters: LogFilters, cursor: str | N
 
     Cost: 1 ms by customer, address or dispatch; by outcome or time alone it walks the key backwards.
     """
+    found, next_cursor = ledger_page(app_ids=app_ids, filters=filters, cursor=cursor, limit=limit)
+    return LogPage(_log_rows(found), next_cursor)
+
+
+def ledger_page(
+    *, app_ids: Sequence[int], filters: LogFilters, cursor: str | None, limit: int
+) -> tuple[list[Delivery], str | None]:
+    """The rows behind `delivery_log`, as they stand in the ledger, and the next page's cursor."""
     found = Delivery.objects.filter(app_id__in=app_ids)
     if filters.dispatch_id is not None:
         found = found.filter(dispatch_id=filters.dispatch_id)
@@ -240,7 +248,7 @@ def delivery_log(*, app_ids: Sequence[int], filters: LogFilters, cursor: str | N
         found = found.filter(pk__lt=_read_cursor(cursor))
     rows_ = list(found.order_by("-planned_on", "-dispatch_id", "-customer_id", "-device_id")[: limit + 1])
     more = rows_[limit - 1] if len(rows_) > limit else None
-    return LogPage(_log_rows(rows_[:limit]), _make_cursor(more) if more else None)
+    return rows_[:limit], _make_cursor(more) if more else None
 
 
 def delivery_story(*, app_ids: Sequence[int], delivery_id: str) -> Story | None:

@@ -12,9 +12,10 @@ MOST = 30
 
 
 def segments_of_person(customer: Customer) -> dict[str, Any]:
-    """Those of today. Cost: one query."""
-    today = segments_of_customer(customer).filter(left_at=None)
-    return {"memberships": today[:MOST]}
+    """Those of today, and those that were left. Cost: two queries."""
+    memberships = segments_of_customer(customer)
+    left = memberships.exclude(left_at=None).order_by("-left_at", "-id")
+    return {"memberships": memberships.filter(left_at=None)[:MOST], "left": left[:MOST]}
 
 
 PANEL = Panel(

@@ -7,23 +7,32 @@ from apps.accounts.models import App, User
 from apps.accounts.services.audit import write_audit
 from apps.customers.belongings import all_belongings
 from apps.customers.models import Consent, Customer, Event
+from apps.customers.queries import person_named
 
 _COLUMNS = ("external_id", "email", "phone", "first_name", "last_name", "language", "time_zone", "country")
 
 
 def export_customer(*, app: App, external_id: str, actor: User | str, now: datetime) -> dict[str, Any]:
     """Everything known on every floor. Raises Customer.DoesNotExist, also for a tombstone. Audited."""
-    customer = Customer.objects.get(app=app, external_id=external_id, erased_at=None)
-    write_audit(
-        app=app, actor=actor, action="customer.exported", subject=f"customer:{customer.pk}", details={}, now=now
-    )
+    customer = person_named(app=app, external_id=external_id)
+    if customer is None:
+        raise Customer.DoesNotExist
+    return export_person(customer=customer, actor=actor, now=now)
+
+
+def export_person(*, customer: Customer, actor: User | str, now: datetime) -> dict[str, Any]:
+    """The same of a person at hand, who may be anonymous. Audited."""
+    subject = f"customer:{customer.pk}"
+    write_audit(app=customer.app, actor=actor, action="customer.exported", subject=subject, details={}, now=now)
     return {
+        "exported_at": now.isoformat(),
         "profile": {
             **{name: getattr(customer, name) for name in _COLUMNS},
             "traits": customer.traits,
             "topics": customer.topics,
             "push_consent": customer.push_consent,
             "sms_consent": customer.sms_consent,
+            "also_known_as": sorted(one.external_id for one in customer.halves.all() if one.external_id),
             "created_at": customer.created_at.isoformat(),
             "updated_at": customer.updated_at.isoformat(),
         },
@@ -34,7 +43,7 @@ def export_customer(*, app: App, external_id: str, actor: User | str, now: datet
 
 
 def _consent(consent: Consent) -> dict[str, Any]:
-    words = ("channel", "topic", "granted", "source", "wording")
+    words = ("channel", "topic", "granted", "source", "wording", "wording_version")
     return {**{name: getattr(consent, name) for name in words}, "at": consent.at.isoformat()}
 
 
