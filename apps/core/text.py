@@ -70,8 +70,8 @@ def clean_time_zone(value: Any, *, pointer: str, problems: list[FieldProblem]) -
 
 
 def shown(value: Any) -> str:
-    """What came, short enough for a message."""
-    text = value if isinstance(value, str) else repr(value)
+    """What came, short enough for a message, and fit to be sent in one: a lone surrogate becomes "?"."""
+    text = value.encode(errors="replace").decode() if isinstance(value, str) else repr(value)
     return text if len(text) <= MOST_ECHOED else f"{text[: MOST_ECHOED - 1]}…"
 
 

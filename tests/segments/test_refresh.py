@@ -195,13 +195,14 @@ def test_what_does_not_fit_into_a_tick_waits_for_the_next(app: App) -> None:
     assert [refresh_due(now=NOW, budget_seconds=0) for _tick in range(4)] == [1, 1, 1, 0]
 
 
-def test_what_nobody_waits_for_keeps_to_one_core() -> None:
-    def shown() -> str:
+@pytest.mark.parametrize(("gently", "memory"), [(False, "96MB"), (True, "32MB")])
+def test_rules_keep_to_one_core_and_some_memory(gently: bool, memory: str) -> None:
+    def shown() -> list[Any]:
         with connection.cursor() as cursor:
-            cursor.execute("show max_parallel_workers_per_gather")
-            return str(cursor.fetchone()[0])
+            cursor.execute("select current_setting('max_parallel_workers_per_gather'), current_setting('work_mem')")
+            return list(cursor.fetchone())
 
     usual = shown()
-    with limited(1, gently=True):
-        assert shown() == "0"
-    assert shown() == usual != "0"
+    with limited(1, gently=gently):
+        assert shown() == ["0", memory]
+    assert shown() == usual

@@ -148,6 +148,7 @@ def test_an_empty_rule_is_everybody_but_the_erased_and_foreign(app: App) -> None
 
 
 HOSTILE = ["' OR 1=1--", "%", "_", "\\", '"', "$1", "%(rule_0)s", "%s", "{}", "'; drop table customers_customer; --"]
+HOSTILE += ["%%", "a''b", "\\'", "$$x$$", "::date[]", "]}", "-- x", "/* x", "Łódź 🛒", "\u202eabc", "ﷺ", "{{ city }}"]
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -172,6 +173,36 @@ def test_hostile_names_of_traits_and_events_are_parameters(app: App, text: str) 
         {"field": "event", "op": "did", "value": {"name": text, "where": where}},
     )
     assert selected(rule, app) == {them.pk}
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "\0"], ids=ascii)
+def test_what_postgresql_cannot_hold_is_refused_wherever_it_stands(app: App, text: str) -> None:
+    rules = [
+        asked(f"trait.{text}", "is", "x"),
+        asked("trait.city", text, "x"),
+        asked("trait.city", "is", text),
+        asked("trait.city", "is_any_of", [text]),
+        asked("trait.joined", "on", text),
+        asked("device.app_version", "is", text),
+        asked("device.platform", "is_any_of", [text]),
+        asked("segment", "in", text),
+        asked("message", "opened", {"campaign": text}),
+        asked("event", "did", {"name": text}),
+        did(days=text),
+        did(**{"from": text}),
+        did(which=text, days=7),
+        did(times={"op": text, "count": 1}),
+        did(sum={"op": "at_least", "amount": text}),
+        did(where=[{"property": text, "op": "is", "value": "x"}]),
+        did(where=[{"property": "category", "op": "is", "value": text}]),
+        {"match": text, "rules": [CITY]},
+    ]
+    for rule in rules:
+        with pytest.raises(InvalidInput) as refusal:
+            validate_rule(rule, app)
+        assert refusal.value.problems
+        for problem in refusal.value.problems:
+            f"{problem.message} {problem.came}".encode()  # what is wrong can be said
 
 
 def test_unknown_never_matches_but_none_of_turns_it(app: App) -> None:

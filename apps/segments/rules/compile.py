@@ -202,10 +202,19 @@ class Compiler:
         return f"customer.id in {found}"
 
     def app_version(self, operator: str, value: Value) -> str:
-        """Versions compare part by part as numbers; what does not begin with one is unknown."""
-        version = f"string_to_array(substring(device.app_version from {_VERSION_SHAPE}), '.')::numeric[]"
+        """Versions compare part by part as numbers; what does not begin with one is unknown.
+
+        There are few versions and many devices: each version is taken apart once (`offset 0` keeps the planner from
+        doing it for each device all the same, which takes five times as long).
+        """
+        part = f"string_to_array(substring(version.text from {_VERSION_SHAPE}), '.')::numeric[]"
         wanted = f"string_to_array({self.bind(value)}, '.')::numeric[]"
-        return f"customer.id in {self.devices(f'{version} {_COMPARISONS[operator]} {wanted}')}"
+        versions = (
+            f"(select version.text from (select distinct device.app_version as text from devices_device as device"
+            f" where device.app_id = {self.app_id}{self.only('device.customer_id')} offset 0) as version"
+            f" where {part} {_COMPARISONS[operator]} {wanted})"
+        )
+        return f"customer.id in {self.devices(f'device.app_version in {versions}')}"
 
     def last_seen(self, operator: str, value: Value) -> str:
         """The latest use on any live device: some use since `first`, and none since `after`."""

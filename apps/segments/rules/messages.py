@@ -68,32 +68,40 @@ def message_tally(leaf: MessageLeaf, *, app_id: str, since: datetime | None, bin
 
 
 def _sent(leaf: MessageLeaf, app_id: str, since: datetime | None, bind: Bind, only: Only) -> str:
-    tests = [*_launches(leaf, app_id, bind), f"delivery.outcome = {OUTCOMES['accepted']}"]
+    tests = [*_of_launches("delivery", leaf, app_id, bind), f"delivery.outcome = {OUTCOMES['accepted']}"]
     if since is not None:
         tests += [f"delivery.recorded_at >= {bind(since)}::timestamptz"]
         tests += [f"delivery.planned_on >= {bind((since - LONGEST_ROAD).date())}::date"]
     return (
-        "(select delivery.customer_id from deliveries_dispatch as dispatch"
-        " join deliveries_delivery as delivery on delivery.planned_on = dispatch.planned_on"
-        f" and delivery.dispatch_id = dispatch.id where {' and '.join(tests)}{only('delivery.customer_id')})"
+        "(select delivery.customer_id from deliveries_delivery as delivery"
+        f" where {' and '.join(tests)}{only('delivery.customer_id')})"
     )
 
 
 def _answered(leaf: MessageLeaf, app_id: str, since: datetime | None, bind: Bind, only: Only) -> str:
-    tests = [*_launches(leaf, app_id, bind), f"receipt.type = {RECEIPT_TYPES[ANSWERS[leaf.operator.key]]}"]
+    tests = [f"receipt.type = {RECEIPT_TYPES[ANSWERS[leaf.operator.key]]}"]
+    for table in ("delivery", "receipt"):
+        tests += _of_launches(table, leaf, app_id, bind)
+        if since is not None:
+            tests += [f"{table}.planned_on >= {bind((since - LATEST_ANSWER).date())}::date"]
     if since is not None:
         tests += [f"receipt.at >= {bind(since)}::timestamptz"]
-        tests += [
-            f"{table}.planned_on >= {bind((since - LATEST_ANSWER).date())}::date" for table in ("delivery", "receipt")
-        ]
     return (
-        "(select delivery.customer_id from deliveries_dispatch as dispatch"
-        " join deliveries_receipt as receipt on receipt.planned_on = dispatch.planned_on"
-        " and receipt.dispatch_id = dispatch.id"
+        "(select delivery.customer_id from deliveries_receipt as receipt"
         " join deliveries_delivery as delivery on delivery.planned_on = receipt.planned_on"
         " and delivery.dispatch_id = receipt.dispatch_id and delivery.device_id = receipt.device_id"
         f" where {' and '.join(tests)}{only('delivery.customer_id')})"
     )
+
+
+def _of_launches(table: str, leaf: MessageLeaf, app_id: str, bind: Bind) -> list[str]:
+    """Conditions for rows of the dispatches. As arrays, because those are known before the tables are opened: then
+    only the weeks of these dispatches are read (joined, one campaign of three cost 1.8 s, so 0.5 s)."""
+    launches = f"from deliveries_dispatch as dispatch where {' and '.join(_launches(leaf, app_id, bind))}"
+    return [
+        f"{table}.planned_on = any (array(select distinct dispatch.planned_on {launches}))",
+        f"{table}.dispatch_id = any (array(select dispatch.id {launches}))",
+    ]
 
 
 def _launches(leaf: MessageLeaf, app_id: str, bind: Bind) -> list[str]:

@@ -38,7 +38,7 @@ def refresh_segment(
 ) -> SegmentRefresh:
     """Compute the members of a segment, after those of the segments its rule asks about.
 
-    gently: nobody waits for it, so it keeps to one core, less memory, and its turn among those who do the same.
+    gently: nobody waits for it, so it keeps to less memory, and its turn among those who do the same.
     Raises SegmentBroken (the state is then `broken`, the last members stay), Conflict("segment_refreshing") where
     another worker is at it, Busy where it is gentle and another is being computed, Stopped where an operator
     cancelled the query. Touches segments_segment, segments_segmentmember, segments_segmentrefresh.
