@@ -5,4 +5,4 @@
 select person.*
 from customers_customer as named
 join customers_customer as person on person.id = coalesce(named.merged_into_id, named.id)
-where named.app_id = %(app_id)s and named.external_id = %(external_id)s and named.erased_at is null
+where named.app_id = %(app_id)s and named.external_id = %(external_id)s::text and named.erased_at is null
