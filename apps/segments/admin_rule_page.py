@@ -228,7 +228,9 @@ class Drawer:
             return view
         if kind is Kind.CHOICES:
             picked = value if isinstance(value, list) else []
-            view.choices = [(word, label, word in picked) for word, label in (chosen.choices if chosen else ())]
+            view.choices = [
+                (word, _headed(label), word in picked) for word, label in (chosen.choices if chosen else ())
+            ]
         elif kind is Kind.SEGMENT:
             view.choices = [(one, name, one == value) for one, name in self.segments]
         elif kind in (Kind.NUMBERS, Kind.DATES):
@@ -248,6 +250,12 @@ def _grouped(fields: Iterable[Field]) -> list[tuple[Any, list[Field]]]:
     for one in fields:
         groups.setdefault(str(one.group), (one.group, []))[1].append(one)
     return list(groups.values())
+
+
+def _headed(label: Any) -> str:
+    """With a capital letter, but for names that have theirs elsewhere: iOS."""
+    text = str(label)
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 
 def _node_pointer(pointer: str) -> str:

@@ -113,8 +113,11 @@ def test_a_condition_on_an_event_is_added_and_removed(builder: Page) -> None:
 
 def test_the_page_fits_a_phone(builder: Page) -> None:
     builder.set_viewport_size({"width": 390, "height": 844})
-    builder.locator(".sg-adds").get_by_role("button", name="Group").click()
-    builder.locator(".sg-group .sg-group").get_by_label("What the rule is about").select_option("event")
+    for depth in (1, 2, 3):
+        builder.locator(f"[data-depth='{depth}'] > .sg-adds").get_by_role("button", name="Group").click()
+    row = builder.locator("[data-depth='4'] .sg-row")
+    row.get_by_label("What the rule is about").select_option("event")
+    expect(row.get_by_label("When")).to_be_visible()
     width = builder.evaluate("document.documentElement.scrollWidth")
     assert width <= 390
 

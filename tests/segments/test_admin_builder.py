@@ -68,6 +68,8 @@ def test_a_starter_is_drawn_into_the_builder(app: App, marketer: Client) -> None
     html = marketer.post(f"{LIST}rule/shop/part/", {"action": "starter", "starter": "quiet"}).content.decode()
     assert 'value="device.last_seen" selected' in html
     assert 'value="30"' in html
+    html = marketer.post(f"{LIST}rule/shop/part/", {"action": "starter", "starter": "ios"}).content.decode()
+    assert "checked>iOS</label>" in html
 
 
 def test_a_rule_goes_out_as_a_file_and_comes_in_again(app: App, marketer: Client) -> None:
