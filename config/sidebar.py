@@ -38,6 +38,7 @@ GROUPS: list[tuple[Any, list[Page]]] = [
         _("People"),
         [
             Page("customers.customer", _("Customers"), "person"),
+            Page("customers.importrun", _("Imports"), "upload_file"),
             Page("devices.device", _("Devices"), "smartphone"),
             Page("devices.deviceday", _("Opt-in"), "trending_up", view="opt_in"),
             Page("devices.deviceday", _("Device hygiene"), "cleaning_services", view="device_hygiene"),

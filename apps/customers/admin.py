@@ -15,6 +15,7 @@ from unfold.decorators import display
 
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.customers import admin_identity as identity
+from apps.customers import admin_imports as admin_imports
 from apps.customers import admin_timeline as timeline
 from apps.customers import admin_topics as admin_topics
 from apps.customers import admin_views as views

@@ -1,15 +1,16 @@
 """Questions about people."""
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
+from django.db.models.fields.json import KT
 
 from apps.accounts.models import App
 from apps.core.sql import statement
-from apps.customers.models import Consent, Customer, Event, Topic
+from apps.customers.models import Consent, Customer, Event, ImportLine, ImportRun, Topic
 
 # (time, id) of the last row of a page.
 type Place = tuple[datetime, int]
@@ -103,3 +104,20 @@ def event_names_of(customer: Customer) -> list[str]:
     return list(
         Event.objects.filter(customer_id=customer.pk).order_by("name").values_list("name", flat=True).distinct()
     )
+
+
+def refused_by_code(run: ImportRun) -> list[Mapping[str, Any]]:
+    """Why lines of an import were refused, the most frequent first: code, column, an example's message, count."""
+    found: Iterable[Any] = (
+        ImportLine.objects.filter(run=run)
+        .annotate(code=KT("problems__0__code"), column=KT("problems__0__column"))
+        .values("code", "column")
+        .annotate(count=Count("id"), message=Min(KT("problems__0__message")))
+        .order_by("-count", "code")[:20]
+    )
+    return list(found)
+
+
+def refused_lines(run: ImportRun) -> QuerySet[ImportLine]:
+    """The refused lines in the order of the file. Index: import_line_in_order."""
+    return ImportLine.objects.filter(run=run).order_by("line", "id")

@@ -10,7 +10,7 @@ from apps.accounts.models import App, User
 from apps.accounts.services.audit import write_audit
 from apps.core.sql import execute
 from apps.customers.belongings import all_belongings
-from apps.customers.models import Customer
+from apps.customers.models import Customer, ImportLine
 from apps.customers.queries import person_named
 from apps.customers.services.tombstones import key_for_sealing, sealed_name, tombstone_of
 
@@ -39,6 +39,7 @@ def erase(*, customer: Customer, actor: User | str, now: datetime) -> bool:
         for belongings in all_belongings():
             for part in parts:
                 belongings.erase(customer_id=part.pk, now=now)
+        _forget_refused_lines(customer.app_id, parts)
         write_audit(
             app=customer.app,
             actor=actor,
@@ -48,6 +49,13 @@ def erase(*, customer: Customer, actor: User | str, now: datetime) -> bool:
             now=now,
         )
     return True
+
+
+def _forget_refused_lines(app_id: int, parts: Sequence[Customer]) -> None:
+    """Lines of imports that name the person; nobody waits for them to be mended any more."""
+    names = [one.external_id for one in parts if one.external_id]
+    if names:
+        ImportLine.objects.filter(run__app=app_id, cells__overlap=names).delete()
 
 
 def _locked_parts(customer: Customer) -> list[Customer]:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
+from apps.core.csv import safe_cell
 from apps.core.problems import FieldProblem
 from apps.core.text import clean_text, shown
 from apps.customers.services.profile_fields import COLUMNS, TOPIC, CleanCustomer, clean_told, clean_topic
@@ -22,6 +23,9 @@ PROFILE = ("external_id", *COLUMNS)
 CONSENTS = ("push", "sms")
 TARGETS = ("", *PROFILE, *CONSENTS, "topic", "trait", "traits")
 MOST_DIGITS = 20
+# Behind the columns of a file of refused lines. By them it is known again when it comes back mended, and its cells lose
+# the apostrophe that kept spreadsheets from computing them.
+REASONS = ("import_line", "import_column", "import_code", "import_problem")
 KINDS = ("text", "number", "date", "boolean", "list")
 
 # Names of columns as files have them, letters and digits only. OneSignal's export, Mailchimp's, Salesforce's, ours.
@@ -79,6 +83,7 @@ class Reading:
     time_zone: str
     wording: str
     empties_clear: bool
+    is_mended: bool = False
 
 
 def guess_columns(header: Sequence[str], known_traits: Mapping[str, str]) -> list[Column]:
@@ -157,6 +162,8 @@ class RecordReader:
     def read(self, cells: Sequence[str]) -> CleanCustomer:
         """One record by the rules of profiles; traits wait for the app's vocabulary."""
         reading = self._reading
+        if reading.is_mended:
+            cells = [cell[1:] if cell.startswith("'") and safe_cell(cell[1:]) == cell else cell for cell in cells]
         told: dict[str, Any] = {}
         for index, column in self._fields:
             cell = cells[index].strip()

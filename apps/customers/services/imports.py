@@ -13,12 +13,12 @@ from apps.accounts.services.audit import write_audit
 from apps.core.problems import FieldProblem, InvalidInput
 from apps.customers import import_extras
 from apps.customers.models import ImportLine, ImportRun
-from apps.customers.services.import_columns import Column, Reading, RecordReader, problems_of
+from apps.customers.services.import_columns import REASONS, Column, Reading, RecordReader, problems_of
 from apps.customers.services.import_files import drop_file, read_bytes, take_header
-from apps.customers.services.import_text import DELIMITERS, ENCODINGS, Fault, read_block
+from apps.customers.services.import_text import DELIMITERS, ENCODINGS, Block, Fault, read_block
 from apps.customers.services.profile_fields import CleanCustomer
 from apps.customers.services.profiles import store_cleaned
-from apps.customers.services.vocabulary import declare_traits
+from apps.customers.services.vocabulary import declare_traits, types_of
 from apps.customers.states import IMPORT_STATES
 
 PREVIEW_BYTES = 65_536
@@ -46,8 +46,9 @@ def columns_of(run: ImportRun) -> list[Column]:
 
 def reading_of(run: ImportRun) -> Reading:
     """How the run's lines are read."""
-    app = run.app
-    return Reading(columns_of(run), app.default_country, app.time_zone, run.consent_wording, run.empties_clear)
+    app, is_mended = run.app, tuple(run.header[-len(REASONS) :]) == REASONS
+    columns = columns_of(run)
+    return Reading(columns, app.default_country, app.time_zone, run.consent_wording, run.empties_clear, is_mended)
 
 
 def reread(*, run: ImportRun, encoding: str, delimiter: str) -> None:
@@ -83,19 +84,29 @@ def standing_problems(run: ImportRun) -> list[FieldProblem]:
     return problems
 
 
+def startable_problems(run: ImportRun) -> list[FieldProblem]:
+    """As `standing_problems`, and what the app's traits say against it; asks the database, changes nothing."""
+    problems = standing_problems(run)
+    known = types_of(app=run.app)
+    for index, column in enumerate(columns_of(run)):
+        kind = known.get(column.name, column.kind) if column.to == "trait" else column.kind
+        if kind != column.kind:
+            message = _("is known as %(known)s, not as %(wanted)s") % {"known": kind, "wanted": column.kind}
+            problems.append(FieldProblem(f"/columns/{index}", "attribute_type_conflict", message))
+    return problems
+
+
+def first_cells(run: ImportRun, count: int) -> list[list[str]]:
+    """The cells of the first sound lines, to recognise columns by."""
+    cells = [cells for _line, cells in _first_block(run).records[:count]]
+    return [[cell.encode("utf-8", "replace").decode()[:60] for cell in one] for one in cells]
+
+
 def preview(*, run: ImportRun, now: datetime) -> list[PreviewLine]:
     """The first lines as they would be stored: by storing them, and taking it back. Empty while problems stand."""
     if standing_problems(run):
         return []
-    raw = read_bytes(run, run.position, PREVIEW_BYTES)
-    block = read_block(
-        raw,
-        encoding=run.encoding,
-        delimiter=run.delimiter,
-        width=len(run.header),
-        line=run.line,
-        is_last=run.position + len(raw) >= run.size_bytes,
-    )
+    block = _first_block(run)
     records = block.records[:PREVIEW_LINES]
     last = records[-1][0] if len(records) == PREVIEW_LINES else None
     lines = [
@@ -103,6 +114,18 @@ def preview(*, run: ImportRun, now: datetime) -> list[PreviewLine]:
         *_broken(run, [one for one in block.faults if last is None or one.line < last]),
     ]
     return sorted(lines, key=lambda one: one.line)[:PREVIEW_LINES]
+
+
+def _first_block(run: ImportRun) -> Block:
+    raw = read_bytes(run, run.position, PREVIEW_BYTES)
+    return read_block(
+        raw,
+        encoding=run.encoding,
+        delimiter=run.delimiter,
+        width=len(run.header),
+        line=run.line,
+        is_last=run.position + len(raw) >= run.size_bytes,
+    )
 
 
 def _tried(run: ImportRun, records: Sequence[tuple[int, list[str]]], now: datetime) -> list[PreviewLine]:

@@ -1,0 +1,245 @@
+"""The pages of imports: upload, columns with a preview, progress, result."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from apps.accounts.admin_pages import draw_page
+from apps.accounts.queries import apps_of
+from apps.core.problems import FieldProblem, InvalidInput
+from apps.core.states import InvalidTransition
+from apps.core.words import Word
+from apps.customers import import_extras
+from apps.customers.admin_import_forms import (
+    DELIMITER_NAMES,
+    KIND_NAMES,
+    TARGET_GROUPS,
+    TARGET_NAMES,
+    UploadForm,
+    chosen_in,
+)
+from apps.customers.import_extras import Place
+from apps.customers.models import ImportRun
+from apps.customers.queries import refused_by_code, refused_lines
+from apps.customers.services import imports
+from apps.customers.services.import_columns import Column
+from apps.customers.services.import_errors import refused_csv
+from apps.customers.services.import_files import MOST_BYTES, store_upload, too_large
+from apps.customers.services.import_text import ENCODINGS
+
+type Admin = ModelAdmin[ImportRun]
+
+# What surrounds a file in a request: its boundary and the other fields.
+_FORM_BYTES = 100_000
+WORDS = {
+    "waiting": Word(_("Not started"), _("Say what its columns mean, then start it."), "warn"),
+    "running": Word(_("Running"), _("Its lines are being stored."), "accent"),
+    "done": Word(_("Done"), _("Every line is stored, or refused with its reason."), "good"),
+    "failed": Word(_("Failed"), _("It was stopped by an error; lines stored so far stay."), "bad"),
+    "cancelled": Word(_("Cancelled"), _("Lines stored so far stay.")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRow:
+    """One column of the file in the form."""
+
+    index: int
+    title: str
+    samples: Sequence[str]
+    column: Column
+
+
+def is_too_large(request: HttpRequest) -> bool:
+    """Judged by its length, before any of it is read."""
+    return int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES + _FORM_BYTES
+
+
+def upload(model_admin: Admin, request: HttpRequest) -> HttpResponse:
+    """Take a file in; then its columns are to be understood."""
+    apps = apps_of(request.user).filter(is_active=True)
+    if is_too_large(request):
+        return _upload_page(model_admin, request, UploadForm(apps), str(too_large().problems[0].message), 413)
+    form = UploadForm(apps, request.POST, request.FILES) if request.method == "POST" else UploadForm(apps)
+    if request.method != "POST" or not form.is_valid():
+        return _upload_page(model_admin, request, form, "")
+    file, app = form.cleaned_data["file"], form.cleaned_data["app"]
+    try:
+        run = store_upload(
+            app=app,
+            pieces=file.chunks(),
+            file_name=file.name or "people.csv",
+            created_by=request.user.get_username(),
+            now=timezone.now(),
+        )
+    except InvalidInput as refusal:
+        return _upload_page(model_admin, request, form, refusal.problems[0].message, refusal.status)
+    place = request.GET.get("to", "")
+    if place in {one.key for one in import_extras.all_places(app)}:
+        ImportRun.objects.filter(pk=run.pk).update(destination=place)
+    model_admin.log_addition(request, run, [{"added": {}}])
+    return _to(run)
+
+
+def _upload_page(
+    model_admin: Admin, request: HttpRequest, form: UploadForm, problem: str, status: int = 200
+) -> HttpResponse:
+    told = _("This file %(problem)s.") % {"problem": problem} if problem else ""
+    context = {"title": _("Import people"), "form": form, "problem": told}
+    return draw_page(model_admin, request, "customers/imports/upload.html", context, status)
+
+
+def page(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpResponse:
+    """The page of a run: its columns before the start, its progress and result behind it."""
+    may_import = model_admin.has_add_permission(request)
+    context: dict[str, Any] = {"title": run.file_name, "original": run, "run": run, "may_import": may_import}
+    if run.state == "waiting":
+        context |= _mapping(run) if may_import else {}
+        return draw_page(model_admin, request, "customers/imports/columns.html", context)
+    return draw_page(model_admin, request, "customers/imports/progress.html", {**context, **_progress(run)})
+
+
+def live(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpResponse:
+    """How far it is; the whole page once it is over, so that nothing asks any more."""
+    context = {"run": run, "may_import": model_admin.has_add_permission(request), **_progress(run)}
+    response = TemplateResponse(request, "customers/imports/live.html", context)
+    if run.state != "running":
+        response["HX-Refresh"] = "true"
+    return response
+
+
+def columns(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpResponse:
+    """Keep what was chosen, and show what it would store."""
+    _keep(request, run)
+    return TemplateResponse(request, "customers/imports/preview.html", {"run": run, "is_swap": True, **_mapping(run)})
+
+
+def reread(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpResponse:
+    """Another encoding or delimiter than was detected."""
+    try:
+        imports.reread(
+            run=run, encoding=request.POST.get("encoding", ""), delimiter=request.POST.get("delimiter", "") or "\t"
+        )
+    except InvalidInput as refusal:
+        messages.error(request, _("Read like that, this file %(problem)s.") % {"problem": refusal.problems[0].message})
+    return _to(run)
+
+
+def start(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpResponse:
+    """From here on workers have it."""
+    _keep(request, run)
+    try:
+        imports.start(run=run, actor=request.user, now=timezone.now())  # type: ignore[arg-type]
+    except (InvalidInput, InvalidTransition) as refusal:
+        messages.error(request, _first_problem(run, refusal))
+    return _to(run)
+
+
+def cancel(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpResponse:
+    """Stop for good."""
+    try:
+        imports.cancel(run=run, actor=request.user, now=timezone.now())  # type: ignore[arg-type]
+    except InvalidTransition as refusal:
+        messages.error(request, str(refusal))
+    return _to(run)
+
+
+def refused(model_admin: Admin, request: HttpRequest, run: ImportRun) -> StreamingHttpResponse:
+    """The refused lines as they came, to be mended."""
+    response = StreamingHttpResponse(refused_csv(run), content_type="text/csv; charset=utf-8")
+    name = slugify(run.file_name.rsplit(".", 1)[0]) or "people"
+    response["Content-Disposition"] = f'attachment; filename="{name}-refused.csv"'
+    return response
+
+
+def _keep(request: HttpRequest, run: ImportRun) -> None:
+    chosen = chosen_in(request.POST, len(run.header))  # type: ignore[arg-type]
+    imports.choose(
+        run=run,
+        columns=chosen.columns,
+        wording=chosen.wording,
+        empties_clear=chosen.empties_clear,
+        destination=chosen.destination,
+    )
+
+
+def _mapping(run: ImportRun) -> dict[str, Any]:
+    problems = imports.startable_problems(run)
+    lines = imports.preview(run=run, now=timezone.now())
+    samples = imports.first_cells(run, 3)
+    chosen = imports.columns_of(run)
+    return {
+        "rows": [
+            ColumnRow(index, title, [cells[index] for cells in samples], column)
+            for index, (title, column) in enumerate(zip(run.header, chosen, strict=True))
+        ],
+        "problems": _worded(run, problems),
+        "read": [(TARGET_NAMES[one.to], one.name) for one in chosen if one.to],
+        "lines": [
+            {
+                "line": one.line,
+                "status": one.status,
+                "values": [value for value, column in zip(one.values, chosen, strict=True) if column.to],
+                "cells": [cell for cell, column in zip(one.cells, chosen, strict=True) if column.to],
+                "problems": [problem.message for problem in one.problems],
+            }
+            for one in lines
+        ],
+        "targets": TARGET_GROUPS,
+        "kinds": KIND_NAMES,
+        "encodings": ENCODINGS.items(),
+        "delimiters": DELIMITER_NAMES,
+        "places": import_extras.all_places(run.app),
+    }
+
+
+def _progress(run: ImportRun) -> dict[str, Any]:
+    done = run.stored_count + run.refused_count
+    until = run.finished_at or timezone.now()
+    seconds = max((until - run.started_at).total_seconds(), 0.1) if run.started_at else 0.0
+    share = run.position / run.size_bytes if run.size_bytes else 0.0
+    left = seconds * (1 - share) / share if share and run.state == "running" else None
+    return {
+        "word": WORDS[run.state],
+        "done": done,
+        "seconds": seconds,
+        "rate": done / seconds if seconds else None,
+        "left": left,
+        "unchanged": run.stored_count - run.created_count - run.updated_count,
+        "reasons": refused_by_code(run) if run.state != "running" else [],
+        "examples": refused_lines(run)[:10] if run.state != "running" else [],
+        "place": _place(run),
+    }
+
+
+def _place(run: ImportRun) -> Place | None:
+    places = {one.key: one for one in import_extras.all_places(run.app)} if run.destination else {}
+    return places.get(run.destination)
+
+
+def _worded(run: ImportRun, problems: Sequence[FieldProblem]) -> list[str]:
+    said = []
+    for problem in problems:
+        index = problem.pointer.removeprefix("/columns/")
+        title = f"“{run.header[int(index)]}” " if index.isdecimal() else ""
+        said.append(f"{title}{problem.message}" if title else f"{problem.message[:1].upper()}{problem.message[1:]}")
+    return said
+
+
+def _first_problem(run: ImportRun, refusal: InvalidInput | InvalidTransition) -> str:
+    if isinstance(refusal, InvalidTransition):
+        return str(refusal)
+    return _("Not started: %(why)s.") % {"why": _worded(run, refusal.problems)[0]}
+
+
+def _to(run: ImportRun) -> HttpResponseRedirect:
+    return redirect("admin:customers_importrun_change", run.pk)

@@ -1,0 +1,181 @@
+"""The pages of imports: a file up, its columns understood, started, its refused lines mended and back again."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from apps.accounts.models import App, AuditEntry
+from apps.customers.models import Customer, ImportLine, ImportRun
+from apps.customers.services.erasure import erase
+from apps.customers.services.import_files import MOST_BYTES
+from apps.customers.services.import_work import continue_imports
+from tests.factories import NOW, make_app, make_segment, make_user
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/customers/importrun/"
+TEXT = "Customer ID,Phone,City\na-1,+48500600700,Gdynia\na-2,+4812,=1+1\n"
+
+
+@pytest.fixture
+def app() -> App:
+    return make_app()
+
+
+def client_of(app: App, role: str) -> Client:
+    client = Client()
+    client.force_login(make_user(app, role=role))
+    return client
+
+
+def send(client: Client, app: App, text: str | bytes, query: str = "") -> Any:
+    raw = text.encode() if isinstance(text, str) else text
+    file = SimpleUploadedFile("people.csv", raw, "text/csv")
+    return client.post(f"{LIST}add/{query}", {"app": app.pk, "file": file})
+
+
+def columns(*targets: tuple[str, ...]) -> dict[str, str]:
+    posted = {}
+    for index, (to, *rest) in enumerate(targets):
+        posted |= dict(zip((f"to-{index}", f"name-{index}", f"kind-{index}"), (to, *rest), strict=False))
+    return posted
+
+
+CHOSEN = columns(("external_id",), ("phone",), ("trait", "city", "text"))
+
+
+def test_a_file_goes_from_upload_to_result(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    page = marketer.get(send(marketer, app, TEXT).url).content.decode()
+    assert "Customer ID" in page
+    assert "Start the import" in page
+    run = ImportRun.objects.get()
+    preview = marketer.post(f"{LIST}{run.pk}/columns/", CHOSEN).content.decode()
+    for told in ("+48500600700", "Gdynia", "New", "Refused", "must be a full phone number"):
+        assert told in preview
+    assert not Customer.objects.exists()
+    marketer.post(f"{LIST}{run.pk}/start/", CHOSEN)
+    assert "Storing people" in marketer.get(f"{LIST}{run.pk}/change/").content.decode()
+    assert "every 1s" in marketer.get(f"{LIST}{run.pk}/live/").content.decode()
+    continue_imports(clock=lambda: NOW, slot_seconds=30)
+    over = marketer.get(f"{LIST}{run.pk}/live/")
+    assert over["HX-Refresh"] == "true"
+    assert "every 1s" not in over.content.decode()
+    assert "Why lines were refused" in marketer.get(f"{LIST}{run.pk}/change/").content.decode()
+    assert "people.csv" in marketer.get(LIST).content.decode()
+    assert set(AuditEntry.objects.values_list("action", flat=True)) == {"importrun.added", "importrun.started"}
+
+
+def test_refused_lines_come_back_mended(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    send(marketer, app, TEXT)
+    run = ImportRun.objects.get()
+    marketer.post(f"{LIST}{run.pk}/start/", CHOSEN)
+    continue_imports(clock=lambda: NOW, slot_seconds=30)
+    answer = marketer.get(f"{LIST}{run.pk}/refused/")
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    header, line = csv.reader(io.StringIO(text))
+    assert header == ["Customer ID", "Phone", "City", "import_line", "import_column", "import_code", "import_problem"]
+    assert line[:6] == ["a-2", "'+4812", "'=1+1", "3", "Phone", "phone_invalid"]
+    send(marketer, app, text.replace("'+4812", "'+48500600701"))
+    again = ImportRun.objects.latest("pk")
+    marketer.post(f"{LIST}{again.pk}/start/", CHOSEN)
+    continue_imports(clock=lambda: NOW, slot_seconds=30)
+    mended = Customer.objects.get(external_id="a-2")
+    assert (mended.phone, mended.traits) == ("+48500600701", {"city": "=1+1"})
+
+
+def test_only_those_who_may_see_and_do(app: App) -> None:
+    marketer, analyst = client_of(app, "marketer"), client_of(app, "analyst")
+    stranger = client_of(make_app(), "marketer")
+    send(marketer, app, TEXT)
+    run = ImportRun.objects.get()
+    page = analyst.get(f"{LIST}{run.pk}/change/").content.decode()
+    assert "+48500600700" not in page
+    assert send(analyst, app, TEXT).status_code == 403
+    for name in ("columns", "reread", "start", "cancel"):
+        assert analyst.post(f"{LIST}{run.pk}/{name}/").status_code == 403
+        assert stranger.post(f"{LIST}{run.pk}/{name}/").status_code == 404
+        assert marketer.get(f"{LIST}{run.pk}/{name}/").status_code == 405
+    assert analyst.get(f"{LIST}{run.pk}/refused/").status_code == 403
+    assert stranger.get(f"{LIST}{run.pk}/change/").status_code == 404
+    assert "choice" in send(stranger, app, TEXT).content.decode()
+    assert ImportRun.objects.count() == 1
+
+
+def test_a_file_that_cannot_be_read_is_named_on_the_page(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    answer = send(marketer, app, b"PK\x03\x04[Content_Types].xml")
+    assert answer.status_code == 415
+    assert "Excel workbook" in answer.content.decode()
+    assert "Choose a file" in marketer.post(f"{LIST}add/", {"app": app.pk}).content.decode()
+
+
+def test_a_file_that_is_too_large_is_refused_unread(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    answer = marketer.generic("POST", f"{LIST}add/", b"", CONTENT_LENGTH=str(MOST_BYTES + 1_000_000))
+    assert answer.status_code == 413
+    assert "500 MB" in answer.content.decode()
+
+
+def test_an_upload_needs_the_forms_token(app: App) -> None:
+    careful = Client(enforce_csrf_checks=True)
+    careful.force_login(make_user(app, role="marketer"))
+    assert send(careful, app, TEXT).status_code == 403
+
+
+def test_what_stands_against_a_start_is_said(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    send(marketer, app, "name,mail\nAnn,a@example.com\n")
+    run = ImportRun.objects.get()
+    preview = marketer.post(f"{LIST}{run.pk}/columns/", columns(("email",), ("email",))).content.decode()
+    assert "is read into the same already" in preview
+    assert "holds each person" in preview
+    answer = marketer.post(f"{LIST}{run.pk}/start/", columns(("first_name",), ("email",)), follow=True)
+    assert "Not started" in answer.content.decode()
+    junk = {"to-0": "nonsense", "kind-1": "x", "to-1": "trait", "destination": "list:x", "wording": "\0" * 900}
+    assert marketer.post(f"{LIST}{run.pk}/columns/", junk).status_code == 200
+
+
+def test_detection_can_be_corrected(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    send(marketer, app, "id;city\na;Łódź\n".encode("cp1250"))
+    run = ImportRun.objects.get()
+    marketer.post(f"{LIST}{run.pk}/reread/", {"encoding": "cp1252", "delimiter": ","})
+    run.refresh_from_db()
+    assert (run.encoding, run.header) == ("cp1252", ["id;city"])
+    marketer.post(f"{LIST}{run.pk}/reread/", {"encoding": "rot13", "delimiter": "x"})
+    run.refresh_from_db()
+    assert run.encoding == "cp1252"
+
+
+def test_a_list_is_chosen_where_the_upload_began(app: App) -> None:
+    marketer, segment = client_of(app, "marketer"), make_segment(app, name="Fans")
+    assert f"?to=list:{segment.pk}" in marketer.get(f"/admin/segments/segment/{segment.pk}/change/").content.decode()
+    page = marketer.get(send(marketer, app, TEXT, f"?to=list:{segment.pk}").url).content.decode()
+    assert "selected>Fans" in page
+
+
+def test_an_import_is_stopped_for_good(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    send(marketer, app, TEXT)
+    run = ImportRun.objects.get()
+    for _ in range(2):
+        assert marketer.post(f"{LIST}{run.pk}/cancel/").status_code == 302
+    run.refresh_from_db()
+    assert (run.state, run.parts.count()) == ("cancelled", 0)
+
+
+def test_erasing_takes_refused_lines_along(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    send(marketer, app, "id,email\nanna,x\nbob,y\n")
+    run = ImportRun.objects.get()
+    marketer.post(f"{LIST}{run.pk}/start/", columns(("external_id",), ("email",)))
+    continue_imports(clock=lambda: NOW, slot_seconds=30)
+    anna = Customer.objects.create(app=app, external_id="anna", created_at=NOW, updated_at=NOW)
+    erase(customer=anna, actor="test", now=NOW)
+    assert [one.cells[0] for one in ImportLine.objects.all()] == ["bob"]
