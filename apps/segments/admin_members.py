@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -61,7 +61,10 @@ def add_people(model_admin: Admin, request: HttpRequest, segment: Segment) -> Ht
 def remove_person(model_admin: Admin, request: HttpRequest, segment: Segment) -> HttpResponse:
     """Take one person off a list; answers with the page of people."""
     whom = posted_number(request, "customer") or 0
-    removed = remove_from_list(segment=segment, customer_ids=[whom], now=timezone.now())
+    try:
+        removed = remove_from_list(segment=segment, customer_ids=[whom], now=timezone.now())
+    except InvalidInput as refusal:
+        return HttpResponse(str(refusal), status=refusal.status, content_type="text/plain")
     model_admin.log_change(request, segment, [{"listed": {"left": removed}}])
     segment.refresh_from_db()
     return members(model_admin, request, segment)
@@ -93,19 +96,14 @@ def sizes(model_admin: Admin, request: HttpRequest, segment: Segment) -> HttpRes
 
 
 def size_history(segment: Segment) -> dict[str, Any]:
-    sizes = sizes_of(segment)
-    zone = ZoneInfo(segment.app.time_zone)
-    return {
-        "sizes": [
-            Column(
-                f"{one.at.astimezone(zone):%-d %b}",
-                [one.member_count],
-                f"{one.at:%-d %b %H:%M} UTC: {one.member_count}",
-            )
-            for one in sizes
-        ],
-        "last_change": sizes[-1] if sizes else None,
-    }
+    """The sizes of the latest looks as columns, on the clock of the app."""
+    looks = sizes_of(segment)
+    times = [one.at.astimezone(ZoneInfo(segment.app.time_zone)) for one in looks]
+    columns = [
+        Column(date_format(at, "j M"), [one.member_count], f"{date_format(at, 'j M, H:i')}: {one.member_count}")
+        for at, one in zip(times, looks, strict=True)
+    ]
+    return {"sizes": columns, "last_change": looks[-1] if looks else None}
 
 
 def standing(segment: Segment) -> dict[str, Any]:

@@ -26,7 +26,7 @@ function count() {
   asker.setAttribute("hx-include", "#segment-form");
   box.after(asker);
   box.classList.add("htmx-request");
-  htmx.ajax("POST", rule.dataset.countUrl, { source: asker, target: box }).finally(() => {
+  htmx.ajax("POST", rule.dataset.countUrl, { source: asker, target: box }).catch(() => {}).finally(() => {
     asker.remove();
     if (!document.querySelector("#count ~ [hx-include]")) box.classList.remove("htmx-request");
   });

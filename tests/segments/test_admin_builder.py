@@ -236,3 +236,9 @@ def test_the_largest_rule_is_saved(app: App, marketer: Client) -> None:
     answer = marketer.post(f"{LIST}{segment.pk}/change/", {**form, "name": "Renamed"})
     segment.refresh_from_db()
     assert (answer.status_code, segment.name, segment.rule["rules"] == [leaf] * 50) == (302, "Renamed", True)
+
+
+def test_nobody_is_taken_off_a_rule_by_hand(app: App, marketer: Client) -> None:
+    segment = make_segment(app, kind="dynamic", rule=RULE)
+    answer = marketer.post(f"{LIST}{segment.pk}/remove/", {"customer": 1})
+    assert (answer.status_code, "follows a rule" in answer.content.decode()) == (400, True)
