@@ -25,6 +25,26 @@ def test_accept_to_gateway_sees_every_request_arrive(
     assert result["bulk_devices"] >= 200
 
 
+@pytest.mark.long
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("name", "options", "rows"),
+    [("events", {"events": 400, "batch": 100}, 400), ("register", {"requests": 50}, 50)],
+    ids=["events", "register"],
+)
+def test_what_apps_tell_is_stored_to_the_last(
+    name: str,
+    options: dict[str, int],
+    rows: int,
+    process_environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", process_environment["DATABASE_URL"])
+    result = bench(name, clients=2, **options)
+    assert result.keys() >= FIELDS | {"p50_ms", "p99_ms", "web_us_per_item", "database_us_per_item"}
+    assert result["rows"] == rows
+
+
 def bench(name: str, **options: Any) -> dict[str, Any]:
     out = StringIO()
     call_command("bench", name, inside=True, stdout=out, **options)

@@ -10,6 +10,7 @@ from django.db import connection
 from apps.accounts.models import App
 from apps.customers.models import Customer
 from apps.customers.preference_links import read_signed
+from apps.customers.services.preferences import stop_everything
 from apps.deliveries.delivery_ids import read_delivery_id
 from apps.deliveries.models import Batch, Delivery, Dispatch, LedgerPage, Retry
 from apps.deliveries.policy import Policy
@@ -84,6 +85,17 @@ def test_a_text_may_carry_each_persons_preference_link(app: App, phones: Phones,
         assert key is not None
         assert (key.customer_id, key.app_id) == (devices[message.address].pk, app.pk)
     assert len(phones.inbox) == 2
+
+
+def test_who_stops_everything_on_their_page_gets_nothing_that_was_planned_before(
+    app: App, phones: Phones, run_lane: Worker
+) -> None:
+    stays, goes = make_people(app, 2)
+    dispatch = make_dispatch(app)
+    stop_everything(customer=goes.customer, now=NOW)
+    run_lane()
+    assert [message.address for message in phones.inbox] == [stays.address]
+    assert outcomes(dispatch) == {"accepted": 1, "excluded:no_consent": 1}
 
 
 def test_a_text_that_fails_costs_its_own_recipient_alone(app: App, phones: Phones, run_lane: Worker) -> None:

@@ -5,8 +5,7 @@ could make a browser do (hence no CSRF token). GET changes nothing, for mail and
 people do. Links that are forged, too old or of an erased person all get the same answer.
 """
 
-from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.csp import CSP
@@ -51,7 +50,7 @@ def preferences(request: HttpRequest, signed: str) -> HttpResponse:
         return _page(request, "customers/preferences/gone.html", {}, 404)
     if request.method == "POST":
         _write_down(request.POST, customer)
-        return redirect(f"{request.path}?saved", preserve_request=False)
+        return HttpResponseRedirect(f"{request.path}?saved", headers=_HEADERS)
     found = preferences_of(customer)
     context = {"app": customer.app, "preferences": found, "is_saved": "saved" in request.GET}
     return _page(request, "customers/preferences/page.html", context)
