@@ -1,6 +1,7 @@
 """What a person was sent, and was not sent and why, on their page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -38,8 +39,11 @@ def messages_of_person(customer: Customer, parameters: Mapping[str, str] | None 
     dispatches = Dispatch.objects.in_bulk({row.dispatch_id for row in found})
     reasons = explain_rows(rows=found, dispatches=dispatches, customer=customer)
     pairs = zip(found, reasons, strict=True)
+    alike = groupby(pairs, key=lambda pair: (pair[0].dispatch_id, pair[1].status, pair[1].text))
     return {
-        "messages": [_line(dispatches[row.dispatch_id], reason) for row, reason in pairs],
+        "messages": [
+            _line(dispatches[dispatch_id], [reason for _row, reason in rows]) for (dispatch_id, *_same), rows in alike
+        ],
         "next_cursor": cursor,
         "show": show,
         "choices": [(word, label) for word, (label, _outcomes) in SHOWN.items()],
@@ -51,15 +55,17 @@ def _page(customer: Customer, filters: LogFilters, cursor: str | None) -> Any:
     return ledger_page(app_ids=[customer.app_id], filters=filters, cursor=cursor, limit=MOST)
 
 
-def _line(dispatch: Dispatch, reason: Reason) -> dict[str, Any]:
+def _line(dispatch: Dispatch, reasons: Sequence[Reason]) -> dict[str, Any]:
+    """Devices of one message of which the same is to be said stand on one line, each a link to its own story."""
+    first = reasons[0]
+    seen = dict.fromkeys(word for one in reasons for word, _at in one.receipts)
     return {
-        "reason": reason,
+        "reason": first,
         "name": dispatch.name or KIND_LABELS.get(dispatch.kind, dispatch.kind),
         "kind": KIND_LABELS.get(dispatch.kind, dispatch.kind),
-        "platform": PLATFORM_LABELS.get(reason.platform, ""),
-        "word": outcome_label(reason.status),
-        "receipts": [receipt_label(word) for word, _at in reason.receipts],
-        "used_by": reason.facts.get("used_by", ()),
+        "devices": [(one.delivery_id, PLATFORM_LABELS.get(one.platform, "")) for one in reasons if one.device_id],
+        "word": outcome_label(first.status),
+        "receipts": [receipt_label(word) for word in seen],
     }
 
 

@@ -6,10 +6,11 @@ looked up here, as of the moment when it was decided. The person's page, the sto
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -349,4 +350,4 @@ def _receipts(found: Sequence[Delivery]) -> dict[tuple[int, int], list[tuple[str
 
 
 def _day(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+    return _("%s UTC") % date_format(at.astimezone(UTC), "j M Y, H:i")

@@ -3,6 +3,7 @@
 import secrets
 from datetime import datetime
 
+from apps.core.admin_log import forget_names
 from apps.core.sql import execute
 from apps.customers.belongings import Pairs, Rows
 from apps.devices.models import Device
@@ -15,7 +16,9 @@ class DeviceBelongings:
 
     def erase(self, *, customer_id: int, now: datetime) -> None:
         """The rows stay, for the ledger names them; nothing on them reaches or tells anything."""
-        for device in Device.objects.select_for_update().filter(customer=customer_id):
+        theirs = list(Device.objects.select_for_update().filter(customer=customer_id))
+        forget_names(Device, [device.pk for device in theirs])
+        for device in theirs:
             empty = dict.fromkeys((*_WORDS[4:], "webpush_p256dh", "webpush_auth", "permission"), "")
             Device.objects.filter(pk=device.pk).update(
                 **empty,

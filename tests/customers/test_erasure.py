@@ -7,20 +7,26 @@ from importlib import import_module
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.test import Client
 
-from apps.accounts.models import AuditEntry
+from apps.accounts.models import App, AuditEntry
 from apps.core.problems import Conflict
-from apps.customers.models import Consent, Customer, Event
+from apps.customers.models import Consent, Customer, Event, ImportRun
 from apps.customers.services.consent import record_consent
 from apps.customers.services.disclosure import export_customer
 from apps.customers.services.erasure import erase_customer
 from apps.customers.services.events import EventDraft, ingest_events
+from apps.customers.services.import_files import store_upload
+from apps.customers.services.import_work import continue_imports
+from apps.customers.services.imports import choose, columns_of, start
+from apps.customers.services.merging import merge_customers
 from apps.customers.services.profiles import CustomerDraft, upsert_customers
 from apps.customers.services.tombstones import seal_open_tombstones, tombstone_of
 from apps.devices.models import Device
 from apps.devices.services.registration import DeviceDraft, register
 from apps.segments.models import SegmentMember
-from tests.factories import NOW, make_app, make_customer, make_segment
+from tests.factories import NOW, make_app, make_customer, make_segment, make_user
+from tests.factories.api import ApiCaller, make_key
 
 pytestmark = pytest.mark.django_db
 
@@ -54,7 +60,7 @@ def known() -> Customer:
 def tables_with(text: str) -> list[str]:
     """Every table of the database in which some row, written out, holds the text."""
     with connection.cursor() as cursor:
-        cursor.execute("select relid::regclass::text from pg_stat_user_tables order by 1")
+        cursor.execute("select relid::regclass::text from pg_stat_user_tables where schemaname = 'public' order by 1")
         names = [row[0] for row in cursor.fetchall()]
         found = []
         for name in names:
@@ -69,6 +75,41 @@ def test_no_table_remembers_an_erased_person(known: Customer) -> None:
     assert erase_customer(app=known.app, external_id="anna", actor="owner", now=LATER)
     assert tables_with(CANARY) == []
     assert tables_with("48500600700") == []
+
+
+def test_copies_made_on_the_way_are_forgotten_too(known: Customer) -> None:
+    """A merged row, a refused line of a file, the admin's own log, a push under an idempotency key, an export."""
+    app = known.app
+    half = make_customer(app, external_id=f"{CANARY}-old", first_name=CANARY)
+    merge_customers(customer=half, into=known, actor="owner", now=NOW)
+    import_people(app, f"id;email;notes\nanna;not an address;{CANARY}\n")
+    client = Client()
+    client.force_login(make_user(app, role="owner"))
+    client.post(f"/admin/customers/customer/{known.pk}/edit/", {"first_name": CANARY})
+    api = ApiCaller(make_key(app))
+    body = {"customers": ["anna"], "title": CANARY, "body": CANARY, "traits": {"a": CANARY}}
+    assert api.post("/v2.1/push", body, Idempotency_Key="k").status_code == 202
+    assert api.get("/v2.1/customers/anna/export").status_code == 200
+    told = {"customers_importline", "django_admin_log", "customers_customer"}
+    assert told <= set(tables_with(CANARY))
+    assert erase_customer(app=app, external_id="anna", actor="owner", now=LATER)
+    assert tables_with(CANARY) == []
+
+
+def test_a_file_does_not_keep_the_line_of_somebody_erased(known: Customer) -> None:
+    erase_customer(app=known.app, external_id="anna", actor="owner", now=LATER)
+    run = import_people(known.app, f"id;first_name\nanna;{CANARY}\n")
+    assert (run.state, run.refused_count) == ("done", 1)
+    assert tables_with(CANARY) == []
+
+
+def import_people(app: App, text: str) -> ImportRun:
+    run = store_upload(app=app, pieces=[text.encode()], file_name="people.csv", created_by="ada", now=NOW)
+    choose(run=run, columns=columns_of(run), wording="", empties_clear=False, destination="")
+    start(run=run, actor=make_user(app), now=NOW)
+    continue_imports(clock=lambda: NOW, slot_seconds=60)
+    run.refresh_from_db()
+    return run
 
 
 def test_totals_keep_the_tombstone_and_its_device(known: Customer) -> None:

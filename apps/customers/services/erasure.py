@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from apps.accounts.models import App, User
 from apps.accounts.services.audit import write_audit
+from apps.core.admin_log import forget_names
 from apps.core.sql import execute
 from apps.customers.belongings import all_belongings
 from apps.customers.models import Customer, ImportLine
@@ -36,6 +37,7 @@ def erase(*, customer: Customer, actor: User | str, now: datetime) -> bool:
         keys = _sealed(customer.app_id, parts)
         if execute("customers", "erase_customer", {"ids": [one.pk for one in parts], "keys": keys, "now": now}) == 0:
             return False
+        _forget_copies(customer.app_id, parts)
         for belongings in all_belongings():
             for part in parts:
                 belongings.erase(customer_id=part.pk, now=now)
@@ -64,6 +66,17 @@ def _locked_parts(customer: Customer) -> list[Customer]:
     parts = list(Customer.objects.select_for_update().filter(mine).order_by("id"))
     kept = next(one for one in parts if one.pk == customer.pk)
     return parts if kept.merged_into_id is None else _locked_parts(Customer.objects.get(pk=kept.merged_into_id))
+
+
+def _forget_copies(app_id: int, parts: Sequence[Customer]) -> None:
+    """What was copied out of the profile: lines of files that were refused, and names in the admin's own log.
+
+    The parts are as they were before. Cost: a look at every refused line that is still kept.
+    """
+    words = {word for one in parts for word in (one.external_id, one.email, one.phone) if word}
+    if words:
+        ImportLine.objects.filter(run__app=app_id, cells__overlap=sorted(words)).delete()
+    forget_names(Customer, [one.pk for one in parts])
 
 
 def _sealed(app_id: int, parts: Sequence[Customer]) -> list[bytes | None]:

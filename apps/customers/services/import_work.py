@@ -163,7 +163,7 @@ def _store_block(run: ImportRun, prepared: Prepared, now: datetime) -> None:
         created, updated = _store_people(run, people, cleaned, now)
     columns = columns_of(run)
     refused += [
-        (line, cells, _told(clean.problems, columns, run.header))
+        (line, _kept_cells(cells, clean), _told(clean.problems, columns, run.header))
         for line, cells, clean in prepared.people
         if clean.problems
     ]
@@ -210,6 +210,12 @@ def _refuse(cleaned: Sequence[CleanCustomer], names: frozenset[str] | set[str], 
     for clean in cleaned:
         if clean.external_id in names:
             clean.problems.append(problem)
+
+
+def _kept_cells(cells: Sequence[str], clean: CleanCustomer) -> Sequence[str]:
+    """Of somebody erased nothing is kept, not even the line that would have brought them back."""
+    is_erased = any(problem.code == "customer_erased" for problem in clean.problems)
+    return [""] * len(cells) if is_erased else cells
 
 
 type _Refused = tuple[int, Sequence[str], list[dict[str, str]]]
