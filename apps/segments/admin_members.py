@@ -36,7 +36,7 @@ MOST_UNKNOWN_SHOWN = 20
 
 def members(model_admin: Admin, request: HttpRequest, segment: Segment) -> HttpResponse:
     """Who is in it, page by page."""
-    return TemplateResponse(request, "segments/members.html", member_page(request, segment))
+    return TemplateResponse(request, "segments/members.html", {**member_page(request, segment), "is_part": True})
 
 
 def add_people(model_admin: Admin, request: HttpRequest, segment: Segment) -> HttpResponse:
