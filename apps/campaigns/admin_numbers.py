@@ -90,7 +90,7 @@ def reachable_people(app_ids: Sequence[int]) -> int:
 
 
 def known_people(app_ids: Sequence[int]) -> int:
-    return Customer.objects.filter(app_id__in=app_ids, erased_at=None).count()
+    return Customer.objects.filter(app_id__in=app_ids, erased_at=None, merged_into=None).count()
 
 
 def sent_and_opened(app_ids: Sequence[int], *, since: datetime, until: datetime | None = None) -> tuple[int, int]:

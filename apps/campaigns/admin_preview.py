@@ -9,6 +9,7 @@ from apps.campaigns.admin_draft import first_variant, texts_of
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.preview import preview_content
 from apps.customers.models import Customer
+from apps.customers.queries import person_named
 from apps.deliveries.rendering import RenderFailed
 from apps.gateways.contract import Button
 from apps.segments.models import SegmentMember
@@ -33,7 +34,7 @@ class Screen:
 
 def screen(campaign: Campaign, *, language: str, external_id: str) -> Screen:
     """The message in `language`, as the customer named reads it; "" or an unknown name: with its fallbacks."""
-    customer = Customer.objects.filter(app=campaign.app_id, external_id=external_id).first() if external_id else None
+    customer = person_named(app=campaign.app, external_id=external_id) if external_id else None
     texts = texts_of(campaign)
     text = texts.get(language) or texts[campaign.app.default_language]
     name = campaign.app.name
@@ -58,7 +59,7 @@ def screen(campaign: Campaign, *, language: str, external_id: str) -> Screen:
 
 def sample_people(campaign: Campaign) -> list[Customer]:
     """A few people of the audience (of the app, while there is no audience) to look over the shoulder of."""
-    people = Customer.objects.filter(app=campaign.app_id, erased_at=None).exclude(external_id=None)
+    people = Customer.objects.filter(app=campaign.app_id, erased_at=None, merged_into=None).exclude(external_id=None)
     segments = [segment.pk for segment in campaign.include_segments.all()]
     if segments:
         members = SegmentMember.objects.filter(segment__in=segments, left_at=None).values("customer")[: SAMPLES * 3]

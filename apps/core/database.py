@@ -1,7 +1,7 @@
 """What an error of the database says about its state: the difference between "not now" and a fault of ours."""
 
 from django.db import InterfaceError, InternalError, OperationalError
-from psycopg.errors import DiskFull, ReadOnlySqlTransaction
+from psycopg.errors import DeadlockDetected, DiskFull, ReadOnlySqlTransaction
 
 # What work may meet and wait out. InternalError: a server that became read-only, or found itself damaged.
 AWAY = (OperationalError, InterfaceError, InternalError)
@@ -19,3 +19,8 @@ def trouble(error: BaseException | None) -> str:
     if isinstance(error, OperationalError | InterfaceError) or isinstance(cause, ReadOnlySqlTransaction):
         return "database_unavailable"
     return ""
+
+
+def is_deadlock(error: BaseException) -> bool:
+    """Two transactions waited for one another and this one gave way: doing its work again is all it takes."""
+    return isinstance(error.__cause__, DeadlockDetected)

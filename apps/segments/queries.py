@@ -53,7 +53,7 @@ def people_called(app: App, words: str, *, limit: int) -> list[Customer]:
 
     Cost: as customers.queries.found_people.
     """
-    people = Customer.objects.filter(app=app, erased_at=None)
+    people = Customer.objects.filter(app=app, erased_at=None, merged_into=None)
     exact = people.filter(Q(external_id=words) | Q(email__iexact=words) if "@" in words else Q(external_id=words))
     return list(exact[:limit]) or list(found_people(people, words).order_by("id")[:limit])
 

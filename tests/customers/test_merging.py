@@ -234,3 +234,33 @@ def test_an_opt_out_that_waits_for_a_merge_is_not_lost() -> None:
             done.result()
     kept.refresh_from_db()
     assert kept.push_consent is False
+
+
+@pytest.mark.django_db(transaction=True)
+def test_log_ins_and_merges_at_the_same_time_all_come_through() -> None:
+    app = make_app()
+    first, second = make_customer(app, external_id="anna"), make_customer(app, external_id="bea")
+    for number in range(8):
+        launch(app, None, address=f"token-{number}")
+
+    def log_in(number: int) -> None:
+        try:
+            for name in ("anna", "bea"):
+                launch(app, name, address=f"token-{number}", consent={"push": number % 2 == 0})
+        finally:
+            connection.close()
+
+    def join() -> None:
+        try:
+            merge_customers(customer=first, into=second, actor="owner", now=LATER)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(5) as callers:
+        done = [callers.submit(log_in, number) for number in range(8)]
+        done.insert(4, callers.submit(join))
+        for one in done:
+            one.result()
+    settle_identities(now=LATER)
+    assert set(Device.objects.values_list("customer", flat=True)) == {second.pk}
+    assert set(Customer.objects.exclude(pk=second.pk).values_list("merged_into", flat=True)) == {second.pk}

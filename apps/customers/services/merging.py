@@ -8,11 +8,12 @@ it. Everything else moves, in one transaction.
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import App, User
 from apps.accounts.services.audit import write_audit
+from apps.core.database import is_deadlock
 from apps.core.problems import Conflict
 from apps.core.sql import execute, rows
 from apps.customers.belongings import all_belongings
@@ -118,6 +119,9 @@ def _tried_again(work: Callable[[], bool]) -> bool:
                 return work()
         except (_Changed, IntegrityError):  # the second: a segment was being refreshed with both in it
             continue
+        except OperationalError as error:
+            if not is_deadlock(error):
+                raise
     with transaction.atomic():
         return work()
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 
 from apps.accounts.models import App
 from apps.accounts.services.audit import write_audit
+from apps.core.database import is_deadlock
 from apps.core.problems import FieldProblem, InvalidInput
 from apps.core.sql import statement
 from apps.customers.models import Customer
@@ -66,7 +67,10 @@ def register(
     try:
         with transaction.atomic():
             return _store(said, is_known=known is not None)
-    except IntegrityError:  # a twin request stored the same address a moment ago: now it is known
+    except (IntegrityError, OperationalError) as error:
+        # A twin request stored the same address a moment ago, so now it is known; or it waited for us, and we for it.
+        if isinstance(error, OperationalError) and not is_deadlock(error):
+            raise
         with transaction.atomic():
             return _store(said, is_known=True)
 
