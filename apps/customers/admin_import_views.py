@@ -179,7 +179,7 @@ def _mapping(run: ImportRun) -> dict[str, Any]:
     chosen = imports.columns_of(run)
     return {
         "rows": [
-            ColumnRow(index, title, [cells[index] for cells in samples], column)
+            ColumnRow(index, title, [cells[index] for cells in samples if cells[index].strip()], column)
             for index, (title, column) in enumerate(zip(run.header, chosen, strict=True))
         ],
         "problems": _worded(run, problems),

@@ -46,7 +46,7 @@ def store_upload(*, app: App, pieces: Iterable[bytes], file_name: str, created_b
             ImportPart.objects.create(run=run, number=parts - 1, body=piece)
         if not parts:
             raise refusal("file_empty", _("is empty: the first line names the columns, each line below is a person"))
-        run.size_bytes, run.total_count = size, lines
+        run.size_bytes, run.total_count = size, max(lines - 1, 1)
         run.encoding = judge.encoding(app.default_country)
         sample = read_bytes(run, 0, SAMPLE_BYTES)
         run.delimiter = delimiter_of(sample.removeprefix(_UTF8_MARK).decode(run.encoding, "replace"))

@@ -138,9 +138,20 @@ def _tried(run: ImportRun, records: Sequence[tuple[int, list[str]]], now: dateti
     if refused:
         return [PreviewLine(line, cells, [""] * len(cells), "refused", refused) for line, cells in records]
     return [
-        PreviewLine(line, cells, _values(run, clean), verdict.status, verdict.problems)
+        PreviewLine(line, cells, _values(run, clean), verdict.status, [_titled(run, one) for one in verdict.problems])
         for (line, cells), clean, verdict in zip(records, cleaned, verdicts, strict=True)
     ]
+
+
+def _titled(run: ImportRun, problem: FieldProblem) -> FieldProblem:
+    """Told with the title of the column it stands in."""
+    titles = [title for title, one in zip(run.header, columns_of(run), strict=True) if _is_of(problem, one)]
+    message = f"{titles[0]}: {problem.message}" if titles else problem.message
+    return FieldProblem(problem.pointer, problem.code, message, problem.came)
+
+
+def _is_of(problem: FieldProblem, column: Column) -> bool:
+    return bool(column.to) and (f"{problem.pointer}/").startswith(f"{column.pointer}/")
 
 
 def _broken(run: ImportRun, faults: Sequence[Fault]) -> list[PreviewLine]:

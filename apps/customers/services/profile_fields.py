@@ -83,7 +83,8 @@ def clean_told(external_id: Any, told: Mapping[str, Any], *, default_country: st
         if value is None:
             continue
         if column == "phone":
-            country = _own_country(told.get("country")) or default_country
+            is_full = isinstance(value, str) and value.startswith("+")
+            country = default_country if is_full else _own_country(told.get("country")) or default_country
             cleaned = clean_phone(value, pointer="/phone", default_country=country, problems=problems)
         else:
             pointer, rule = _RULES[column]

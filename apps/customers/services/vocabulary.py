@@ -194,6 +194,8 @@ def _conflicts(traits: Mapping[str, Any], known: Mapping[str, str]) -> list[Fiel
 
 
 def _number_texts(traits: Mapping[str, Any], fresh: Mapping[str, str]) -> list[FieldProblem]:
+    if not fresh:
+        return []
     message = _("looks like a number but came as a text, and stays one")
     return [
         FieldProblem(f"/traits/{_escaped(name)}", "number_as_text", message, shown(value))
