@@ -4,7 +4,7 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
@@ -25,6 +25,7 @@ MOST_BYTES = 500_000_000
 MOST_COLUMNS = 200
 MOST_HEADER_LINES = 50
 PART_BYTES = 1_000_000
+_COPY = "copy customers_importpart (run_id, number, body) from stdin"
 _UTF8_MARK = b"\xef\xbb\xbf"
 
 
@@ -39,11 +40,13 @@ def store_upload(*, app: App, pieces: Iterable[bytes], file_name: str, created_b
         run = ImportRun.objects.create(
             app=app, file_name=file_name[-255:], created_by=created_by[:150], uploaded_at=now, state="waiting"
         )
-        for parts, piece in enumerate(_in_parts(_as_ascii_like(_checked(pieces))), start=1):
-            size += len(piece)
-            lines += piece.count(b"\n")
-            judge.look(piece)
-            ImportPart.objects.create(run=run, number=parts - 1, body=piece)
+        # COPY, for psycopg keeps the text of the last hundred statements, and with it what an insert puts in.
+        with connection.cursor() as cursor, cursor.cursor.copy(_COPY) as copy:
+            for parts, piece in enumerate(_in_parts(_as_ascii_like(_checked(pieces))), start=1):
+                size += len(piece)
+                lines += piece.count(b"\n")
+                judge.look(piece)
+                copy.write_row((run.pk, parts - 1, piece))
         if not parts:
             raise refusal("file_empty", _("is empty: the first line names the columns, each line below is a person"))
         run.size_bytes, run.total_count = size, max(lines - 1, 1)

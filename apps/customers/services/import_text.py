@@ -95,7 +95,7 @@ class Utf8Judge:
                 self._decoder.decode(piece)
             except UnicodeDecodeError:
                 self.is_utf8 = False
-        if not piece.isascii():
+        if not piece.isascii() and len(self._foreign) < MOST_FOREIGN_LETTERS:
             found = islice(re.finditer(rb".?.?[\x80-\xff]+.?.?", piece), 2_000)
             self._foreign += b" ".join(match[0] for match in found)[:MOST_FOREIGN_LETTERS]
 
