@@ -180,8 +180,8 @@ def _give_subscriptions(app: App, sandbox: SandboxCredentials) -> None:
         )
 
 
-def launch(app: App, *, cap_count: int = 5) -> Dispatch:
-    """A campaign to everybody: two variants, personalised, capped."""
+def launch(app: App, *, cap_count: int = 5, canary_devices: int | None = None) -> Dispatch:
+    """A campaign to everybody: two variants, personalised, capped. canary_devices: see `Policy`."""
     return plan_dispatch(
         app=app,
         kind="campaign",
@@ -190,7 +190,7 @@ def launch(app: App, *, cap_count: int = 5) -> Dispatch:
         name="bench",
         audience=Compiled(_EVERYBODY, {"bench_app": app.pk}),
         contents=[ContentDraft(variant, "", _HELLO) for variant in (0, 1)],
-        policy=Policy(cap_count=cap_count, shares=(50, 50), salt="bench"),
+        policy=Policy(cap_count=cap_count, shares=(50, 50), salt="bench", canary_devices=canary_devices),
         now=timezone.now(),
     )
 

@@ -15,7 +15,7 @@ from apps.core.bench import Measured, timed
 from apps.core.cpu import backend_pid, exact_cpu_seconds
 from apps.deliveries.bench import launch, make_bench_world, wal_position
 from apps.deliveries.delivery_ids import make_delivery_id
-from apps.deliveries.models import Dispatch
+from apps.deliveries.models import Batch, Dispatch
 from apps.deliveries.services.claim import Held, claim_batches
 from apps.deliveries.services.contents import DispatchText, texts_of
 from apps.deliveries.services.open import Slice, open_slices
@@ -74,13 +74,17 @@ def record(options: dict[str, Any], say: Say) -> Measured:
 
     rate and cpu_us_per_item are of claim + record + commit. Extra fields: stages (claim, open, prepare, record, commit;
     wall, Python and PostgreSQL microseconds a device), render_us (within prepare: text and delivery id), road_rate (all
-    stages together), wal_bytes_per_item of all of them.
+    stages together), wal_bytes_per_item of all of them. Fails unless every planned device was recorded.
     """
     say(f"planning {options['devices']:,} devices")
-    dispatch = launch(make_bench_world(devices=options["devices"], gateway="fcm", now=timezone.now()))
+    world = make_bench_world(devices=options["devices"], gateway="fcm", now=timezone.now())
+    dispatch = launch(world, canary_devices=0)  # nobody is there to let the rest go
+    planned = sum(Batch.objects.filter(dispatch=dispatch).values_list("device_ids__len", flat=True))
     wal, meter = wal_position(), _Meter()
     with timed() as watch:
         devices = _work_off(meter)
+    if devices != planned:
+        raise RuntimeError(f"{devices:,} of {planned:,} devices were recorded")
     wal = wal_position() - wal
     road, ours = watch.seconds, meter.sum("claim", "record", "commit")
     watch.seconds, watch.cpu_seconds = ours.wall, ours.python
