@@ -111,6 +111,13 @@ CODES: Mapping[str, Code] = {
     "body_truncated": Code(0, _("Warning: a collapsed notification cuts the body off.")),
     "bidi_control": Code(0, _("Warning: the text holds characters that turn its direction.")),
     "zero_width": Code(0, _("Warning: the text holds characters that nobody sees.")),
+    # A file that is uploaded.
+    "file_too_large": Code(413, _("The file is too large.")),
+    "id_column_missing": Code(0, _("No column of the file holds the people's ids.")),
+    "mapped_twice": Code(0, _("Two columns of the file go to the same place.")),
+    "wording_required": Code(0, _("A yes to consent needs the words that people agreed to.")),
+    "not_offered": Code(0, _("This is none of the choices that were offered.")),
+    "not_storable": Code(0, _("The database cannot store this line.")),
     "payload_near_limit": Code(0, _("Warning: the notification is nearly as large as a gateway carries.")),
     # Push.
     "unknown_token": Code(0, _("Verdict: no device of the app has this token.")),
@@ -136,6 +143,7 @@ CODES: Mapping[str, Code] = {
     "cycle": Code(0, _("The segment asks about itself.")),
     "audience_missing": Code(409, _("The campaign has no segment to send to.")),
     "empty_audience": Code(409, _("The campaign's audience is empty.")),
+    "unknown_topic": Code(409, _("The campaign's topic is not one of the app's any more.")),
     "channel_missing": Code(409, _("A gateway that the audience needs has no credentials.")),
     "channel_paused": Code(409, _("A gateway that the audience needs is paused.")),
     "default_language_missing": Code(0, _("The campaign has no text in the app's language.")),

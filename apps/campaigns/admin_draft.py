@@ -17,7 +17,16 @@ from apps.campaigns.services.drafts import DraftChanges, save_draft
 
 # A change of one of these changes who will receive it.
 _COUNTED = frozenset(
-    {"platforms", "devices", "respects_cap", "respects_quiet_hours", "expire_after_minutes", "timing", "scheduled_at"}
+    {
+        "topic",
+        "platforms",
+        "devices",
+        "respects_cap",
+        "respects_quiet_hours",
+        "expire_after_minutes",
+        "timing",
+        "scheduled_at",
+    }
 )
 
 

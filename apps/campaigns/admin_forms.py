@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.campaigns.models import Campaign
+from apps.customers.models import Topic
 from apps.devices.models import PLATFORMS
 from apps.segments.models import Segment
 
@@ -57,6 +58,12 @@ class AudienceForm(StepForm):
     )
     include = forms.ModelMultipleChoiceField(Segment.objects.none(), required=False)
     exclude = forms.ModelMultipleChoiceField(Segment.objects.none(), required=False)
+    topic = forms.ChoiceField(
+        label=_("What it is about"),
+        required=False,
+        help_text=_("Only people who chose this topic get it. They choose on their preference page."),
+        widget=forms.Select(attrs={"class": "hg-input"}),
+    )
     platforms = forms.MultipleChoiceField(
         choices=PLATFORMS, error_messages={"required": _("Choose at least one platform.")}
     )
@@ -65,6 +72,8 @@ class AudienceForm(StepForm):
     def __init__(self, campaign: Campaign, sent: Mapping[str, Any] | None = None) -> None:
         super().__init__(campaign, sent)
         self.segments = Segment.objects.filter(app=campaign.app_id)
+        self.topics = Topic.objects.filter(app=campaign.app_id)
+        self.fields["topic"].choices = self._topic_choices()  # type: ignore[attr-defined]
         for name in ("include", "exclude"):
             self.fields[name].queryset = self.segments  # type: ignore[attr-defined]
 
@@ -73,12 +82,19 @@ class AudienceForm(StepForm):
             "name": self.campaign.name,
             "include": [segment.pk for segment in self.campaign.include_segments.all()],
             "exclude": [segment.pk for segment in self.campaign.exclude_segments.all()],
+            "topic": self.campaign.topic,
             "platforms": self.campaign.platforms,
             "devices": self.campaign.devices,
         }
 
+    def _topic_choices(self) -> list[tuple[str, Any]]:
+        """Those of the app, and the chosen one even if it is gone."""
+        known = [(topic.key, topic.name) for topic in self.topics]
+        gone = [(self.campaign.topic, self.campaign.topic)] if self.campaign.topic not in ["", *dict(known)] else []
+        return [("", _("No topic: everybody who takes push")), *known, *gone]
+
     def changes(self) -> dict[str, Any]:
-        return self.differing(self.valid("name", "platforms", "devices"))
+        return self.differing(self.valid("name", "topic", "platforms", "devices"))
 
     def segment_ids(self, name: str) -> list[int] | None:
         """The chosen ids if they are valid and differ from the stored ones."""

@@ -21,6 +21,7 @@ _PATIENT = frozenset({"required", "audience_missing", "default_language_missing"
 _SLOTS = {
     "include_segments": ("audience", "include"),
     "exclude_segments": ("audience", "exclude"),
+    "topic": ("audience", "topic"),
     "platforms": ("audience", "platforms"),
     "name": ("audience", "name"),
     "scheduled_at": ("delivery", "scheduled_at"),
@@ -48,6 +49,7 @@ def labels() -> dict[str, Any]:
         "name": _("Internal name"),
         "include": _("Send to"),
         "exclude": _("But not to"),
+        "topic": _("What it is about"),
         "platforms": _("Platforms"),
         "devices": _("Devices"),
         "scheduled_at": _("Day and time"),

@@ -39,6 +39,14 @@ class Campaign(models.Model):
         Segment, verbose_name=_("send to"), related_name="+", blank=True, help_text=_("People in any of these.")
     )
     exclude_segments = models.ManyToManyField(Segment, verbose_name=_("but not to"), related_name="+", blank=True)
+    topic = models.CharField(
+        _("topic"),
+        max_length=60,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Only people who chose it get it."),
+    )
     platforms = ArrayField(models.CharField(max_length=8), verbose_name=_("platforms"), default=all_platforms)
     devices = models.CharField(_("devices"), max_length=6, choices=DEVICE_CHOICES, default="all")
 

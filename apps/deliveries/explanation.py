@@ -122,12 +122,27 @@ def _accepted(case: _Case) -> _Why:
 
 
 def _no_consent(case: _Case) -> _Why:
-    answers = Consent.objects.filter(customer__in=case.ids, channel="push", topic="", at__lte=case.row.recorded_at)
-    said = answers.order_by("-at", "-id").first()
-    if said is None or said.granted:
+    said = _last_answer(case, "")
+    if said is not None and not said.granted:
+        return _("They said no to push on %(day)s.") % {"day": _day(said.at)}, {"answer": _told(said)}
+    if not case.policy.topic:
         return _("They had said no to push."), {}
-    facts = {"source": said.source, "wording": said.wording, "at": said.at.isoformat()}
-    return _("They said no to push on %(day)s.") % {"day": _day(said.at)}, {"answer": facts}
+    topic = {"topic": case.policy.topic}
+    said = _last_answer(case, case.policy.topic)
+    if said is None or said.granted:
+        return _("They were not in the topic %(topic)s.") % topic, topic
+    text = _("They left the topic %(topic)s on %(day)s.") % {**topic, "day": _day(said.at)}
+    return text, {**topic, "answer": _told(said)}
+
+
+def _last_answer(case: _Case, topic: str) -> Consent | None:
+    """The person's newest answer to push ("") or to a topic, when the delivery was decided."""
+    answers = Consent.objects.filter(customer__in=case.ids, topic=topic, at__lte=case.row.recorded_at)
+    return answers.filter(channel="push").order_by("-at", "-id").first()
+
+
+def _told(said: Consent) -> dict[str, Any]:
+    return {"source": said.source, "wording": said.wording, "at": said.at.isoformat()}
 
 
 def _capped(case: _Case) -> _Why:

@@ -10,15 +10,17 @@ from typing import Any, Self
 class Policy:
     """Immutable once planned; stored as JSON in Dispatch.policy.
 
-    platforms: empty = all. devices: "all" of a person's, or only the "latest" seen. cap_count None = no frequency cap.
-    quiet_from, quiet_until: "HH:MM" in the recipient's zone, both "" = none. shares: percent of each variant; what is
-    missing to 100 is planned held, as variant -1. salt: what variant and hold-out are drawn from. on_unknown: after a
-    call without an answer "resend" (at-least-once) or "leave" (at-most-once). is_test: never reaches a phone in
-    production. canary_devices: so many are sent and judged before the rest; None = by size, 0 = none. stop_*: a
-    campaign or automation stops by itself when of its latest answers (at least stop_after_answers) so many percent are
-    errors, or dead addresses; 100 = never. Push consent is always needed; there is no switch for it.
+    topic: only people who are in it; "" = whatever they chose. platforms: empty = all. devices: "all" of a person's,
+    or only the "latest" seen. cap_count None = no frequency cap. quiet_from, quiet_until: "HH:MM" in the recipient's
+    zone, both "" = none. shares: percent of each variant; what is missing to 100 is planned held, as variant -1.
+    salt: what variant and hold-out are drawn from. on_unknown: after a call without an answer "resend" (at-least-
+    once) or "leave" (at-most-once). is_test: never reaches a phone in production. canary_devices: so many are sent
+    and judged before the rest; None = by size, 0 = none. stop_*: a campaign or automation stops by itself when of its
+    latest answers (at least stop_after_answers) so many percent are errors, or dead addresses; 100 = never. Push
+    consent is always needed; there is no switch for it.
     """
 
+    topic: str = ""
     platforms: tuple[str, ...] = ()
     devices: str = "all"
     cap_count: int | None = None

@@ -68,6 +68,15 @@ def test_a_no_is_told_with_its_answer(app, anna, api):
     assert (one["facts"]["answer"]["source"], one["facts"]["answer"]["wording"]) == ("api", "No thanks")
 
 
+def test_a_topic_that_was_left_is_told_with_its_answer(app, anna, api):
+    anna.topics = ["offers"]
+    anna.save()
+    record_consent(customer_ids=[anna.pk], channel="push", topic="offers", granted=False, source="api", now=NOW)
+    told = explain(api, make_dispatch(app, policy=Policy(topic="offers")))
+    assert told["deliveries"][0]["facts"]["topic"] == "offers"
+    assert told["deliveries"][0]["facts"]["answer"]["source"] == "api"
+
+
 def test_a_used_up_cap_names_the_campaign_that_used_it(app, anna, api):
     first = make_dispatch(app, name="Spring sale")
     accept(first, anna)

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts.models import App
 from apps.campaigns.models import Campaign
+from apps.campaigns.services.readiness import readiness_problems
+from apps.customers.models import Topic
 from apps.sms_booster.models import BoostRule
 from tests.factories import (
     make_app,
@@ -93,6 +96,21 @@ def test_a_name_is_enough_to_begin(marketer: Client, app: App) -> None:
 def test_nothing_touched_stores_nothing(marketer: Client, campaign: Campaign) -> None:
     assert save(marketer, campaign).status_code == 200
     assert stored(campaign).version == 1
+
+
+def test_a_topic_is_chosen_among_the_apps(marketer: Client, campaign: Campaign) -> None:
+    Topic.objects.create(app=campaign.app, key="offers", name="Offers")
+    save(marketer, campaign, topic="offers")
+    assert stored(campaign).topic == "offers"
+    answer = save(marketer, stored(campaign), topic="nonsense")
+    assert (answer.status_code, stored(campaign).topic) == (200, "offers")
+
+
+def test_a_topic_that_is_gone_stops_the_launch(campaign: Campaign) -> None:
+    campaign.topic = "offers"
+    assert ("/topic", "unknown_topic") in [
+        (problem.pointer, problem.code) for problem in readiness_problems(campaign, timezone.now())
+    ]
 
 
 def test_a_draft_is_thrown_away_by_its_name(marketer: Client, campaign: Campaign) -> None:

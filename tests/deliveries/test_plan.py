@@ -72,6 +72,14 @@ def test_a_person_not_to_be_sent_to_is_excluded(app: App, reason: str, fields: d
     assert len(planned_devices(dispatch)) == 1
 
 
+def test_a_topic_reaches_only_those_who_chose_it(app: App) -> None:
+    make_device(make_customer(app, topics=["news", "offers"]))
+    make_device(make_customer(app, topics=["news"]))
+    dispatch = make_dispatch(app, policy=Policy(topic="offers"))
+    assert exclusions(dispatch) == {"no_consent": 1}
+    assert len(planned_devices(dispatch)) == 1
+
+
 def test_a_person_without_a_live_device_is_device_0(app: App) -> None:
     customer = make_customer(app)
     make_device(customer, state="dead")

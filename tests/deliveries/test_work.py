@@ -10,6 +10,7 @@ from django.db import connection
 from apps.accounts.models import App
 from apps.customers.models import Customer
 from apps.customers.preference_links import read_signed
+from apps.customers.services.consent import record_consent
 from apps.customers.services.preferences import stop_everything
 from apps.deliveries.delivery_ids import read_delivery_id
 from apps.deliveries.models import Batch, Delivery, Dispatch, LedgerPage, Retry
@@ -211,6 +212,18 @@ def test_a_probe_that_fails_costs_one_call(app: App, phones: Phones, run_lane: W
     run_lane()
     assert sum(phones.calls.values()) == 1
     assert Channel.objects.get().probe_after > NOW
+
+
+def test_who_leaves_the_topic_after_planning_gets_nothing_of_it(app: App, phones: Phones, run_lane: Worker) -> None:
+    make_people(app, 1)
+    Customer.objects.update(topics=["offers"])
+    about_offers, about_all = make_dispatch(app, policy=Policy(topic="offers")), make_dispatch(app)
+    record_consent(
+        customer_ids=[Customer.objects.get().pk], channel="push", topic="offers", granted=False, source="api", now=NOW
+    )
+    run_lane()
+    assert outcomes(about_offers) == {"excluded:no_consent": 1}
+    assert (len(phones.inbox), outcomes(about_all)) == (1, {"accepted": 1})
 
 
 @pytest.mark.parametrize(

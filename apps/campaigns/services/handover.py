@@ -41,6 +41,7 @@ def _policy(campaign: Campaign) -> Policy:
     shares = campaign.variants.order_by("position").values_list("share", flat=True)
     quiet = (app.quiet_from, app.quiet_until) if campaign.respects_quiet_hours else (None, None)
     return Policy(
+        topic=campaign.topic,
         platforms=tuple(campaign.platforms),
         devices=campaign.devices,
         cap_count=app.cap_count if campaign.respects_cap else None,

@@ -14,7 +14,7 @@ from apps.campaigns.parts import parts
 from apps.campaigns.services.reach import channel_problems, is_empty_audience
 from apps.core.problems import FieldProblem, InvalidInput
 from apps.core.text import clean_language
-from apps.customers.models import TraitType
+from apps.customers.models import Topic, TraitType
 from apps.customers.preference_links import FACT
 from apps.customers.queries import FACT_COLUMNS
 from apps.deliveries.rendering import analyse, display_warnings
@@ -27,7 +27,15 @@ FASTEST_PER_SECOND = 100_000
 
 # Problems of the world around the campaign answer 409, those of its own fields 400.
 _CONFLICTS = frozenset(
-    {"audience_missing", "segment_broken", "empty_audience", "channel_missing", "channel_paused", "app_inactive"}
+    {
+        "audience_missing",
+        "segment_broken",
+        "empty_audience",
+        "unknown_topic",
+        "channel_missing",
+        "channel_paused",
+        "app_inactive",
+    }
 )
 
 
@@ -61,6 +69,7 @@ def world_problems(campaign: Campaign) -> list[FieldProblem]:
                 _("the app %(app)s is switched off") % {"app": campaign.app.name},
             )
         )
+    found += _topic_problems(campaign)
     included = list(campaign.include_segments.all())
     if not included:
         found.append(FieldProblem("/include_segments", "audience_missing", _("choose at least one segment")))
@@ -72,6 +81,12 @@ def world_problems(campaign: Campaign) -> list[FieldProblem]:
         message = _("nobody is in the chosen segments, or the exclusions take everybody out")
         found.append(FieldProblem("/include_segments", "empty_audience", message))
     return found
+
+
+def _topic_problems(campaign: Campaign) -> Iterator[FieldProblem]:
+    if campaign.topic and not Topic.objects.filter(app=campaign.app_id, key=campaign.topic).exists():
+        message = _("there is no such topic any more; choose another or none")
+        yield FieldProblem("/topic", "unknown_topic", message, campaign.topic)
 
 
 def _segment_problems(segment: Segment, campaign: Campaign, pointer: str) -> Iterator[FieldProblem]:

@@ -130,6 +130,7 @@ def open_slices(
             "lasts": [one.last for one in slices],
             "is_probe": [one.held.is_probe for one in slices],
             "needs_facts": [one.text.needs_facts for one in slices],
+            "topics": [one.text.policy.topic for one in slices],
             "gateway_words": _GATEWAYS,
             "leased_until": now + lease,
             "now": now,

@@ -244,6 +244,7 @@ def _freeze(plan: _Plan) -> Waterfall:
         "plan_people",
         {
             "app_id": plan.app.id,
+            "topic": policy.topic,
             "salt": policy.salt,
             "holdout_percent": 0 if is_test else policy.holdout_percent,
             "bounds": bounds,

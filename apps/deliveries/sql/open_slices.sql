@@ -1,6 +1,6 @@
 -- Opens one slice of each wanted batch and reads what its devices need. Batches stay leased; opened and lease advance.
--- Parameters: batch_ids, fences, firsts, lasts, is_probe, needs_facts (parallel; positions count from 0), now,
--- leased_until. A batch that may not be sent now (fence lost, dispatch not sending, channel closed, expired, quiet)
+-- Parameters: batch_ids, fences, firsts, lasts, is_probe, needs_facts, topics ("" = any) (parallel; positions count from
+-- 0), now, leased_until. A batch that may not be sent now (fence lost, dispatch not sending, channel closed, expired, quiet)
 -- gives no row. Rows: one a device, by batch and position.
 -- merged_into: who a person merged since the planning is part of now; consent, texts and whose device it is are read there;
 -- open_merged.sql then says who is_reached_elsewhere.
@@ -11,8 +11,8 @@ with opened as (
     set opened = greatest(batch.opened, wanted.last), in_flight = true, leased_until = %(leased_until)s::timestamptz
     from unnest(
             %(batch_ids)s::bigint[], %(fences)s::int[], %(firsts)s::int[], %(lasts)s::int[], %(is_probe)s::bool[],
-            %(needs_facts)s::bool[]
-         ) as wanted (batch_id, fence, first, last, is_probe, needs_facts),
+            %(needs_facts)s::bool[], %(topics)s::text[]
+         ) as wanted (batch_id, fence, first, last, is_probe, needs_facts, topic),
          deliveries_dispatch dispatch, devices_channel channel
     where batch.id = wanted.batch_id and batch.state = 'leased' and batch.attempt = wanted.fence
       and batch.recorded = wanted.first
@@ -21,7 +21,7 @@ with opened as (
       and dispatch.id = batch.dispatch_id and dispatch.state = 'sending'
       and channel.app_id = batch.app_id and channel.gateway = (%(gateway_words)s::text[])[batch.gateway]
       and (channel.state = 'active' or wanted.is_probe)
-    returning batch.id, batch.dispatch_id, batch.app_id, dispatch.planned_on, wanted.needs_facts,
+    returning batch.id, batch.dispatch_id, batch.app_id, dispatch.planned_on, wanted.needs_facts, wanted.topic,
               batch.attempt > 1 or batch.tries > 0 as had_earlier_worker,
               batch.device_ids[wanted.first + 1:wanted.last] as device_ids,
               batch.customer_ids[wanted.first + 1:wanted.last] as customer_ids,
@@ -39,7 +39,8 @@ select opened.id, place.device_id, place.customer_id, place.variant,
            )
        ) as settled,
        customer.erased_at is not null or kept.erased_at is not null as is_erased,
-       customer.push_consent is false or kept.push_consent is false as is_opted_out,
+       customer.push_consent is false or kept.push_consent is false
+           or (opened.topic <> '' and not opened.topic = any(coalesce(kept.topics, customer.topics))) as is_opted_out,
        device.customer_id is not distinct from coalesce(kept.id, place.customer_id) as is_theirs,
        device.state, device.platform, device.address, device.address_kind, device.environment, device.webpush_p256dh,
        device.webpush_auth, coalesce(kept.language, customer.language), device.locale,
