@@ -74,7 +74,7 @@ def database(url: str) -> dict[str, Any]:
     host = options.pop("host", "")
     if options.get("prepare_threshold") == "None":
         options["prepare_threshold"] = None
-    return {**config, "HOST": host or config["HOST"]}
+    return {**config, "ENGINE": "config.postgresql", "HOST": host or config["HOST"]}
 
 
 def needs_embedded_valkey() -> bool:

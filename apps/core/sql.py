@@ -10,6 +10,8 @@ from django.apps import apps
 from django.db import connection
 from psycopg import Cursor
 
+_CURSORS = "heliograph_cursors"
+
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
@@ -63,10 +65,18 @@ def execute_prepared(app: str, name: str, params: Mapping[str, Any]) -> int:
 
 
 def _prepared(app: str, name: str, params: Mapping[str, Any]) -> Cursor[tuple[Any, ...]]:
-    """The values go apart from the text, which Django's own cursors never do."""
+    """The values go apart from the text, which Django's own cursors never do.
+
+    A connection keeps a cursor a statement: how its values are written and its columns read is found out once.
+    """
     connection.ensure_connection()
     with connection.wrap_database_errors:
-        return Cursor(connection.connection).execute(statement(app, name), params, prepare=True)
+        text, driver = statement(app, name), connection.connection
+        cursors: dict[str, Cursor[tuple[Any, ...]]] = driver.__dict__.setdefault(_CURSORS, {})
+        cursor = cursors.get(text)
+        if cursor is None:
+            cursor = cursors[text] = Cursor(driver)
+        return cursor.execute(text, params, prepare=True)
 
 
 def compiled(app: str, name: str, params: Mapping[str, Any], **parts: Compiled) -> Compiled:

@@ -9,9 +9,9 @@ with half as materialized (
     select customer.id, customer.merged_into_id as person_id
     from customers_customer customer
     join plan_audience audience on audience.customer_id = customer.merged_into_id
-)
-select coalesce(half.person_id, push.customer_id)
-from (
+    where customer.merged_into_id is not null
+),
+push as (
     select delivery.customer_id, delivery.dispatch_id
     from (select customer_id from plan_audience union all select half.id from half) audience
     join deliveries_delivery delivery on delivery.customer_id = audience.customer_id
@@ -21,18 +21,23 @@ from (
       and delivery.recorded_at >= %(since)s::timestamptz
       and delivery.outcome in (1, 7)
       and dispatch.kind = 'campaign'
-    union
+    union all
     select coming.customer_id, batch.dispatch_id
     from deliveries_dispatch dispatch
     join deliveries_batch batch on batch.dispatch_id = dispatch.id and batch.state in ('waiting', 'held', 'leased')
     cross join lateral unnest(batch.customer_ids[batch.recorded + 1:]) as coming (customer_id)
     where dispatch.finished_at is null and dispatch.app_id = %(app_id)s and dispatch.kind = 'campaign'
-    union
+    union all
     select retry.customer_id, retry.dispatch_id
     from deliveries_dispatch dispatch
     join deliveries_retry retry on retry.dispatch_id = dispatch.id
     where dispatch.finished_at is null and dispatch.app_id = %(app_id)s and dispatch.kind = 'campaign'
-) push
-left join half on half.id = push.customer_id
-group by 1
-having count(distinct push.dispatch_id) >= %(cap_count)s
+)
+select campaign.customer_id
+from (
+    select distinct coalesce(half.person_id, push.customer_id) as customer_id, push.dispatch_id
+    from push
+    left join half on half.id = push.customer_id
+) campaign
+group by campaign.customer_id
+having count(*) >= %(cap_count)s
