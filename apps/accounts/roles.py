@@ -36,6 +36,7 @@ _PEOPLE_TO_READ: Mapping[str, str] = {
     "customers.eventtype": _VIEW,
     "devices.device": _VIEW,
     "devices.deviceday": _VIEW,
+    "devices.paireddevice": _VIEW,
     "segments.segment": _VIEW,
     "segments.segmentmember": _VIEW,
     "segments.segmentrefresh": _VIEW,
@@ -58,6 +59,7 @@ _AUDIENCES: Mapping[str, str] = {
 }
 _CAMPAIGNS: Mapping[str, str] = {
     "campaigns.variant": _ALL,
+    "devices.paireddevice": _ALL,
     "sms_booster.boostrule": _ALL,
 }
 
@@ -95,7 +97,7 @@ ROLES: Mapping[str, Role] = {
                 "accounts.membership": _ALL,
                 "accounts.auditentry": _VIEW,
                 "api.apikey": _ALL,
-                "campaigns.campaign": f"{_ALL} launch approve",
+                "campaigns.campaign": f"{_ALL} launch approve try",
                 "customers.customer": f"{_ALL} reveal",
                 "devices.channel": _ALL,
                 "devices.device": "view change delete",
@@ -104,12 +106,12 @@ ROLES: Mapping[str, Role] = {
         Role(
             "marketer",
             "composes, targets, tests and launches campaigns",
-            {**_TO_READ, **_AUDIENCES, **_CAMPAIGNS, "campaigns.campaign": f"{_ALL} launch"},
+            {**_TO_READ, **_AUDIENCES, **_CAMPAIGNS, "campaigns.campaign": f"{_ALL} launch try"},
         ),
         Role(
             "approver",
             "reads all of a campaign and says yes or no",
-            {**_TO_READ, "accounts.auditentry": _VIEW, "campaigns.campaign": "view launch approve"},
+            {**_TO_READ, "accounts.auditentry": _VIEW, "campaigns.campaign": "view launch approve try"},
         ),
         Role(
             "developer",
@@ -120,6 +122,7 @@ ROLES: Mapping[str, Role] = {
                 "api.apikey": _ALL,
                 "devices.channel": _EDIT,
                 "devices.device": "view change",
+                "devices.paireddevice": _ALL,
             },
         ),
         Role("analyst", "reads reports and exports them", _TO_READ),

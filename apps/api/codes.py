@@ -158,6 +158,8 @@ CODES: Mapping[str, Code] = {
     "not_a_draft": Code(409, _("Only a draft can be changed.")),
     "stale_version": Code(409, _("Somebody changed it since it was shown.")),
     "segment_broken": Code(409, _("The segment's rule cannot be computed, so nobody is sent to because of it.")),
+    "device_gone": Code(409, _("The app is gone from the device, so it cannot be a test device.")),
+    "too_many_test_devices": Code(409, _("The app has as many test devices as it may have.")),
     "conflict": Code(409, _("The request cannot be carried out now.")),
     # Ourselves.
     "database_unavailable": Code(503, _("The database does not answer. Send the same request again.")),

@@ -12,6 +12,7 @@ from apps.api.views import (
     events,
     explain,
     metrics,
+    pairing,
     preferences,
     push,
     receipts,
@@ -81,5 +82,6 @@ urlpatterns = [
     path("v2.1/docs", documents.docs),
     path("v2.1/docs/errors", documents.errors),
     path("preferences/<str:signed>", preferences.preferences),
+    path("pair/<str:code>", pairing.pair, name="pair"),
     path("metrics", metrics.metrics),
 ]

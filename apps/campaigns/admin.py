@@ -19,6 +19,7 @@ from apps.campaigns import admin_builder as builder
 from apps.campaigns import admin_live as live
 from apps.campaigns import admin_numbers as numbers
 from apps.campaigns import admin_review as review
+from apps.campaigns import admin_trial as trial
 from apps.campaigns.admin_words import state_of
 from apps.campaigns.models import Campaign
 from apps.campaigns.services import lifecycle
@@ -28,6 +29,15 @@ PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
     "save": (builder.save, "change"),
     "languages": (builder.languages, "change"),
     "audience": (builder.audience, "view"),
+    "readers": (builder.readers, "view"),
+    "trial": (trial.trial, "view"),
+    "trial-devices": (trial.devices, "view"),
+    "trial-add": (trial.add, "view"),
+    "trial-found": (trial.found, "view"),
+    "trial-result": (trial.result, "view"),
+    "trial-send": (trial.send, "try"),
+    "trial-pair": (trial.pair, "pair"),
+    "trial-unpair": (trial.unpair, "pair"),
     "review": (review.review, "view"),
     "launch": (review.launch, "launch"),
     "live": (live.live, "view"),
@@ -74,6 +84,14 @@ class CampaignAdmin(AppScopedAdmin):
         is_launcher = request.user.has_perm("campaigns.launch_campaign")  # type: ignore[union-attr]
         return is_launcher and self.has_view_permission(request, obj)
 
+    def has_try_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may_try = request.user.has_perm("campaigns.try_campaign")  # type: ignore[union-attr]
+        return may_try and self.has_view_permission(request, obj)
+
+    def has_pair_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may_pair = request.user.has_perm("devices.add_paireddevice")  # type: ignore[union-attr]
+        return may_pair and self.has_view_permission(request, obj)
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """The question before a draft is thrown away names the draft, not the rows it is made of."""
         return [str(campaign) for campaign in objs], {self.opts.verbose_name_plural: len(objs)}, set(), []
@@ -110,6 +128,8 @@ class CampaignAdmin(AppScopedAdmin):
             "view": self.has_view_permission,
             "change": self.has_change_permission,
             "launch": self.has_launch_permission,
+            "try": self.has_try_permission,
+            "pair": self.has_pair_permission,
         }
         return self.has_add_permission(request) if permission == "add" else allowed[permission](request, campaign)
 

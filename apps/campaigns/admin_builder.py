@@ -16,7 +16,7 @@ from apps.accounts.queries import apps_of
 from apps.campaigns.admin_audience import at_once, counted
 from apps.campaigns.admin_draft import Draft, language_name, open_draft, store
 from apps.campaigns.admin_forms import NewCampaignForm
-from apps.campaigns.admin_preview import sample_people, screen
+from apps.campaigns.admin_preview import found_readers, sample_people, screen
 from apps.campaigns.admin_problems import standing
 from apps.campaigns.admin_review import sent_number
 from apps.campaigns.admin_steps import extra_steps
@@ -71,6 +71,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "version": campaign.version,
         "may_edit": model_admin.has_change_permission(request, campaign),
         "may_delete": model_admin.has_delete_permission(request, campaign),
+        "may_try": model_admin.has_try_permission(request, campaign),  # type: ignore[attr-defined]
         "people": sample_people(campaign),
         **_message(draft),
         **standing(draft, campaign, timezone.now(), is_reviewed=False),
@@ -121,6 +122,13 @@ def audience(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> Ht
     """Matched, reachable, will receive: the real planner over the segments as they were last computed."""
     context = {"campaign": campaign, **counted(campaign, at_once, timezone.now())}
     return TemplateResponse(request, "campaigns/builder/audience_count.html", context)
+
+
+def readers(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """Whom to preview as: people found by what was typed, a few of the audience while nothing is."""
+    words = request.GET.get("reader", "").strip()
+    people = found_readers(campaign, words) if words else sample_people(campaign)
+    return TemplateResponse(request, "campaigns/builder/readers.html", {"people": people, "words": words})
 
 
 def _after_save(request: HttpRequest, draft: Draft, campaign: Campaign, version: int) -> dict[str, Any]:

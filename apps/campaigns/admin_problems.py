@@ -70,6 +70,14 @@ def place(problem: FieldProblem, draft: Draft, *, is_advice: bool = False) -> Sh
     return Shown(step, slot, label, message, problem.code, is_advice)
 
 
+def in_words(problem: FieldProblem, language: str) -> str:
+    """ "Title (French): ..." for a problem of one text, where no field stands beside it."""
+    slot = f"text-{language}-{problem.pointer.strip('/').split('/')[0]}" if problem.pointer != "/devices" else ""
+    label = _field_label(slot)
+    message = _("Nothing is written here yet.") if problem.code == "required" and slot else capfirst(problem.message)
+    return f"{label}: {message}" if label else message
+
+
 def form_problems(draft: Draft) -> Iterator[Shown]:
     """What could not be stored as it was typed."""
     for step, form in draft.forms():

@@ -80,6 +80,7 @@ class Campaign(models.Model):
         permissions: ClassVar = [
             ("launch_campaign", "Can launch, pause, resume and cancel campaigns"),
             ("approve_campaign", "Can approve campaigns"),
+            ("try_campaign", "Can send a draft to test devices"),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -129,6 +130,24 @@ class Device(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_platform_display()} {self.model}".strip()
+
+
+class PairedDevice(models.Model):
+    """A device on which the team looks at its pushes before everybody gets them. Whose device it is does not matter."""
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    device = models.OneToOneField(Device, models.CASCADE, related_name="pairing")
+    name = models.CharField(_("name"), max_length=60)
+    paired_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    paired_at = models.DateTimeField(_("paired at"))
+
+    class Meta:
+        verbose_name = _("test device")
+        verbose_name_plural = _("test devices")
+        ordering: ClassVar = ["name", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class DeviceDay(models.Model):

@@ -7,7 +7,7 @@ from django.db.models import Count, QuerySet
 
 from apps.accounts.models import App
 from apps.customers.models import ConsentDay
-from apps.devices.models import Channel, Device, DeviceDay
+from apps.devices.models import Channel, Device, DeviceDay, PairedDevice
 
 
 def devices_of(app_ids: Sequence[int]) -> QuerySet[Device]:
@@ -50,3 +50,8 @@ def device_days(app_ids: Sequence[int], *, since: date) -> QuerySet[DeviceDay]:
 def consent_days(app_ids: Sequence[int], *, since: date) -> QuerySet[ConsentDay]:
     """What people of these apps said to each channel from that day on, oldest first."""
     return ConsentDay.objects.filter(app__in=app_ids, day__gte=since).select_related("app").order_by("day", "app__name")
+
+
+def paired_devices(app: App) -> QuerySet[PairedDevice]:
+    """The devices on which the app's team tests, by name."""
+    return PairedDevice.objects.filter(app=app).select_related("device__customer", "app")

@@ -19,6 +19,7 @@ OPEN = {
     "v2.1/docs": "the same",
     "v2.1/docs/errors": "the same",
     "preferences/<str:signed>": "the signed link is its key",
+    "pair/<str:code>": "the signed code is its key",
     "v2.1/callbacks/sms/<slug:provider>": "the provider's signature is its key",
     "metrics": "from this machine alone; with a key from elsewhere",
 }

@@ -1,4 +1,8 @@
-"""What one customer would see."""
+"""What one customer would see, and what stands behind it: which facts are known, where a fallback speaks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from apps.campaigns.models import Variant
 from apps.customers.models import Customer
@@ -7,11 +11,42 @@ from apps.customers.queries import facts_of
 from apps.deliveries.rendering import compile_body
 from apps.gateways.contract import PushContent
 
+MOST_SHOWN = 80
+
+
+@dataclass(frozen=True, slots=True)
+class UsedFact:
+    """A fact that a text asks for. value "": not known; then is_bare tells that nothing is printed in its place."""
+
+    name: str
+    value: str
+    is_bare: bool
+
 
 def preview_content(*, variant: Variant, language: str, customer: Customer | None) -> PushContent:
     """The variant's text in `language`, filled with the customer's facts (None: with its fallbacks alone).
 
     A language the variant lacks falls back to the app's default, as it does when sending. Raises RenderFailed.
     """
-    body = variant.texts.get(language) or variant.texts.get(variant.campaign.app.default_language) or {}
-    return compile_body(body).render({**(facts_of(customer) if customer else {}), FACT: sample_url()})
+    return compile_body(_body(variant, language)).render({**_facts(customer), FACT: sample_url()})
+
+
+def used_facts(*, variant: Variant, language: str, customer: Customer | None) -> list[UsedFact]:
+    """Every fact that the text asks for, by name. The link to one's preferences everybody has."""
+    compiled, facts = compile_body(_body(variant, language)), _facts(customer)
+    return [
+        UsedFact(name, _shown(facts.get(name)), name in compiled.bare_names) for name in sorted(compiled.names - {FACT})
+    ]
+
+
+def _body(variant: Variant, language: str) -> Mapping[str, Any]:
+    return variant.texts.get(language) or variant.texts.get(variant.campaign.app.default_language) or {}
+
+
+def _facts(customer: Customer | None) -> dict[str, Any]:
+    return facts_of(customer) if customer else {}
+
+
+def _shown(value: Any) -> str:
+    """As Liquid's `default` judges it: nothing, false and the empty are as good as unknown."""
+    return "" if value is None or value is False or value in ("", [], {}) else str(value)[:MOST_SHOWN]

@@ -72,8 +72,9 @@ def close_batches(*, batch_ids: list[int], outcome: str, now: datetime) -> None:
 
 
 def purge_contents(*, now: datetime) -> int:
-    """Forget the texts of transactional pushes a week after they expired. Returns the contents deleted."""
-    old = Content.objects.filter(dispatch__kind="transactional", dispatch__expires_at__lt=now - KEPT_AFTER_EXPIRY)
+    """Forget the texts of single pushes and tests a week after they expired. Returns the contents deleted."""
+    kinds = ("transactional", "test")
+    old = Content.objects.filter(dispatch__kind__in=kinds, dispatch__expires_at__lt=now - KEPT_AFTER_EXPIRY)
     return delete_in_steps(old)
 
 
