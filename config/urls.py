@@ -2,12 +2,25 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from config import health
+
+# Breadcrumbs lead to an app's index, which is a bare list of tables: its main list is what people look for.
+HOMES = {
+    "accounts": "admin:accounts_app_changelist",
+    "api": "admin:api_apikey_changelist",
+    "campaigns": "admin:campaigns_campaign_changelist",
+    "customers": "admin:customers_customer_changelist",
+    "devices": "admin:devices_device_changelist",
+    "segments": "admin:segments_segment_changelist",
+    "sms_booster": "admin:sms_booster_smsmessage_changelist",
+}
 
 urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    *(path(f"admin/{label}/", RedirectView.as_view(pattern_name=name)) for label, name in HOMES.items()),
     path("admin/", admin.site.urls),
     path("", include("apps.api.urls")),
 ]

@@ -43,6 +43,7 @@ _PEOPLE_TO_READ: Mapping[str, str] = {
 }
 _CAMPAIGNS_TO_READ: Mapping[str, str] = {
     "campaigns.campaign": _VIEW,
+    "campaigns.messagetemplate": _VIEW,
     "campaigns.variant": _VIEW,
     "sms_booster.boostrule": _VIEW,
 }
@@ -58,6 +59,7 @@ _AUDIENCES: Mapping[str, str] = {
     "devices.channel": _VIEW,
 }
 _CAMPAIGNS: Mapping[str, str] = {
+    "campaigns.messagetemplate": _ALL,
     "campaigns.variant": _ALL,
     "devices.paireddevice": _ALL,
     "sms_booster.boostrule": _ALL,

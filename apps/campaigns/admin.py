@@ -19,6 +19,7 @@ from apps.campaigns import admin_builder as builder
 from apps.campaigns import admin_live as live
 from apps.campaigns import admin_numbers as numbers
 from apps.campaigns import admin_review as review
+from apps.campaigns import admin_templates as templates
 from apps.campaigns import admin_trial as trial
 from apps.campaigns.admin_words import state_of
 from apps.campaigns.models import Campaign
@@ -30,6 +31,7 @@ PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
     "languages": (builder.languages, "change"),
     "audience": (builder.audience, "view"),
     "readers": (builder.readers, "view"),
+    "image": (builder.image, "view"),
     "trial": (trial.trial, "view"),
     "trial-devices": (trial.devices, "view"),
     "trial-add": (trial.add, "view"),
@@ -48,6 +50,9 @@ PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
     "cancel": (live.act(lifecycle.cancel, _("Cancelled. Whoever had not been sent it will not get it.")), "launch"),
     "unschedule": (live.act(lifecycle.unschedule, _("It is a draft again.")), "launch"),
     "launch-ahead": (live.act(live.launch_ahead, _("Launched.")), "launch"),
+    "keep": (templates.keep, "change"),
+    "archive": (live.act(lifecycle.archive, _("Archived. The filter “Archived” of the list shows it.")), "change"),
+    "restore": (live.act(lifecycle.restore, _("Back in the list.")), "change"),
     "duplicate": (live.act(lifecycle.duplicate, _("This is the copy. The original stays as it is.")), "add"),
 }
 
@@ -61,13 +66,33 @@ class CampaignList(ChangeList):
         numbers.attach_numbers(self.result_list)
 
 
+class ArchivedFilter(admin.SimpleListFilter):
+    """Archived campaigns stand in the list only when somebody asks for them."""
+
+    title = _("archived")
+    parameter_name = "archived"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Archived")), ("all", _("All"))]
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        for choice in super().choices(changelist):
+            is_default = choice["query_string"] == changelist.get_query_string(remove=[self.parameter_name])
+            yield {**choice, "display": _("Current")} if is_default else choice
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> QuerySet[Campaign]:
+        if self.value() == "all":
+            return queryset
+        return queryset.filter(archived_at__isnull=self.value() != "yes")
+
+
 @admin.register(Campaign)
 class CampaignAdmin(AppScopedAdmin):
     """Campaigns: newest work first."""
 
     list_display: ClassVar = ["title", "progress", "sent", "opened", "moment", "copy"]
     list_display_links = None
-    list_filter: ClassVar = ["app", "state"]
+    list_filter: ClassVar = ["app", "state", ArchivedFilter]
     search_fields: ClassVar = ["name"]
     list_per_page = 25
     actions = None

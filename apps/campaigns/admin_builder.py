@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin import ModelAdmin
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
@@ -20,8 +21,10 @@ from apps.campaigns.admin_preview import found_readers, sample_people, screen
 from apps.campaigns.admin_problems import standing
 from apps.campaigns.admin_review import sent_number
 from apps.campaigns.admin_steps import extra_steps
+from apps.campaigns.admin_templates import first_text
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.drafts import create_draft
+from apps.campaigns.services.images import check_image
 from apps.campaigns.services.readiness import known_names
 from apps.core.problems import Conflict
 from apps.core.templatetags.house import number
@@ -52,13 +55,19 @@ def tabs() -> list[Tab]:
 def new_page(model_admin: Admin, request: HttpRequest) -> HttpResponse:
     """Name it; then its draft exists and the builder opens."""
     apps = apps_of(request.user).filter(is_active=True)
-    form = NewCampaignForm(apps, request.POST if request.method == "POST" else None)
+    form = NewCampaignForm(apps, request.POST if request.method == "POST" else None, request.GET.get("template", ""))
     if form.is_valid():
         author: Any = request.user
-        campaign = create_draft(app=form.cleaned_data["app"], name=form.cleaned_data["name"], author=author)
+        campaign = create_draft(author=author, **form.cleaned_data)
         model_admin.log_addition(request, campaign, [{"added": {}}])
         return redirect("admin:campaigns_campaign_change", campaign.pk)
-    return _page(model_admin, request, "campaigns/builder/new.html", {"form": form, "title": _("New campaign")})
+    templates = [(one, first_text(one)) for one in form.templates.select_related("app")]
+    return _page(
+        model_admin,
+        request,
+        "campaigns/builder/new.html",
+        {"form": form, "title": _("New campaign"), "templates": templates},
+    )
 
 
 def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
@@ -114,6 +123,7 @@ def languages(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> H
         return _refused(model_admin, request, campaign, refusal)
     fresh = _reload(model_admin, request, campaign)
     context = {**_after_save(request, open_draft(fresh), fresh, saved.version), **_message(open_draft(fresh))}
+    context["may_edit"] = True
     context["shown_language"] = add or fresh.app.default_language
     return TemplateResponse(request, "campaigns/builder/message_swap.html", context)
 
@@ -129,6 +139,16 @@ def readers(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> Htt
     words = request.GET.get("reader", "").strip()
     people = found_readers(campaign, words) if words else sample_people(campaign)
     return TemplateResponse(request, "campaigns/builder/readers.html", {"people": people, "words": words})
+
+
+def image(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """Whether phones will get the image whose address stands in the form."""
+    language = request.GET.get("language", "")
+    url = request.GET.get(f"text-{language}-image_url", "").strip()
+    context: dict[str, Any] = {"url": url, "is_personal": "{{" in url or "{%" in url}
+    if url and not context["is_personal"]:
+        context["check"] = check_image(url[:2048], allows_loopback=settings.HEALTH_PROBE_ALLOWS_LOOPBACK)
+    return TemplateResponse(request, "campaigns/builder/image_check.html", context)
 
 
 def _after_save(request: HttpRequest, draft: Draft, campaign: Campaign, version: int) -> dict[str, Any]:

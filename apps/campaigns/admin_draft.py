@@ -11,6 +11,7 @@ from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
 from apps.campaigns.admin_forms import AudienceForm, DeliveryForm, TextForm
+from apps.campaigns.admin_push_settings import PushSettingsForm
 from apps.campaigns.admin_steps import ExtraStep, extra_steps
 from apps.campaigns.models import Campaign, Variant
 from apps.campaigns.services.drafts import DraftChanges, save_draft
@@ -37,6 +38,7 @@ class Draft:
     campaign: Campaign
     audience: AudienceForm
     texts: list[TextForm]
+    push: PushSettingsForm
     delivery: DeliveryForm
     extras: list[tuple[ExtraStep, forms.Form]]
 
@@ -44,6 +46,7 @@ class Draft:
         """Every form with the slug of its step."""
         yield "audience", self.audience
         yield from (("message", text) for text in self.texts)
+        yield "message", self.push
         yield "delivery", self.delivery
         yield from ((step.slug, form) for step, form in self.extras)
 
@@ -62,6 +65,7 @@ def open_draft(campaign: Campaign, sent: Mapping[str, Any] | None = None) -> Dra
         campaign=campaign,
         audience=AudienceForm(campaign, sent),
         texts=[TextForm(language, text, sent) for language, text in texts.items()],
+        push=PushSettingsForm(texts[campaign.app.default_language], sent),
         delivery=DeliveryForm(campaign, sent),
         extras=[(step, step.form(campaign, sent)) for step in extra_steps()],
     )
@@ -87,6 +91,7 @@ def changes_of(draft: Draft, add: str = "", remove: str = "") -> DraftChanges:
     texts = {form.language: form.text() for form in draft.texts if form.language != remove}
     if add and add not in texts:
         texts[add] = beginning_of(before[draft.campaign.app.default_language])
+    texts = {language: with_settings(text, draft.push.changes()) for language, text in texts.items()}
     return DraftChanges(
         fields={**draft.audience.changes(), **draft.delivery.changes()},
         include_ids=draft.audience.segment_ids("include"),
@@ -98,6 +103,11 @@ def changes_of(draft: Draft, add: str = "", remove: str = "") -> DraftChanges:
 def beginning_of(text: Mapping[str, Any]) -> dict[str, Any]:
     """What a new language takes over: everything but the words to translate."""
     return {name: value for name, value in text.items() if name not in ("title", "body")}
+
+
+def with_settings(text: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The text with changed settings; one that is as usual again is not stored."""
+    return {name: value for name, value in {**text, **changes}.items() if name not in changes or value is not None}
 
 
 def texts_of(campaign: Campaign) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from apps.campaigns.models import Campaign
+from apps.campaigns.models import Campaign, MessageTemplate
 from apps.customers.models import Topic
 from apps.devices.models import PLATFORMS
 from apps.segments.models import Segment
@@ -107,7 +107,7 @@ class AudienceForm(StepForm):
 class TextForm(forms.Form):
     """The message in one language: fields `text-<language>-title` and so on, and three places for buttons.
 
-    A place keeps its button's id in a hidden field, because stored buttons close up when one is emptied.
+    A place keeps its button's id in a hidden field, because stored buttons close up when one is removed.
     """
 
     title = forms.CharField(required=False, strip=False, max_length=500, widget=text_input())
@@ -122,6 +122,7 @@ class TextForm(forms.Form):
         super().__init__(sent, prefix=f"text-{language}", initial=self._initial(), auto_id="%s")
         for place in range(BUTTONS):
             self.fields[f"button{place}_id"] = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+            self.fields[f"button{place}_open"] = forms.CharField(required=False, max_length=1, widget=forms.HiddenInput)
             self.fields[f"button{place}_label"] = forms.CharField(required=False, max_length=40, widget=text_input())
             self.fields[f"button{place}_link"] = forms.CharField(
                 required=False, max_length=2000, widget=text_input(inputmode="url")
@@ -130,9 +131,9 @@ class TextForm(forms.Form):
     def places(self) -> Iterator[dict[str, Any]]:
         """For the template: each place for a button, its fields, and whether it is in use."""
         for place in range(BUTTONS):
-            key, label, link = (self[f"button{place}_{name}"] for name in ("id", "label", "link"))
-            is_used = bool(label.value() or link.value())
-            yield {"number": place + 1, "id": key, "label": label, "link": link, "is_used": is_used}
+            key, opened, label, link = (self[f"button{place}_{name}"] for name in ("id", "open", "label", "link"))
+            is_used = bool(opened.value() or label.value() or link.value())
+            yield {"number": place + 1, "id": key, "open": opened, "label": label, "link": link, "is_used": is_used}
 
     def text(self) -> dict[str, Any]:
         """The body to store: valid fields replace, everything this form does not know stays."""
@@ -141,9 +142,9 @@ class TextForm(forms.Form):
         return {name: value for name, value in body.items() if value not in ("", [], None)}
 
     def used_places(self) -> list[int]:
-        """Which places the stored buttons stand in, in order."""
+        """Which places the stored buttons stand in, in order. One that was added and not yet named is stored too."""
         self.errors  # noqa: B018  (cleans)
-        return [place for place in range(BUTTONS) if self._sent(place, "label") or self._sent(place, "link")]
+        return [place for place in range(BUTTONS) if any(self._sent(place, name) for name in ("open", "label", "link"))]
 
     def _sent(self, place: int, name: str) -> str:
         return str(self.data.get(f"{self.prefix}-button{place}_{name}") or "").strip()
@@ -165,6 +166,7 @@ class TextForm(forms.Form):
         for place in range(BUTTONS):
             button = buttons[place] if place < len(buttons) else {"id": free.pop(0)}
             initial.update({f"button{place}_{name}": button.get(name, "") for name in ("id", "label", "link")})
+            initial[f"button{place}_open"] = "1" if place < len(buttons) else ""
         return initial
 
 
@@ -254,9 +256,20 @@ class NewCampaignForm(forms.Form):
         None, label=_("App"), empty_label=None, widget=forms.Select(attrs={"class": "hg-input"})
     )
 
-    def __init__(self, apps: Any, sent: Mapping[str, Any] | None = None) -> None:
-        super().__init__(sent, auto_id="%s", use_required_attribute=False)
+    template: Any = forms.ModelChoiceField(None, label=_("Begin with"), required=False, blank=True)
+
+    def __init__(self, apps: Any, sent: Mapping[str, Any] | None = None, template: str = "") -> None:
+        super().__init__(sent, auto_id="%s", use_required_attribute=False, initial={"template": template})
         self.fields["app"].queryset = apps  # type: ignore[attr-defined]
+        self.templates = MessageTemplate.objects.filter(app__in=apps)
+        self.fields["template"].queryset = self.templates  # type: ignore[attr-defined]
         if len(apps) == 1:
             self.fields["app"].widget = forms.HiddenInput()
             self.initial["app"] = apps[0].pk
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        template, app = cleaned.get("template"), cleaned.get("app")
+        if template and app and template.app_id != app.pk:
+            self.add_error("template", _("This template belongs to another app."))
+        return cleaned

@@ -196,6 +196,7 @@ def _standing(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> d
         "word": state_of(campaign),
         "is_running": is_running(campaign),
         "may_launch": request.user.has_perm("campaigns.launch_campaign"),  # type: ignore[union-attr]
+        "may_archive": campaign.state in lifecycle.AT_REST and model_admin.has_change_permission(request, campaign),
         "may_add": model_admin.has_add_permission(request),
         "may_pause": campaign.state == "launched" and state == "sending",
         "may_resume": campaign.state == "launched" and state == "paused",

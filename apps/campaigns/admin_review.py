@@ -17,6 +17,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.services.gaps import gap_warnings
 from apps.campaigns.services.lifecycle import LaunchFailed, StaleVersion, launch_now, schedule
 from apps.campaigns.services.readiness import NotReady
+from apps.campaigns.services.weights import heaviest_pushes
 from apps.core.problems import Conflict
 from apps.core.states import InvalidTransition
 
@@ -42,6 +43,7 @@ def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice:
     if "waterfall" in context:
         context.update(forecast(campaign, context["waterfall"], now))
         context["people"] = context["waterfall"].sending_people
+        context["weights"] = heaviest_pushes(campaign)
         context["advice"] += [place(gap, context["draft"], is_advice=True) for gap in gap_warnings(campaign)]
     return TemplateResponse(request, "campaigns/builder/review.html", context)
 

@@ -24,7 +24,7 @@ class Campaign(models.Model):
 
     version rises with every save: two editors never overwrite each other. dispatch is set at launch.
     launching_until: the lease of the process that is launching it. launch_problem: why the last launch did not happen
-    and made it a draft again.
+    and made it a draft again. archived_at: put away, so that lists show it only when asked.
     """
 
     DEVICE_CHOICES: ClassVar = [("all", _("every device of a person")), ("latest", _("only the most recently used"))]
@@ -66,6 +66,7 @@ class Campaign(models.Model):
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
     launched_at = models.DateTimeField(_("launched at"), null=True)
+    archived_at = models.DateTimeField(_("archived at"), null=True)
     launching_until = models.DateTimeField(null=True)
     launch_problem = models.CharField(_("why it could not be launched"), max_length=300, blank=True)
 
@@ -102,3 +103,22 @@ class Variant(models.Model):
     class Meta:
         ordering: ClassVar = ["position"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["campaign", "position"], name="variant_position_once")]
+
+
+class MessageTemplate(models.Model):
+    """A message kept to begin others with. texts: as of Variant; a copy, so neither changes with the other."""
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    name = models.CharField(_("name"), max_length=100)
+    texts = models.JSONField(default=dict)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        verbose_name = _("message template")
+        verbose_name_plural = _("message templates")
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["app", "name"], name="message_template_once")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -38,11 +38,12 @@ class CallFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """status: of HTTP. seconds: from resolving to the last byte read."""
+    """status: of HTTP. seconds: from resolving to the last byte read. length: as the server says, if it does."""
 
     status: int
     body: bytes
     seconds: float
+    length: int | None = None
 
 
 def check_url(url: str, *, allows_loopback: bool = False) -> SplitResult:
@@ -86,10 +87,11 @@ def get(url: str, *, seconds: float, allows_loopback: bool = False, resolve: Res
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", path, headers={"User-Agent": "Heliograph", "Accept": "*/*", "Connection": "close"})
         answer = connection.getresponse()
+        length = answer.length
         body = answer.read(MOST_BYTES)
         if monotonic() - started > seconds:  # cut off amid its headers, it looks like an answer
             raise CallFailed(f"no answer in {seconds:g} s")
-        return Answered(answer.status, body, monotonic() - begun)
+        return Answered(answer.status, body, monotonic() - begun, length)
     except (OSError, http.client.HTTPException, UnicodeError) as error:
         raise CallFailed(f"{type(error).__name__}: {error}"[:200]) from error
     finally:

@@ -265,3 +265,33 @@ def test_campaigns_of_other_apps_do_not_exist(marketer: Client) -> None:
 def test_a_get_changes_nothing(marketer: Client, campaign: Campaign) -> None:
     assert marketer.get(page_of(campaign, "save")).status_code == 405
     assert marketer.get(page_of(campaign, "launch")).status_code == 405
+
+
+def test_an_added_button_stays_before_it_has_a_name(marketer: Client, campaign: Campaign) -> None:
+    save(marketer, campaign, **{"text-en-button0_id": "b1", "text-en-button0_open": "1"})
+    assert campaign.variants.get().texts["en"]["buttons"] == [{"id": "b1", "label": ""}]
+    page = marketer.get(f"/admin/campaigns/campaign/{campaign.pk}/change/").content.decode()
+    assert page.count("data-button-place hidden") == 2
+
+
+def test_settings_of_the_push_hold_for_every_language(marketer: Client, campaign: Campaign) -> None:
+    variant = campaign.variants.get()
+    variant.texts = {"en": {"title": "a", "body": "b", "badge": 4}, "pl": {"title": "c", "body": "d"}}
+    variant.save()
+    pl = {"text-pl-title": "c", "text-pl-body": "d"}
+    sent = {"push-sent": "1", "push-sound": "ping.caf", "push-silent": "on", "push-badge": "0", **pl}
+    save(marketer, campaign, **sent)
+    variant.refresh_from_db()
+    for text in variant.texts.values():
+        assert (text["sound"], text["silent"], text["badge"]) == ("ping.caf", True, 0)
+    campaign.refresh_from_db()
+    save(marketer, campaign, **{"push-sent": "1", "push-sound": "no good", **pl})
+    variant.refresh_from_db()
+    assert variant.texts["pl"]["sound"] == "ping.caf"
+    assert not {"silent", "badge"} & variant.texts["en"].keys()
+
+
+def test_a_page_without_settings_changes_none(marketer: Client, campaign: Campaign) -> None:
+    campaign.variants.update(texts={"en": {"title": "a", "body": "b", "sound": "ping.caf"}})
+    save(marketer, campaign)
+    assert campaign.variants.get().texts["en"]["sound"] == "ping.caf"

@@ -7,6 +7,7 @@ import pytest
 from apps.accounts.models import App
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.gaps import gap_warnings
+from apps.customers.models import TraitType
 from tests.factories import make_app, make_campaign, make_customer, make_segment
 
 pytestmark = pytest.mark.django_db
@@ -18,6 +19,7 @@ def app() -> App:
 
 
 def to(app: App, body: str, *people: dict[str, Any]) -> Campaign:
+    TraitType.objects.get_or_create(app=app, name="city", type="text")
     campaign = make_campaign(app, texts={"en": {"title": "t", "body": body}})
     campaign.include_segments.add(make_segment(app, [make_customer(app, **fields) for fields in people]))
     return campaign
@@ -47,3 +49,13 @@ def test_where_nobody_would_see_a_gap_there_is_no_warning(app: App, body: str, p
 def test_each_missing_fact_is_told(app: App) -> None:
     warnings = gap_warnings(to(app, "{{ first_name }} {{ city }}", {"first_name": ""}))
     assert [warning.message.split("“")[1].split("”")[0] for warning in warnings] == ["city", "first_name"]
+
+
+def test_a_name_that_nobody_can_have_is_told_by_readiness_alone(app: App) -> None:
+    assert gap_warnings(to(app, "Hi {{ frist_name }}", {})) == []
+
+
+def test_the_warning_stands_at_the_field_that_prints_it(app: App) -> None:
+    campaign = to(app, "b", {"first_name": ""})
+    campaign.variants.update(texts={"en": {"title": "Hi {{ first_name }}", "body": "b"}})
+    assert [gap.pointer for gap in gap_warnings(campaign)] == ["/variants/0/texts/en/title"]

@@ -102,7 +102,9 @@ def test_nobody_chosen_is_refused(campaign: Campaign, phone: PairedDevice) -> No
         ("analyst", "trial-add", 404),
     ],
 )
-def test_roles_decide(client: Client, campaign: Campaign, phone: PairedDevice, role: str, name: str, status: int) -> None:
+def test_roles_decide(
+    client: Client, campaign: Campaign, phone: PairedDevice, role: str, name: str, status: int
+) -> None:
     client.force_login(make_user(campaign.app, role=role))
     path = f"/admin/campaigns/campaign/{campaign.pk}/{name}/"
     sent = {"on": [phone.pk], "device": phone.device_id}

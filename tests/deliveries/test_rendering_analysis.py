@@ -196,3 +196,23 @@ def test_a_bad_ttl_gets_its_code(value, code):
 )
 def test_advice_about_the_display(change, expected):
     assert {warning.code for warning in display_warnings({"title": "t", "body": "b", **change})} == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("Hi {{ first_name", "never closed"),
+        ("{{ {{ city }} }}", "inside of brackets"),
+        ("{% if city %}x", "write {% endif %}"),
+        ("x{% endif %}", "no {% if %} stands before it"),
+        ("{{ }}", "nothing stands between"),
+        ("{{ city | default: “x” }}", "typographic"),
+        ("{{ city | default: 'x }}", "no partner"),
+        ("{{ first name }}", "no spaces"),
+        ("{{ city | default 'x' }}", "colon"),
+    ],
+)
+def test_a_fault_is_told_in_the_words_of_its_writer(source: str, words: str) -> None:
+    (problem,) = analyse({"title": "t", "body": source}, ["city", "first_name"])
+    assert words in problem.message
+    assert problem.message.startswith("line 1, column ")

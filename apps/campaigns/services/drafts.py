@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import App, User
-from apps.campaigns.models import Campaign, Variant
+from apps.campaigns.models import Campaign, MessageTemplate, Variant
 from apps.campaigns.services.lifecycle import StaleVersion
 from apps.core.problems import Conflict
 
@@ -28,11 +28,12 @@ class DraftChanges:
         return bool(self.fields) or any(part is not None for part in (self.include_ids, self.exclude_ids, self.texts))
 
 
-def create_draft(*, app: App, name: str, author: User) -> Campaign:
-    """A new empty draft with one variant that speaks the app's default language."""
+def create_draft(*, app: App, name: str, author: User, template: MessageTemplate | None = None) -> Campaign:
+    """A new draft with one variant: the template's message, or an empty one in the app's default language."""
+    texts = template.texts if template else {}
     with transaction.atomic():
         campaign = Campaign.objects.create(app=app, name=name, created_by=author)
-        Variant.objects.create(campaign=campaign, texts={app.default_language: {}})
+        Variant.objects.create(campaign=campaign, texts={app.default_language: {}, **texts})
     return campaign
 
 

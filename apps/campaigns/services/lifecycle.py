@@ -21,6 +21,8 @@ from apps.core.states import InvalidTransition
 from apps.deliveries.services import lifecycle as dispatches
 
 Actor = User | str
+# Nothing happens to a campaign in one of these by itself.
+AT_REST = ("draft", "finished", "cancelled")
 
 
 class StaleVersion(Conflict):
@@ -116,7 +118,7 @@ def duplicate(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
         copy = Campaign.objects.get(pk=campaign.pk)
         copy.pk, copy.state, copy.version = None, "draft", 1
         copy.name = (_("Copy of %(name)s") % {"name": source.name})[:150]
-        copy.scheduled_at = copy.launched_at = copy.launching_until = copy.dispatch = None
+        copy.scheduled_at = copy.launched_at = copy.launching_until = copy.archived_at = copy.dispatch = None
         copy.launch_problem = ""
         copy.created_by = actor if isinstance(actor, User) else None
         copy._state.adding = True
@@ -129,6 +131,25 @@ def duplicate(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
             part.copy(source=source, target=copy)
         _note(copy, actor, "duplicated", now, source=source.pk)
     return copy
+
+
+def archive(*, campaign: Campaign, actor: Actor, now: datetime) -> None:
+    """Out of the list, with its report. Raises Conflict (`not_at_rest`) while it waits, is scheduled or runs."""
+    _put(campaign, "archived", now, actor, now)
+
+
+def restore(*, campaign: Campaign, actor: Actor, now: datetime) -> None:
+    """Back into the list."""
+    _put(campaign, "restored", None, actor, now)
+
+
+def _put(campaign: Campaign, verb: str, archived_at: datetime | None, actor: Actor, now: datetime) -> None:
+    with transaction.atomic():
+        fresh = _locked(campaign)
+        if fresh.state not in AT_REST:
+            raise Conflict("not_at_rest", _("it is not at its end yet: cancel it first, or wait until it is sent"))
+        Campaign.objects.filter(pk=fresh.pk).update(archived_at=archived_at)
+        _note(fresh, actor, verb, now)
 
 
 def finish_done(now: datetime) -> int:

@@ -12,6 +12,7 @@ from apps.core.problems import FieldProblem
 from apps.core.suggestions import did_you_mean
 from apps.deliveries.rendering.filters import FILTER_NAMES
 from apps.deliveries.rendering.language import TAG_NAMES, expressions, filters_of, forbidden, is_literal, parse
+from apps.deliveries.rendering.syntax_words import syntax_words
 
 # Tags of this and other template languages that reach outside the text.
 _REACHING_OUT = frozenset(
@@ -43,10 +44,17 @@ def _syntax_problem(error: LiquidError, source: str, pointer: str) -> FieldProbl
     if _DUNDER.search(source):
         message = _("only plain names of traits may stand in {{ }}")
         return _problem(pointer, "expression_not_allowed", message, source, start)
-    return _problem(pointer, "template_syntax", f"{error.message}", source, start)
+    words = syntax_words(str(error.message), source, start)
+    return _problem(pointer, "template_syntax", words, source, start)
 
 
 def _tag_problem(tag: str, source: str, start: int, pointer: str) -> FieldProblem:
+    if tag.startswith("end") and tag.removeprefix("end") in TAG_NAMES:
+        message = _("{%% %(tag)s %%} ends nothing: no {%% %(begin)s %%} stands before it") % {
+            "tag": tag,
+            "begin": tag.removeprefix("end"),
+        }
+        return _problem(pointer, "unknown_tag", message, source, start)
     if tag in _REACHING_OUT:
         message = _("the tag %(tag)s is not available: a text uses nothing but itself and the person's traits") % {
             "tag": repr(tag)
