@@ -52,6 +52,7 @@ TICKS = [
     Tick("segments.refresh_due", 2, BULK),
     Tick("campaigns.launch_due", 1, BULK),
     Tick("campaigns.finish", 2, UPKEEP),
+    Tick("campaigns.decide_tests", 5, UPKEEP),
     Tick("sms_booster.boost", 5, BULK),
     Tick("api.purge_expired", 3600, UPKEEP),
     *(Tick("config.heartbeat", HEARTBEAT_SECONDS, lane, (lane,)) for lane in LANES),

@@ -16,6 +16,7 @@ from unfold.decorators import display
 
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.campaigns import admin_builder as builder
+from apps.campaigns import admin_experiment as experiment
 from apps.campaigns import admin_live as live
 from apps.campaigns import admin_numbers as numbers
 from apps.campaigns import admin_review as review
@@ -29,6 +30,7 @@ from apps.campaigns.services import lifecycle
 PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
     "save": (builder.save, "change"),
     "languages": (builder.languages, "change"),
+    "variants": (builder.variants, "change"),
     "audience": (builder.audience, "view"),
     "readers": (builder.readers, "view"),
     "image": (builder.image, "view"),
@@ -45,6 +47,8 @@ PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
     "live": (live.live, "view"),
     "report": (live.report_part, "view"),
     "export": (live.export, "view"),
+    "choose": (experiment.choose, "launch"),
+    "test-export": (experiment.export, "view"),
     "pause": (live.act(lifecycle.pause, _("Paused. Nothing new goes out from now on.")), "launch"),
     "resume": (live.act(lifecycle.resume, _("On its way again.")), "launch"),
     "cancel": (live.act(lifecycle.cancel, _("Cancelled. Whoever had not been sent it will not get it.")), "launch"),

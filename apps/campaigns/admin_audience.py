@@ -7,6 +7,8 @@ from typing import Any
 from django.db.utils import OperationalError
 from django.utils.translation import gettext as _
 
+from apps.campaigns.experiments import words
+from apps.campaigns.experiments.sizing import size_hint
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.handover import plan_arguments
 from apps.campaigns.services.readiness import NotReady
@@ -63,3 +65,16 @@ def forecast(campaign: Campaign, waterfall: Waterfall, now: datetime) -> dict[st
     begins = campaign.scheduled_at if campaign.timing == "at" and campaign.scheduled_at else now
     seconds = waterfall.sending_devices / campaign.throttle_per_second
     return {"lasts_seconds": seconds, "ends": begins + timedelta(seconds=seconds)}
+
+
+def size_shown(campaign: Campaign, receiving: int, now: datetime) -> dict[str, Any] | None:
+    """What a test of so many people can show, in words; None where there is nothing to compare."""
+    hint = size_hint(campaign, receiving=receiving, now=now)
+    if hint is None:
+        return None
+    return {
+        "hint": hint,
+        "says": words.too_small_words(hint) if hint.is_too_small else words.size_words(hint),
+        "because": words.rate_words(hint, campaign.winner_by),
+        "tone": "warn" if hint.is_too_small or hint.is_hopeless else "",
+    }

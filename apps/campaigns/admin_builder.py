@@ -1,6 +1,7 @@
 """The builder's pages: five steps on one page, saved while they are typed; nothing is sent but from Review."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +15,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.queries import apps_of
-from apps.campaigns.admin_audience import at_once, counted
-from apps.campaigns.admin_draft import Draft, language_name, open_draft, store
-from apps.campaigns.admin_forms import NewCampaignForm
+from apps.campaigns.admin_audience import at_once, counted, size_shown
+from apps.campaigns.admin_draft import Draft, VariantForms, language_name, open_draft, store
+from apps.campaigns.admin_forms import NewCampaignForm, text_prefix
 from apps.campaigns.admin_preview import found_readers, sample_people, screen
 from apps.campaigns.admin_problems import standing
 from apps.campaigns.admin_review import sent_number
 from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.admin_templates import first_text
+from apps.campaigns.admin_variants import VERBS, Edit
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.drafts import create_draft
+from apps.campaigns.services.experiment_problems import MOST_VARIANTS
 from apps.campaigns.services.images import check_image
 from apps.campaigns.services.readiness import known_names
 from apps.core.problems import Conflict
@@ -110,27 +113,50 @@ def save(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
 
 
 def languages(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
-    """Add or remove a language; answers with the whole message step."""
+    """Add a language to a variant, or remove one; answers with the whole message step."""
+    position = max(0, sent_number(request, "variant"))
+    add = request.POST.get(f"add-{position}" if position else "add", "")
+    remove = request.POST.get("remove", "")
+    if remove:
+        return _edited(model_admin, request, campaign, Edit("remove_language", position, remove), "")
+    known = add if add in _languages_on_offer(campaign) else ""
+    return _edited(model_admin, request, campaign, Edit("add_language", position, known), known)
+
+
+def variants(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """Add, copy or remove a variant, or share equally; answers with the whole message step."""
+    verb = request.POST.get("verb", "")
+    edit = Edit(verb if verb in VERBS else "", max(0, sent_number(request, "variant")))
+    return _edited(model_admin, request, campaign, edit, "")
+
+
+def _edited(model_admin: Admin, request: HttpRequest, campaign: Campaign, edit: Edit, language: str) -> HttpResponse:
+    """What was typed and the edit are stored together; the step is drawn anew with the variant it was about."""
     draft = open_draft(campaign, request.POST)
-    add, remove = request.POST.get("add", ""), request.POST.get("remove", "")
-    if add and add not in _languages_on_offer(campaign):
-        add = ""
-    if remove == campaign.app.default_language:
-        remove = ""
     try:
-        saved = store(draft, version=sent_number(request, "version"), now=timezone.now(), add=add, remove=remove)
+        saved = store(draft, version=sent_number(request, "version"), now=timezone.now(), edit=edit)
     except Conflict as refusal:
         return _refused(model_admin, request, campaign, refusal)
     fresh = _reload(model_admin, request, campaign)
-    context = {**_after_save(request, open_draft(fresh), fresh, saved.version), **_message(open_draft(fresh))}
-    context["may_edit"] = True
-    context["shown_language"] = add or fresh.app.default_language
-    return TemplateResponse(request, "campaigns/builder/message_swap.html", context)
+    redrawn = open_draft(fresh)
+    last = len(redrawn.variants) - 1
+    shown = last if edit.verb in ("add", "copy") else min(edit.position, last)
+    language = language or fresh.app.default_language
+    context = {**_after_save(request, redrawn, fresh, saved.version), **_message(redrawn)}
+    context |= {"shown_language": language, "shown_variant": shown, "may_edit": True}
+    context["screen"] = screen(fresh, language=language, external_id=_reader(request), position=shown)
+    response = TemplateResponse(request, "campaigns/builder/message_swap.html", context)
+    if saved.recounts:
+        response["HX-Trigger"] = json.dumps({"audience-changed": {}})
+    return response
 
 
 def audience(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """Matched, reachable, will receive: the real planner over the segments as they were last computed."""
-    context = {"campaign": campaign, **counted(campaign, at_once, timezone.now())}
+    now = timezone.now()
+    context = {"campaign": campaign, **counted(campaign, at_once, now)}
+    if "waterfall" in context:
+        context["size"] = size_shown(campaign, context["waterfall"].sending_people, now)
     return TemplateResponse(request, "campaigns/builder/audience_count.html", context)
 
 
@@ -144,7 +170,9 @@ def readers(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> Htt
 def image(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """Whether phones will get the image whose address stands in the form."""
     language = request.GET.get("language", "")
-    url = request.GET.get(f"text-{language}-image_url", "").strip()
+    variant = request.GET.get("variant", "0")
+    place = text_prefix(int(variant) if variant in "01234" and variant else 0, language)
+    url = request.GET.get(f"{place}-image_url", "").strip()
     context: dict[str, Any] = {"url": url, "is_personal": "{{" in url or "{%" in url}
     if url and not context["is_personal"]:
         context["check"] = check_image(url[:2048], allows_loopback=settings.HEALTH_PROBE_ALLOWS_LOOPBACK)
@@ -153,7 +181,7 @@ def image(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpR
 
 def _after_save(request: HttpRequest, draft: Draft, campaign: Campaign, version: int) -> dict[str, Any]:
     language = request.POST.get("preview_language", campaign.app.default_language)
-    person = request.POST.get("preview_customer", "").strip()
+    position = max(0, sent_number(request, "preview_variant"))
     now = timezone.now()
     return {
         "campaign": campaign,
@@ -161,21 +189,35 @@ def _after_save(request: HttpRequest, draft: Draft, campaign: Campaign, version:
         "version": version,
         "saved_at": now,
         "tabs": tabs(),
-        "screen": screen(campaign, language=language, external_id=person),
+        "screen": screen(campaign, language=language, external_id=_reader(request), position=position),
         **standing(draft, campaign, now, is_reviewed=request.POST.get("reviewed") == "1"),
     }
 
 
+def _reader(request: HttpRequest) -> str:
+    return request.POST.get("preview_customer", "").strip()
+
+
 def _message(draft: Draft) -> dict[str, Any]:
     campaign = draft.campaign
-    written = [form.language for form in draft.texts]
-    offer = {code: name for code, name in _languages_on_offer(campaign).items() if code not in written}
+    offered = _languages_on_offer(campaign)
     return {
         "campaign": campaign,
         "shown_language": campaign.app.default_language,
-        "languages": [{"code": code, "name": language_name(code)} for code in written],
-        "offer": offer,
+        "shown_variant": 0,
+        "variant_panels": [_panel(one, offered) for one in draft.variants],
+        "may_add_variant": len(draft.variants) < MOST_VARIANTS,
         "variables": sorted(known_names(campaign)),
+    }
+
+
+def _panel(variant: VariantForms, offered: Mapping[str, str]) -> dict[str, Any]:
+    """A variant for the template, with its languages and those that can be added."""
+    written = [form.language for form in variant.texts]
+    return {
+        "variant": variant,
+        "languages": [{"code": code, "name": language_name(code)} for code in written],
+        "offer": {code: name for code, name in offered.items() if code not in written},
     }
 
 

@@ -104,6 +104,11 @@ class AudienceForm(StepForm):
         return chosen
 
 
+def text_prefix(position: int, language: str) -> str:
+    """ "text-fr" for the first variant, "v1-text-fr" for the second."""
+    return f"v{position}-text-{language}" if position else f"text-{language}"
+
+
 class TextForm(forms.Form):
     """The message in one language: fields `text-<language>-title` and so on, and three places for buttons.
 
@@ -117,9 +122,11 @@ class TextForm(forms.Form):
     image_url = forms.CharField(required=False, max_length=2000, widget=text_input(inputmode="url"))
     link = forms.CharField(required=False, max_length=2000, widget=text_input(inputmode="url"))
 
-    def __init__(self, language: str, text: Mapping[str, Any], sent: Mapping[str, Any] | None = None) -> None:
-        self.language, self.stored = language, text
-        super().__init__(sent, prefix=f"text-{language}", initial=self._initial(), auto_id="%s")
+    def __init__(
+        self, language: str, text: Mapping[str, Any], sent: Mapping[str, Any] | None = None, position: int = 0
+    ) -> None:
+        self.language, self.stored, self.position = language, text, position
+        super().__init__(sent, prefix=text_prefix(position, language), initial=self._initial(), auto_id="%s")
         for place in range(BUTTONS):
             self.fields[f"button{place}_id"] = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
             self.fields[f"button{place}_open"] = forms.CharField(required=False, max_length=1, widget=forms.HiddenInput)

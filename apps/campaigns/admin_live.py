@@ -18,7 +18,8 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.services.audit import write_audit
 from apps.campaigns import admin_numbers as numbers
-from apps.campaigns.admin_draft import language_name, texts_of
+from apps.campaigns.admin_draft import texts_by_language
+from apps.campaigns.admin_experiment import experiment_context, test_summary
 from apps.campaigns.admin_preview import screen
 from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.admin_words import is_running, state_of
@@ -55,7 +56,8 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "title": campaign.name,
         "audience": numbers.audience_words(campaign),
         "screen": screen(campaign, language=campaign.app.default_language, external_id=""),
-        "texts": {language_name(code): text for code, text in texts_of(campaign).items()},
+        "texts": texts_by_language(campaign),
+        "test_says": test_summary(campaign),
         "extras": [(step, step.summary(campaign)) for step in extra_steps()],
         **_standing(model_admin, request, campaign),
     }
@@ -145,7 +147,7 @@ def report_context(campaign: Campaign) -> dict[str, Any]:
             for reason, (people, devices) in sorted(waterfall.excluded.items(), key=lambda entry: -entry[1][0])
         ],
         "platforms": platform_rows(found.by_platform),
-        "variants": found.by_variant if len(found.by_variant) > 1 else {},
+        **experiment_context(campaign),
         "hours": hours(found.by_hour, campaign.app.time_zone),
         "extra_reports": [(step, shown) for step in extra_steps() if (shown := step.report(campaign)) is not None],
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from apps.campaigns.admin_draft import first_variant, texts_of
+from apps.campaigns.admin_draft import texts_of, variant_at
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.preview import UsedFact, preview_content, used_facts
 from apps.customers.models import Customer
@@ -37,16 +37,16 @@ class Screen:
     facts: Sequence[UsedFact] = ()
 
 
-def screen(campaign: Campaign, *, language: str, external_id: str) -> Screen:
-    """The message in `language`, as the customer named reads it; "" or an unknown name: with its fallbacks."""
+def screen(campaign: Campaign, *, language: str, external_id: str, position: int = 0) -> Screen:
+    """The variant's text in `language`, as the customer named reads it; "" or an unknown name: with its fallbacks."""
     customer = person_named(app=campaign.app, external_id=external_id) if external_id else None
-    texts = texts_of(campaign)
+    texts = texts_of(campaign, position)
     text = texts.get(language) or texts[campaign.app.default_language]
     name = campaign.app.name
     empty = Screen(name, _("Your title"), _("What you write appears here."))
     if not text.get("title"):
         return Screen(name, empty.title, str(text.get("body") or empty.body), reader=_reader(customer, external_id))
-    variant = first_variant(campaign)
+    variant = variant_at(campaign, position)
     try:
         content = preview_content(variant=variant, language=language, customer=customer)
     except RenderFailed as failed:

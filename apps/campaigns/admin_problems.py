@@ -9,7 +9,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from apps.campaigns.admin_draft import Draft, language_name
-from apps.campaigns.admin_forms import BUTTONS
+from apps.campaigns.admin_forms import BUTTONS, text_prefix
+from apps.campaigns.experiments.standing import letter
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.readiness import readiness_problems, readiness_warnings
 from apps.core.problems import FieldProblem
@@ -18,6 +19,8 @@ from apps.core.problems import FieldProblem
 _COUNTED = frozenset({"title_truncated_ios", "title_truncated_android", "body_truncated"})
 # Said beside the field only once the marketer has been to Review: nobody is told off for what is yet to be written.
 _PATIENT = frozenset({"required", "audience_missing", "default_language_missing"})
+# Fields that stand in the page only where there are variants to compare.
+_OF_A_TEST = ("test_percent", "winner_by", "decides", "decide_after_hours", "fallback")
 _SLOTS = {
     "include_segments": ("audience", "include"),
     "exclude_segments": ("audience", "exclude"),
@@ -28,6 +31,7 @@ _SLOTS = {
     "throttle_per_second": ("delivery", "throttle_per_second"),
     "expire_after_minutes": ("delivery", "expire_value"),
     "variants": ("message", "message"),
+    **{name: ("message", name) for name in (*_OF_A_TEST, "holdout_percent", "goal_event")},
 }
 
 
@@ -60,6 +64,13 @@ def labels() -> dict[str, Any]:
         "body": _("Message"),
         "image_url": _("Image"),
         "link": _("Opens"),
+        "test_percent": _("Part in the test"),
+        "holdout_percent": _("Hold-out"),
+        "winner_by": _("Winner"),
+        "decides": _("Decision"),
+        "decide_after_hours": _("Decision"),
+        "fallback": _("If there is no difference"),
+        "goal_event": _("Compared by"),
     }
 
 
@@ -121,12 +132,15 @@ def slots(draft: Draft) -> list[str]:
     names = ["message"]
     for _step, form in draft.forms():
         names += [form[name].auto_id for name, entry in form.fields.items() if not entry.widget.is_hidden]
-    return [name for name in names if name not in ("timing", "pace", "expire_unit")]
+    absent = {"timing", "pace", "expire_unit"}
+    if len(draft.variants) < 2:
+        absent |= {"v0-share", *_OF_A_TEST}
+    return [name for name in names if name not in absent]
 
 
 def _place(parts: list[str], draft: Draft) -> tuple[str, str, str]:
     if parts[0] == "variants" and len(parts) > 3:
-        return _text_place(parts[3], parts[4:], draft)
+        return _text_place(int(parts[1]), parts[3], parts[4:], draft)
     for extra, form in draft.extras:
         if f"/{parts[0]}" == extra.pointer:
             return _extra_place(extra.slug, form, parts[1:])
@@ -134,14 +148,16 @@ def _place(parts: list[str], draft: Draft) -> tuple[str, str, str]:
     return step, slot, str(labels().get(slot, ""))
 
 
-def _text_place(language: str, parts: list[str], draft: Draft) -> tuple[str, str, str]:
-    """ "variants/0/texts/fr/title" and "variants/0/texts/fr/buttons/1/label"."""
-    slot = f"text-{language}-{parts[0]}" if parts else "message"
+def _text_place(position: int, language: str, parts: list[str], draft: Draft) -> tuple[str, str, str]:
+    """ "variants/0/texts/fr/title" and "variants/1/texts/fr/buttons/1/label"."""
+    prefix = text_prefix(position, language)
+    slot = f"{prefix}-{parts[0]}" if parts else "message"
     if len(parts) > 2 and parts[0] == "buttons" and parts[1].isdigit():
-        slot = (
-            f"text-{language}-button{_button_place(language, int(parts[1]), draft)}_{parts[2].replace('id', 'label')}"
-        )
-    return "message", slot, _field_label(slot)
+        slot = f"{prefix}-button{_button_place(prefix, int(parts[1]), draft)}_{parts[2].replace('id', 'label')}"
+    label = _field_label(slot)
+    if len(draft.variants) > 1:
+        label = f"{letter(position)} · {label}" if label else letter(position)
+    return "message", slot, label
 
 
 def _extra_place(slug: str, form: Any, parts: list[str]) -> tuple[str, str, str]:
@@ -150,20 +166,21 @@ def _extra_place(slug: str, form: Any, parts: list[str]) -> tuple[str, str, str]
     return slug, bound.auto_id if bound else "", str(bound.label) if bound else ""
 
 
-def _button_place(language: str, index: int, draft: Draft) -> int:
+def _button_place(prefix: str, index: int, draft: Draft) -> int:
     """Stored buttons close up; the form's places do not."""
     for form in draft.texts:
-        if form.language == language and form.is_bound:
+        if form.prefix == prefix and form.is_bound:
             used = form.used_places()
             return used[index] if index < len(used) else index
     return min(index, BUTTONS - 1)
 
 
 def _field_label(slot: str) -> str:
-    """ "Title (French)" for text-fr-title; the plain label for others."""
-    if not slot.startswith("text-"):
+    """ "Title (French)" for text-fr-title and v1-text-fr-title; the plain label for others."""
+    _variant, text, rest = slot.rpartition("text-")
+    if not text:
         return str(labels().get(slot, ""))
-    language, _dash, name = slot.removeprefix("text-").rpartition("-")
+    language, _dash, name = rest.rpartition("-")
     is_button = name.startswith("button")
     label = _("Button %s") % (int(name[6]) + 1) if is_button else str(labels().get(name, name))
     return f"{label} ({language_name(language)})"

@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.campaigns.admin_audience import at_once, counted, exactly, forecast
-from apps.campaigns.admin_draft import language_name, open_draft, texts_of
-from apps.campaigns.admin_problems import place, standing
+from apps.campaigns.admin_audience import at_once, counted, exactly, forecast, size_shown
+from apps.campaigns.admin_draft import all_texts, open_draft
+from apps.campaigns.admin_experiment import test_summary
+from apps.campaigns.admin_problems import Shown, place, standing
 from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.gaps import gap_warnings
@@ -34,7 +35,8 @@ def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice:
         "campaign": campaign,
         "notice": notice,
         "version": campaign.version,
-        "texts": {language_name(code): text for code, text in texts_of(campaign).items()},
+        "texts": all_texts(campaign),
+        "test_says": test_summary(campaign),
         "extras": [(step, step.summary(campaign)) for step in extra_steps()],
         "may_launch": model_admin.has_launch_permission(request),  # type: ignore[attr-defined]
         **standing(open_draft(campaign), campaign, now, is_reviewed=True),
@@ -42,8 +44,13 @@ def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice:
     }
     if "waterfall" in context:
         context.update(forecast(campaign, context["waterfall"], now))
+        context["size"] = size_shown(campaign, context["waterfall"].sending_people, now)
         context["people"] = context["waterfall"].sending_people
         context["weights"] = heaviest_pushes(campaign)
+        if context["size"] and context["size"]["tone"]:
+            says = context["size"]["says"]
+            advice = Shown("message", "test_percent", _("A/B test"), says, "test_too_small", is_advice=True)
+            context["advice"].append(advice)
         context["advice"] += [place(gap, context["draft"], is_advice=True) for gap in gap_warnings(campaign)]
     return TemplateResponse(request, "campaigns/builder/review.html", context)
 

@@ -100,7 +100,8 @@ def unpair(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> Http
 def send(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """Send what is stored of the draft, in the language and as the person that the preview shows."""
     language, external_id = request.POST.get("preview_language", ""), request.POST.get("preview_customer", "")
-    texts = texts_of(campaign)
+    shown = request.POST.get("preview_variant", "")
+    texts = texts_of(campaign, int(shown) if shown in {"0", "1", "2", "3", "4"} else 0)
     code = language if language in texts else campaign.app.default_language
     customer = person_named(app=campaign.app, external_id=external_id) if external_id else None
     chosen = {word for word in request.POST.getlist("on") if word.isascii() and word.isdecimal() and len(word) < 19}

@@ -25,7 +25,15 @@ class Campaign(models.Model):
     version rises with every save: two editors never overwrite each other. dispatch is set at launch.
     launching_until: the lease of the process that is launching it. launch_problem: why the last launch did not happen
     and made it a draft again. archived_at: put away, so that lists show it only when asked.
+    With several variants: test_percent of the audience is in the test, the rest waits for the winner. fallback: the
+    variant it gets where no difference was seen, AHEAD = whichever leads. decided_how: why it got what it got.
+    holdout_percent: of the audience, get nothing, to compare with; goal_event: what both are compared by.
     """
+
+    AHEAD: ClassVar = -1
+    METRICS: ClassVar = [("opened", _("opens")), ("clicked", _("clicks"))]
+    DECIDERS: ClassVar = [("auto", _("by itself")), ("hand", _("by hand"))]
+    DECISIONS: ClassVar = [(word, word) for word in ("winner", "guarded", "no_difference", "too_few", "hand")]
 
     DEVICE_CHOICES: ClassVar = [("all", _("every device of a person")), ("latest", _("only the most recently used"))]
     TIMINGS: ClassVar = [("now", _("as soon as I launch it")), ("at", _("at a set time"))]
@@ -60,6 +68,17 @@ class Campaign(models.Model):
     )
     respects_quiet_hours = models.BooleanField(_("hold during quiet hours"), default=True)
     respects_cap = models.BooleanField(_("respect the frequency cap"), default=True)
+
+    test_percent = models.PositiveSmallIntegerField(
+        _("part of the audience in the test (%)"), default=100, db_default=100
+    )
+    holdout_percent = models.PositiveSmallIntegerField(_("hold-out (%)"), default=0, db_default=0)
+    goal_event = models.CharField(_("goal"), max_length=100, blank=True, default="", db_default="")
+    winner_by = models.CharField(_("winner by"), max_length=7, choices=METRICS, default="opened", db_default="opened")
+    decides = models.CharField(_("decided"), max_length=4, choices=DECIDERS, default="auto", db_default="auto")
+    decide_after_hours = models.PositiveSmallIntegerField(_("decided after (hours)"), default=4, db_default=4)
+    fallback = models.SmallIntegerField(_("where there is no difference"), default=0, db_default=0)
+    decided_how = models.CharField(max_length=13, blank=True, choices=DECISIONS, default="", db_default="")
 
     dispatch = models.ForeignKey(Dispatch, models.PROTECT, null=True, related_name="+")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")

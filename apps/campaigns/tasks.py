@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from apps.campaigns.services import launch, lifecycle
+from apps.campaigns.services import experiment, launch, lifecycle
 
 
 @shared_task(name="campaigns.launch_due")
@@ -14,3 +14,8 @@ def launch_due() -> None:
 @shared_task(name="campaigns.finish")
 def finish() -> None:
     lifecycle.finish_done(timezone.now())
+
+
+@shared_task(name="campaigns.decide_tests")
+def decide_tests() -> None:
+    experiment.decide_due(timezone.now())

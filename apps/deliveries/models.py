@@ -36,6 +36,8 @@ class Dispatch(models.Model):
     guard: "" = unguarded; canary: only its first batches go out, the rest waits for their answers; watching; stopped:
     it paused the dispatch; overruled: a person went on all the same (services.guard). slowed_*: what the health of the
     app's own server has brought its pace to, from where, when and why (services.health).
+    decided_at, winner, decided_by: what became of the held rest of an A/B audience (services.winner), written once;
+    winner null with a time = nobody of the rest gets anything.
     """
 
     app = models.ForeignKey(App, models.PROTECT, related_name="+")
@@ -61,6 +63,9 @@ class Dispatch(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    winner = models.SmallIntegerField(null=True)
+    decided_by = models.CharField(max_length=150, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("dispatch")

@@ -84,6 +84,7 @@ def _sending(dispatch: Dispatch, now: datetime) -> Iterator[Standing]:
             "health", "warn", "speed", text, _("It speeds up by itself as soon as that server answers well.")
         )
     yield from _quiet(dispatch, now, is_all=not open_batches.exclude(release_at__gt=now).exists())
+    yield from _undecided(dispatch)
     yield from _limits(dispatch, now)
     again = Retry.objects.filter(dispatch=dispatch).count()
     if again:
@@ -118,6 +119,14 @@ def _quiet(dispatch: Dispatch, now: datetime, *, is_all: bool) -> Iterator[Stand
         text = _("All %(count)s that are left wait for their hour; the next go out at %(at)s (%(zone)s).") % words
     advice = _("Nothing to do: it is night where they are, or they were planned for later.")
     yield Standing("quiet_hours", "", "bedtime", text, advice)
+
+
+def _undecided(dispatch: Dispatch) -> Iterator[Standing]:
+    size = Func(F("device_ids"), function="cardinality", output_field=IntegerField())
+    held = Batch.objects.filter(dispatch=dispatch, state="held").aggregate(devices=Sum(size))["devices"]
+    if held:
+        text = _("%(count)s wait until it is decided which variant is better.") % {"count": f"{held:,}"}
+        yield Standing("undecided", "", "science", text, _("See the A/B test below: when it is decided, and by whom."))
 
 
 def _limits(dispatch: Dispatch, now: datetime) -> Iterator[Standing]:

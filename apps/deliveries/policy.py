@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import time
+from itertools import accumulate
 from typing import Any, Self
 
 
@@ -49,6 +50,14 @@ class Policy:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    @property
+    def bounds(self) -> list[float]:
+        """Cumulated shares; what rounding left open at the top belongs to the last variant, not to nobody."""
+        bounds = list(accumulate(map(float, self.shares)))
+        if bounds[-1] > 99.5:
+            bounds[-1] = 100.0
+        return bounds
 
     @property
     def quiet_hours(self) -> tuple[time, time] | None:

@@ -27,7 +27,7 @@ form.addEventListener("htmx:beforeRequest", (event) => {
   else say(state().dataset.saving, "");
 });
 document.body.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.elt !== form && !event.detail.requestConfig?.path.includes("/languages/")) return;
+  if (event.detail.elt !== form && !/\/(languages|variants)\//.test(event.detail.requestConfig?.path)) return;
   isStale = event.detail.xhr.status === 409;
   isUnsaved = !event.detail.successful;
   if (event.detail.xhr.status !== 409 && event.detail.failed) say(state().dataset.failed, "bad");

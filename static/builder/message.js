@@ -29,14 +29,36 @@ function count(field) {
 function countAll() {
   for (const field of form.querySelectorAll("[data-counted] :is(input, textarea)")) count(field);
   for (const group of form.querySelectorAll("[data-buttons]")) offerButton(group);
+  sumShares();
 }
 
-function openLanguage(code) {
-  for (const tab of form.querySelectorAll("[data-language]"))
-    tab.setAttribute("aria-selected", String(tab.dataset.language === code));
-  for (const panel of form.querySelectorAll("[data-language-panel]"))
-    panel.hidden = panel.dataset.languagePanel !== code;
-  document.getElementById("preview_language").value = code;
+function openLanguage(tab) {
+  const variant = tab.closest("[data-variant-panel]");
+  for (const other of variant.querySelectorAll("[data-language]"))
+    other.setAttribute("aria-selected", String(other === tab));
+  for (const panel of variant.querySelectorAll("[data-language-panel]"))
+    panel.hidden = panel.dataset.languagePanel !== tab.dataset.language;
+  document.getElementById("preview_language").value = tab.dataset.language;
+}
+
+// The variant of this position with the language that was open in it; buttons that add a variant begin from it.
+function openVariant(position) {
+  for (const tab of form.querySelectorAll("[data-variant]"))
+    tab.setAttribute("aria-selected", String(tab.dataset.variant === position));
+  for (const panel of form.querySelectorAll("[data-variant-panel]"))
+    panel.hidden = panel.dataset.variantPanel !== position;
+  document.getElementById("preview_variant").value = position;
+  openLanguage(form.querySelector(`[data-variant-panel="${position}"] [data-language][aria-selected="true"]`));
+}
+
+// What the shares add up to, before anything is saved.
+function sumShares() {
+  const line = form.querySelector("[data-share-sum]");
+  if (!line) return;
+  const shares = [...form.querySelectorAll('[name$="-share"]')].map((field) => Number(field.value) || 0);
+  const sum = shares.reduce((all, share) => all + share, 0);
+  line.textContent = sum === 100 ? line.dataset.fits : line.dataset.misses.replace("%n", sum);
+  line.toggleAttribute("data-wrong", sum !== 100);
 }
 
 function offerButton(group) {
@@ -87,17 +109,19 @@ function addUtm(button) {
   field.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-form.addEventListener("input", (event) => count(event.target));
+form.addEventListener("input", (event) => {
+  count(event.target);
+  if (event.target.name?.endsWith("-share")) sumShares();
+});
 form.addEventListener("change", (event) => {
   if (event.target.matches("[data-add-language]") && event.target.value) htmx.trigger(event.target, "language-chosen");
 });
 document.body.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
-  if (button.dataset.language) {
-    openLanguage(button.dataset.language);
-    htmx.trigger(form, "save-now");
-  }
+  if (button.dataset.language) openLanguage(button);
+  if (button.dataset.variant) openVariant(button.dataset.variant);
+  if (button.dataset.language || button.dataset.variant) htmx.trigger(form, "save-now");
   if (button.dataset.insertVariable) personalise(button.dataset.insertVariable);
   if ("addButton" in button.dataset) addButton(button.closest("[data-buttons]"));
   if ("removeButton" in button.dataset) removeButton(button.closest("[data-button-place]"));
@@ -106,9 +130,9 @@ document.body.addEventListener("click", (event) => {
 });
 document.body.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id !== "step-message") return;
-  const chosen = event.target.querySelector('[data-language][aria-selected="true"]').dataset.language;
-  openLanguage(chosen);
+  const panel = event.target.querySelector("[data-variant-panel]:not([hidden])");
+  openVariant(panel.dataset.variantPanel);
   countAll();
-  document.getElementById(`text-${chosen}-title`)?.focus();
+  panel.querySelector("[data-language-panel]:not([hidden]) .hg-input")?.focus();
 });
 countAll();

@@ -37,8 +37,10 @@ function go(by) {
 function jump(step, slot) {
   open(step);
   const field = document.getElementById(slot) || document.getElementById(`problems-${slot}`);
-  const language = field?.closest("[data-language-panel]")?.dataset.languagePanel;
-  if (language) document.getElementById(`language-tab-${language}`).click();
+  const variant = field?.closest("[data-variant-panel]")?.dataset.variantPanel;
+  form.querySelector(`[data-variant="${variant}"]`)?.click();
+  const language = field?.closest("[data-language-panel]");
+  if (language) document.getElementById(language.getAttribute("aria-labelledby")).click();
   field?.scrollIntoView({ block: "center" });
   (field?.matches("input, textarea, select") ? field : panel(step)).focus({ preventScroll: true });
 }
@@ -69,6 +71,7 @@ function follow() {
   }
 }
 form.addEventListener("change", follow);
+document.body.addEventListener("htmx:afterSettle", follow);
 follow();
 
 // The launch button wakes up when the typed number is the number of people.

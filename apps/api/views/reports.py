@@ -20,7 +20,10 @@ REPORT = record(
         "by_variant": {"type": "object"},
         "by_hour": {"type": ["object", "array"]},
         "pace": {"type": ["object", "null"]},
-    }
+        "experiment": {"type": "object"},
+        "holdout": {"type": "object"},
+    },
+    optional=("experiment", "holdout"),
 )
 SIMULATION = record({"planned": PLANNED, "sending": PLANNED, "excluded": map_of(NUMBER)})
 

@@ -16,16 +16,29 @@ from apps.core.problems import Conflict
 
 
 @dataclass(frozen=True, slots=True)
+class VariantDraft:
+    """One variant as an editor has it: its share in percent, its texts by language."""
+
+    share: int
+    texts: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class DraftChanges:
-    """What an editor changed. None = untouched; `fields` are Campaign's own columns, `texts` the first variant's."""
+    """What an editor changed. None = untouched; `fields` are Campaign's own columns.
+
+    texts: the first variant's, the others stay; variants: all of them, in order.
+    """
 
     fields: Mapping[str, Any] = field(default_factory=dict)
     include_ids: Sequence[int] | None = None
     exclude_ids: Sequence[int] | None = None
     texts: Mapping[str, Mapping[str, Any]] | None = None
+    variants: Sequence[VariantDraft] | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.fields) or any(part is not None for part in (self.include_ids, self.exclude_ids, self.texts))
+        parts = (self.include_ids, self.exclude_ids, self.texts, self.variants)
+        return bool(self.fields) or any(part is not None for part in parts)
 
 
 def create_draft(*, app: App, name: str, author: User, template: MessageTemplate | None = None) -> Campaign:
@@ -40,7 +53,7 @@ def create_draft(*, app: App, name: str, author: User, template: MessageTemplate
 def save_draft(*, campaign: Campaign, version: int, changes: DraftChanges, now: datetime) -> int:
     """Store `changes` if the row still has `version`; returns the version now in force.
 
-    Touches the campaign, its segments and its first variant, in one transaction. Raises StaleVersion where somebody
+    Touches the campaign, its segments and its variants, in one transaction. Raises StaleVersion where somebody
     saved it meanwhile, Conflict (`not_a_draft`) where it is frozen.
     """
     with transaction.atomic():
@@ -51,7 +64,17 @@ def save_draft(*, campaign: Campaign, version: int, changes: DraftChanges, now: 
             campaign.exclude_segments.set(changes.exclude_ids)
         if changes.texts is not None:
             Variant.objects.update_or_create(campaign=campaign, position=0, defaults={"texts": changes.texts})
+        if changes.variants is not None:
+            _store_variants(campaign, changes.variants)
     return version + 1
+
+
+def _store_variants(campaign: Campaign, variants: Sequence[VariantDraft]) -> None:
+    for position, one in enumerate(variants):
+        Variant.objects.update_or_create(
+            campaign=campaign, position=position, defaults={"share": one.share, "texts": one.texts}
+        )
+    campaign.variants.filter(position__gte=len(variants)).delete()
 
 
 def claim_version(*, campaign: Campaign, version: int, fields: Mapping[str, Any], now: datetime) -> None:

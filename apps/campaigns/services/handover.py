@@ -36,9 +36,15 @@ def plan_arguments(campaign: Campaign, now: datetime) -> dict[str, Any]:
     }
 
 
+def _shares(campaign: Campaign) -> tuple[float, ...]:
+    """Percent of the audience: each variant's part of the test; what is missing to 100 waits for the winner."""
+    shares = list(campaign.variants.order_by("position").values_list("share", flat=True))
+    tested = campaign.test_percent if len(shares) > 1 else 100
+    return tuple(share * tested / 100 for share in shares)
+
+
 def _policy(campaign: Campaign) -> Policy:
     app: App = campaign.app
-    shares = campaign.variants.order_by("position").values_list("share", flat=True)
     quiet = (app.quiet_from, app.quiet_until) if campaign.respects_quiet_hours else (None, None)
     return Policy(
         topic=campaign.topic,
@@ -49,7 +55,8 @@ def _policy(campaign: Campaign) -> Policy:
         quiet_from=f"{quiet[0]:%H:%M}" if quiet[0] and quiet[1] else "",
         quiet_until=f"{quiet[1]:%H:%M}" if quiet[0] and quiet[1] else "",
         default_time_zone=app.time_zone,
-        shares=tuple(shares),
+        shares=_shares(campaign),
+        holdout_percent=campaign.holdout_percent,
         salt=origin_of(campaign.pk),
         expire_after_seconds=campaign.expire_after_minutes * 60,
     )

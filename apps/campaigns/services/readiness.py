@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.campaigns.models import Campaign, Variant
 from apps.campaigns.parts import parts
+from apps.campaigns.services.experiment_problems import experiment_problems, experiment_warnings
 from apps.campaigns.services.reach import channel_problems, is_empty_audience
 from apps.core.problems import FieldProblem, InvalidInput
 from apps.core.text import clean_language
@@ -21,7 +22,6 @@ from apps.deliveries.rendering import analyse, display_warnings
 from apps.deliveries.rendering.field_rules import MOST_TTL_SECONDS
 from apps.segments.models import Segment
 
-MOST_VARIANTS = 5
 FARTHEST = timedelta(days=366)
 FASTEST_PER_SECOND = 100_000
 
@@ -54,6 +54,7 @@ def readiness_problems(campaign: Campaign, now: datetime) -> list[FieldProblem]:
         *channel_problems(campaign),
         *_timing_problems(campaign, now),
         *_variant_problems(campaign),
+        *experiment_problems(campaign),
         *(problem for part in parts() for problem in part.problems(campaign=campaign, now=now)),
     ]
 
@@ -108,6 +109,7 @@ def readiness_warnings(campaign: Campaign) -> list[FieldProblem]:
         for language, body in sorted(variant.texts.items())
         for found in display_warnings(body)
     ]
+    shown += experiment_warnings(campaign)
     return shown + [found for part in parts() for found in part.warnings(campaign=campaign)]
 
 
@@ -146,17 +148,6 @@ def _variant_problems(campaign: Campaign) -> Iterator[FieldProblem]:
     if not variants:
         yield FieldProblem("/variants", "required", _("write a message"))
         return
-    if len(variants) > MOST_VARIANTS:
-        yield FieldProblem(
-            "/variants",
-            "too_many",
-            _("at most %(most)s variants") % {"most": MOST_VARIANTS},
-            f"{len(variants)} variants",
-        )
-    shares = [variant.share for variant in variants]
-    if sum(shares) != 100 or min(shares) < 1:
-        came = " + ".join(map(str, shares))
-        yield FieldProblem("/variants", "shares_sum", _("shares must be at least 1 and sum up to 100"), came)
     names = known_names(campaign)
     for variant in variants:
         yield from _text_problems(variant, campaign, names)

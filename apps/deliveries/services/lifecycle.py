@@ -55,18 +55,32 @@ def finish_dispatches(*, now: datetime) -> int:
         _close(dispatch, "cancelled", now)
     for dispatch in unfinished.filter(state="sending", expires_at__lte=now):
         _close(dispatch, "expired", now)
+    for dispatch in unfinished.filter(decided_at__isnull=False, winner=None):
+        drop_held(dispatch=dispatch, now=now)
     return execute("deliveries", "finish_dispatches", {"now": now})
 
 
-def close_batches(*, batch_ids: list[int], outcome: str, now: datetime) -> None:
-    """Give every device left in these waiting or held batches this outcome (its word)."""
+def drop_held(*, dispatch: Dispatch, now: datetime) -> None:
+    """End what a decision left without a message: the first CLOSED_AT_ONCE batches, `finish_dispatches` the rest."""
+    with transaction.atomic():
+        held = Batch.objects.filter(dispatch=dispatch, state="held").select_for_update(skip_locked=True)
+        chosen = list(held.values_list("id", flat=True)[:CLOSED_AT_ONCE])
+        close_batches(batch_ids=chosen, outcome="cancelled", code="not_chosen", now=now)
+
+
+def close_batches(*, batch_ids: list[int], outcome: str, now: datetime, code: str = "") -> None:
+    """Give every device left in these waiting or held batches this outcome (its word).
+
+    Held ones that expire have the code `undecided`: nobody chose a variant for them in time.
+    """
     execute(
         "deliveries",
         "close_batches",
         {
             "batch_ids": batch_ids,
             "state": "cancelled" if outcome == "cancelled" else "done",
-            **_ending(outcome, now),
+            **_ending(outcome, now, code),
+            "held_code": "undecided" if outcome == "expired" else code,
         },
     )
 
@@ -91,6 +105,6 @@ def _close(dispatch: Dispatch, outcome: str, now: datetime) -> None:
         )
 
 
-def _ending(outcome: str, now: datetime) -> dict[str, object]:
+def _ending(outcome: str, now: datetime, code: str = "") -> dict[str, object]:
     platforms = [word for number, word in sorted(PLATFORM_WORDS.items()) if number]
-    return {"outcome": OUTCOMES[outcome], "code": "", "platform_words": platforms, "now": now}
+    return {"outcome": OUTCOMES[outcome], "code": code, "platform_words": platforms, "now": now}

@@ -7,7 +7,6 @@ the ledger with the reason. So planned = plan + ledger, always.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import accumulate
 from math import ceil
 from typing import Any
 
@@ -238,7 +237,7 @@ def _freeze(plan: _Plan) -> Waterfall:
         limits = {"app_id": plan.app.id, "cap_count": policy.cap_count, "since": since}
         execute("deliveries", "plan_spent", {**limits, "planned_since": (since - CAP_LOOKS_BACK).date()})
     is_test = plan.kind == "test"
-    bounds = [100.0] if is_test else _bounds(policy.shares)
+    bounds = [100.0] if is_test else policy.bounds
     execute(
         "deliveries",
         "plan_people",
@@ -376,14 +375,6 @@ def _batch_size(plan: _Plan) -> int:
 def _analyze(table: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"analyze {table}")
-
-
-def _bounds(shares: Sequence[float]) -> list[float]:
-    """Cumulated shares; what rounding left open at the top belongs to the last variant, not to nobody."""
-    bounds = list(accumulate(map(float, shares)))
-    if bounds[-1] > 99.5:
-        bounds[-1] = 100.0
-    return bounds
 
 
 def _words(numbers: Mapping[str, int]) -> list[str]:

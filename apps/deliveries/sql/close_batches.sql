@@ -1,5 +1,6 @@
 -- Closes batches that nobody sends any more: every device left in them gets its outcome. waiting, held -> `state`.
--- Parameters: batch_ids, state (done | cancelled), outcome, code, now. Rows: one ledger row a device.
+-- Parameters: batch_ids, state (done | cancelled), outcome, code, held_code (of devices that had no variant yet), now.
+-- Rows: one ledger row a device.
 -- What may have arrived (a slice opened and never recorded, an earlier try without an answer) is unknown_outcome.
 with closed as (
     update deliveries_batch batch
@@ -16,7 +17,8 @@ appended as (
     select place.planned_on, place.dispatch_id, place.customer_id, place.device_id, place.app_id,
            case when place.may_have_arrived then 7 else %(outcome)s::smallint end, place.gateway,
            coalesce(array_position(%(platform_words)s::text[], device.platform::text), 0), place.variant, place.tries, '',
-           case when place.may_have_arrived then 'may_have_arrived' else %(code)s::text end, '', %(now)s::timestamptz
+           case when place.may_have_arrived then 'may_have_arrived'
+                when place.variant = -1 then %(held_code)s::text else %(code)s::text end, '', %(now)s::timestamptz
     from (
         select closed.planned_on, closed.dispatch_id, closed.app_id, closed.gateway, closed.tries, place.*,
                closed.may_have_arrived or closed.recorded + place.position <= closed.opened as may_have_arrived
