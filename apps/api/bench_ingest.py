@@ -15,7 +15,7 @@ from apps.customers.models import Event
 from apps.customers.services.partitions import ensure_partitions
 from apps.deliveries.bench import make_bench_world
 from apps.devices.models import Device
-from apps.devices.services.registration import QUIET
+from apps.devices.services.launches import QUIET
 
 Say = Callable[[str], None]
 _PEOPLE = 50_000

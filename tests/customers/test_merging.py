@@ -37,7 +37,7 @@ def merge(half: Customer, kept: Customer) -> Customer:
 
 def launch(app: App, customer: str | None, **fields: object) -> Device:
     draft = DeviceDraft(**{"platform": "android", "provider": "fcm", "address": "token-1", **fields})  # type: ignore[arg-type]
-    return register(app=app, draft=draft, customer=customer, now=NOW).device
+    return Device.objects.get(pk=register(app=app, draft=draft, customer=customer, now=NOW).device_id)
 
 
 def test_the_first_log_in_names_the_anonymous_person(app: App) -> None:

@@ -17,7 +17,7 @@ from apps.core.problems import FieldProblem
 from apps.devices.models import Device
 from apps.devices.services.device_fields import ADDRESS_KINDS, ENVIRONMENTS, GATEWAYS_OF, PERMISSIONS, DeviceDraft
 from apps.devices.services.hygiene import remove
-from apps.devices.services.registration import change_device, register
+from apps.devices.services.registration import change_device, register_together
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _CUSTOMER = {"type": "string", "maxLength": 255, "pattern": VISIBLE}
@@ -111,7 +111,7 @@ class DevicesView(ApiView):
         require_writable_device(caller=self.caller, customer=customer, draft=draft)
         # A publishable key stands in every copy of the app: it can take a "no" from a person, never undo one.
         unproved = self.caller.is_publishable
-        registration = register(
+        registration = register_together(
             app=app,
             draft=draft,
             customer=customer,
@@ -120,7 +120,7 @@ class DevicesView(ApiView):
             made_by_test=self.caller.is_test,
         )
         answer: dict[str, Any] = {
-            "device_id": registration.device.pk,
+            "device_id": registration.device_id,
             "device_secret": registration.secret,
             "server_time": now.isoformat(),
             "warnings": [],

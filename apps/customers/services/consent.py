@@ -7,9 +7,12 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from apps.core.problems import FieldProblem, InvalidInput
-from apps.core.sql import rows
+from apps.core.sql import prepared_rows, rows
 from apps.core.text import clean_text, shown
 from apps.customers.services.profile_fields import CHANNELS, TOPIC_LIMIT
+
+# Up to so many answers planning the statement costs more than a plan made for any number could.
+MOST_PREPARED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ def log_answers(
     """Append checked answers; returns how many were logged. See sql/record_consent.sql for the two switches."""
     if not answers:
         return 0
-    found = rows(
+    run = prepared_rows if len(answers) <= MOST_PREPARED else rows
+    found = run(
         "customers",
         "record_consent",
         {

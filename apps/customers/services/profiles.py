@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
-from apps.core.sql import compiled, rows
+from apps.core.sql import compiled, prepared_rows, rows
 from apps.customers.models import Customer
-from apps.customers.queries import default_topics, person_named
+from apps.customers.queries import person_named
 from apps.customers.services.consent import Answer, log_answers
 from apps.customers.services.profile_fields import TOPIC, CleanCustomer, CustomerDraft, clean_customer
 from apps.customers.services.tombstones import take_back_erased
@@ -22,6 +22,8 @@ from apps.customers.services.vocabulary import accept_traits, clean_values
 __all__ = ["MOST_AT_ONCE", "CustomerDraft", "Upserted", "customer_for", "customer_ids_for", "upsert_customers"]
 
 MOST_AT_ONCE = 1_000
+# Of so few people planning the statements would cost more than running them.
+MOST_PREPARED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,7 @@ def customer_for(*, app: App, external_id: str | None, now: datetime, made_by_te
     Raises InvalidInput for a malformed name, Conflict("customer_erased") for a tombstone.
     """
     if external_id is None:
-        topics = default_topics(app)
-        return Customer.objects.create(
-            app=app, topics=topics, created_at=now, updated_at=now, made_by_test=made_by_test
-        )
+        return Customer.objects.get(pk=create_anonymous(app=app, count=1, now=now, made_by_test=made_by_test)[0])
     known = person_named(app=app, external_id=external_id)
     if known is not None:
         return known
@@ -101,20 +100,28 @@ def customer_for(*, app: App, external_id: str | None, now: datetime, made_by_te
 def customer_ids_for(
     *, app: App, external_ids: Sequence[str], now: datetime, made_by_test: bool = False
 ) -> dict[str, int]:
-    """{external_id: id} of clean names, creating the unknown; erased people are left out. Cost: 1-2 statements."""
+    """{external_id: id} of clean names, creating the unknown; erased people are left out. Cost: 1-4 statements."""
     wanted = list(dict.fromkeys(external_ids))
     known = _ids(app, wanted)
     missing = [name for name in wanted if name not in known]
     if not missing:
         return known
-    _insert(app, [{"external_id": name} for name in missing], now, made_by_test)
-    return known | _ids(app, missing)
+    outcome = _insert(app, [{"external_id": name} for name in missing], now, made_by_test)
+    known |= {name: row.customer_id for name, row in outcome.items() if row.status == "created"}
+    met = [name for name in missing if name not in outcome]
+    return known | _ids(app, met) if met else known
+
+
+def create_anonymous(*, app: App, count: int, now: datetime, made_by_test: bool = False) -> list[int]:
+    """The ids of so many new people without a name."""
+    if not count:
+        return []
+    parameters = {"app_id": app.pk, "people_count": count, "now": now, "made_by_test": made_by_test}
+    return [customer_id for (customer_id,) in prepared_rows("customers", "insert_anonymous", parameters)]
 
 
 def _ids(app: App, names: Sequence[str]) -> dict[str, int]:
-    found = Customer.objects.filter(app=app, external_id__in=names, erased_at=None)
-    told = found.values_list("external_id", "id", "merged_into")
-    return {name: merged_into or customer_id for name, customer_id, merged_into in told if name is not None}
+    return dict(prepared_rows("customers", "ids_of_names", {"app_id": app.pk, "names": names}))
 
 
 @dataclass(slots=True)
@@ -202,7 +209,8 @@ def _run(
 ) -> list[tuple[Any, ...]]:
     people = compiled("customers", "people_of_json", {"rows": json.dumps(objects, ensure_ascii=False)})
     parameters = {"app_id": app.pk, "now": now, "made_by_test": made_by_test}
-    return rows("customers", name, parameters, people=people)
+    run = prepared_rows if len(objects) <= MOST_PREPARED else rows
+    return run("customers", name, parameters, people=people)
 
 
 def _log_consent(people: dict[str, CleanCustomer], outcome: dict[str, _Row], source: str, now: datetime) -> None:

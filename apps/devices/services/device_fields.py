@@ -103,6 +103,11 @@ def hash_address(address: str) -> bytes:
     return hashlib.sha256(address.encode()).digest()
 
 
+def hash_secret(secret: str) -> bytes:
+    """What is stored of a device's secret."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
 def _identity(draft: DeviceDraft, problems: list[FieldProblem]) -> dict[str, Any]:
     platform = _choice(draft.platform, "/platform", tuple(GATEWAYS_OF), problems)
     gateways = GATEWAYS_OF[platform] if platform else ("apns", "fcm", "webpush")
