@@ -22,6 +22,7 @@ from apps.customers.services.tombstones import take_back_erased
 COLUMNS = ("email", "phone", "first_name", "last_name", "language", "time_zone", "country")
 # Clean texts hold no control characters, so neither needs escaping.
 _NULL, _TAB = "\x01", "\t"
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 _CONSENTS = tuple(f"{channel}_consent" for channel in CHANNELS)
 _COPY = f"copy import_row ({', '.join(('external_id', *COLUMNS, 'traits', 'topics', *_CONSENTS))})"
 _COPY += r" from stdin (null E'\x01')"
@@ -82,8 +83,8 @@ def _copy(people: Sequence[CleanCustomer]) -> None:
 def _line(clean: CleanCustomer) -> str:
     fields, consent = clean.fields, clean.consent
     cells = [clean.external_id, *[fields.get(column, _NULL) for column in COLUMNS]]
-    cells.append(json.dumps(clean.traits, ensure_ascii=False) if clean.traits else _NULL)
-    cells.append(json.dumps(fields["topics"], ensure_ascii=False) if "topics" in fields else _NULL)
+    cells.append(_as_json(clean.traits) if clean.traits else _NULL)
+    cells.append(_as_json(fields["topics"]) if "topics" in fields else _NULL)
     cells += ["ft"[consent[channel]] if channel in consent else _NULL for channel in CHANNELS]
     return _TAB.join(cells)
 
@@ -93,8 +94,10 @@ def _log(people: Sequence[CleanCustomer], created: Mapping[str, int], known: Map
     told = [clean for clean in people if clean.consent]
     if not told:
         return
-    if created:
-        parameters = {"names": list(created), "ids": list(created.values()), "wording": told[0].wording, "now": now}
+    names = [clean.external_id for clean in told if clean.external_id in created]
+    if names:
+        ids = [created[name] for name in names]
+        parameters = {"names": names, "ids": ids, "wording": told[0].wording, "now": now}
         execute("customers", "import_first_answers", parameters)
     log_answers(
         answers=list(_answers(told, created, known)), source="import", now=now, only_changes=True, keeps_opt_out=True

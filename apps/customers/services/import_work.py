@@ -21,7 +21,7 @@ from apps.core.problems import FieldProblem
 from apps.customers import import_extras
 from apps.customers.models import ImportRun
 from apps.customers.services.bulk import Raced, store_people
-from apps.customers.services.import_columns import Column, Reading, RecordReader
+from apps.customers.services.import_columns import Column, RecordReader
 from apps.customers.services.import_files import drop_file, line_end_after, read_bytes
 from apps.customers.services.import_text import Fault, fault_message, last_line_end, read_block
 from apps.customers.services.imports import columns_of, reading_of
@@ -91,14 +91,14 @@ def _claim(now: datetime) -> ImportRun | None:
 
 def _work(run: ImportRun, clock: Callable[[], datetime], is_over: Callable[[], bool], block_bytes: int) -> None:
     """Blocks until the end of the file or of the slot; then the lease is given back."""
-    reading = reading_of(run)
+    reader = RecordReader(reading_of(run))
     with ThreadPoolExecutor(1) as ahead:
 
         def begin(position: int, line: int) -> Future[Prepared] | None:
             if position >= run.size_bytes:
                 return None
             raw = read_bytes(run, position, block_bytes)
-            return _begin(run, raw, position, line, reading, ahead)
+            return _begin(run, raw, position, line, reader, ahead)
 
         coming = begin(run.position, run.line)
         while coming is not None:
@@ -112,7 +112,7 @@ def _work(run: ImportRun, clock: Callable[[], datetime], is_over: Callable[[], b
 
 
 def _begin(
-    run: ImportRun, raw: bytes, position: int, line: int, reading: Reading, ahead: ThreadPoolExecutor
+    run: ImportRun, raw: bytes, position: int, line: int, reader: RecordReader, ahead: ThreadPoolExecutor
 ) -> Future[Prepared]:
     """Have the block at `position` read."""
     if not raw:
@@ -121,7 +121,7 @@ def _begin(
     if not (is_last or last_line_end(raw)):
         return ahead.submit(_overlong, line, line_end_after(run, position))
     text = (raw, run.encoding, run.delimiter, len(run.header))
-    return ahead.submit(_prepare, text, position, line, reading, is_last=is_last)
+    return ahead.submit(_prepare, text, position, line, reader, is_last=is_last)
 
 
 def _overlong(line: int, end: int) -> Prepared:
@@ -130,12 +130,11 @@ def _overlong(line: int, end: int) -> Prepared:
 
 
 def _prepare(
-    text: tuple[bytes, str, str, int], position: int, line: int, reading: Reading, *, is_last: bool
+    text: tuple[bytes, str, str, int], position: int, line: int, reader: RecordReader, *, is_last: bool
 ) -> Prepared:
     raw, encoding, delimiter, width = text
     block = read_block(raw, encoding=encoding, delimiter=delimiter, width=width, line=line, is_last=is_last)
-    read = RecordReader(reading).read
-    people = [(number, cells, read(cells)) for number, cells in block.records]
+    people = [(number, cells, reader.read(cells)) for number, cells in block.records]
     return Prepared(people, block.faults, position + block.used, line + block.lines)
 
 

@@ -54,7 +54,7 @@ def plain_mobile(text: str, default_country: str) -> str:
     """The number in E.164 where it is beyond doubt a mobile one; "" says nothing."""
     if not (text.isascii() and _CHARACTERS.fullmatch(text)):
         return ""
-    digits = text.translate(_SEPARATORS)
+    digits = text if text[1:].isdigit() else text.translate(_SEPARATORS)
     if not digits.startswith("+"):
         plan = _plan_of_country(default_country)
         return f"+{plan.calling_code}{digits}" if plan and plan.is_plain_at_home(digits) else ""

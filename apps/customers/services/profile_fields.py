@@ -66,32 +66,31 @@ class CleanCustomer:
 
 def clean_customer(draft: CustomerDraft, *, default_country: str) -> CleanCustomer:
     """Apply every rule but those of traits (services.vocabulary). Pointers are relative to the draft."""
-    told = {column: getattr(draft, column) for column in COLUMNS}
-    clean = clean_told(draft.external_id, told, default_country=default_country)
-    clean.traits = draft.traits
-    clean.consent = clean_consent(draft.consent, problems=clean.problems)
-    clean.wording = clean_wording(draft.consent_wording, problems=clean.problems)
-    return clean
-
-
-def clean_told(external_id: Any, told: Mapping[str, Any], *, default_country: str) -> CleanCustomer:
-    """The rules of the profile's columns: {column: value}, where None is not mentioned. Cost: 3-5 microseconds."""
-    clean = CleanCustomer()
-    problems, fields = clean.problems, clean.fields
-    clean.external_id = clean_external_id(external_id, pointer="/external_id", problems=problems) or ""
-    for column, value in told.items():
-        if value is None:
+    clean = CleanCustomer(traits=draft.traits)
+    problems = clean.problems
+    clean.external_id = clean_external_id(draft.external_id, pointer="/external_id", problems=problems) or ""
+    for column in COLUMNS:
+        told = getattr(draft, column)
+        if told is None:
             continue
-        if column == "phone":
-            is_full = isinstance(value, str) and value.startswith("+")
-            country = default_country if is_full else _own_country(told.get("country")) or default_country
-            cleaned = clean_phone(value, pointer="/phone", default_country=country, problems=problems)
-        else:
-            pointer, rule = _RULES[column]
-            cleaned = rule(value, pointer=pointer, problems=problems)
+        country = _own_country(draft.country) or default_country if column == "phone" else ""
+        cleaned = clean_column(column, told, default_country=country, problems=problems)
         if cleaned is not None:
-            fields[column] = cleaned
+            clean.fields[column] = cleaned
+    clean.consent = clean_consent(draft.consent, problems=problems)
+    clean.wording = clean_wording(draft.consent_wording, problems=problems)
     return clean
+
+
+def clean_column(column: str, value: Any, *, default_country: str, problems: list[FieldProblem]) -> Any:
+    """A value of one column of the profile by its rule; None with something in `problems` = refused.
+
+    default_country: what a phone without its country's code is read in.
+    """
+    if column == "phone":
+        return clean_phone(value, pointer="/phone", default_country=default_country, problems=problems)
+    pointer, rule = _RULES[column]
+    return rule(value, pointer=pointer, problems=problems)
 
 
 def clean_wording(value: Any, *, problems: list[FieldProblem]) -> str:

@@ -52,13 +52,13 @@ def clean_values(values: Any, *, pointer: str, problems: list[FieldProblem]) -> 
 
 def type_of(value: Any) -> str:
     """The type a value would give a trait that has none yet."""
+    if isinstance(value, str):
+        return "date" if _is_date(value) else "text"
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, int | float):
         return "number"
-    if isinstance(value, list):
-        return "list"
-    return "date" if _is_date(value) else "text"
+    return "list" if isinstance(value, list) else "text"
 
 
 def accept_traits(*, app: App, people: Sequence[dict[str, Any]]) -> list[tuple[list[FieldProblem], list[FieldProblem]]]:
@@ -69,19 +69,19 @@ def accept_traits(*, app: App, people: Sequence[dict[str, Any]]) -> list[tuple[l
     """
     names = {name for traits in people for name, value in traits.items() if value is not None}
     known = _types(app, names)
-    fresh = _first_types(people, known)
+    fresh = _first_types(people, known) if names - known.keys() else {}
     if fresh and TraitType.objects.filter(app=app).count() + len(fresh) > MOST_NAMES:
         return [(_refused_names(traits, fresh), []) for traits in people]
     if fresh:
         rows = [TraitType(app=app, name=name, type=kind) for name, kind in sorted(fresh.items())]
         TraitType.objects.bulk_create(rows, ignore_conflicts=True)
         known |= _types(app, fresh)
-    verdicts = [(_conflicts(traits, known), _number_texts(traits, fresh)) for traits in people]
-    for traits, (problems, _warnings) in zip(people, verdicts, strict=True):
-        if not problems:
-            traits.update(
-                {name: in_utc(value) for name, value in traits.items() if known.get(name) == "date" and value}
-            )
+    verdicts = [(_conflicts(traits, known), _number_texts(traits, fresh) if fresh else []) for traits in people]
+    dates = [name for name, kind in known.items() if kind == "date"]
+    if dates:
+        for traits, (problems, _warnings) in zip(people, verdicts, strict=True):
+            if not problems:
+                traits.update({name: in_utc(value) for name in dates if (value := traits.get(name))})
     return verdicts
 
 
@@ -181,8 +181,10 @@ def _first_types(people: Sequence[dict[str, Any]], known: Mapping[str, str]) -> 
 def _conflicts(traits: Mapping[str, Any], known: Mapping[str, str]) -> list[FieldProblem]:
     problems = []
     for name, value in traits.items():
+        if value is None:
+            continue
         wanted, came = known.get(name, ""), type_of(value)
-        if value is None or came == wanted or (wanted == "text" and came == "date"):
+        if came == wanted or (wanted == "text" and came == "date"):
             continue
         pointer = f"/traits/{_escaped(name)}"
         if wanted == "date" and came == "text":
@@ -194,8 +196,6 @@ def _conflicts(traits: Mapping[str, Any], known: Mapping[str, str]) -> list[Fiel
 
 
 def _number_texts(traits: Mapping[str, Any], fresh: Mapping[str, str]) -> list[FieldProblem]:
-    if not fresh:
-        return []
     message = _("looks like a number but came as a text, and stays one")
     return [
         FieldProblem(f"/traits/{_escaped(name)}", "number_as_text", message, shown(value))
@@ -214,9 +214,9 @@ def in_utc(value: str) -> str:
     return datetime.fromisoformat(value).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if _has_offset(value) else value
 
 
-def _is_date(value: Any) -> bool:
-    """ISO 8601: 2026-02-28, or a time with its offset."""
-    if not isinstance(value, str) or not _ISO_DATE.fullmatch(value):
+def _is_date(value: str) -> bool:
+    """ISO 8601: 2026-02-28, or a time with its offset. Most texts are not, and are told by one letter."""
+    if value[4:5] != "-" or not _ISO_DATE.fullmatch(value):
         return False
     try:
         return _has_offset(value) if "T" in value else bool(date.fromisoformat(value))

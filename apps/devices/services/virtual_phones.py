@@ -33,4 +33,4 @@ def add_virtual_phone(*, app: App, platform: str, now: datetime) -> Device:
         permission="granted",
         consent={"push": True},
     )
-    return register(app=app, draft=draft, customer=None, now=now).device
+    return Device.objects.get(pk=register(app=app, draft=draft, customer=None, now=now).device_id)
