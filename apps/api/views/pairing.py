@@ -5,6 +5,8 @@ GET changes nothing. An app with our SDK's calls posts JSON (who it is, shown by
 the page offers a virtual phone to whoever has none.
 """
 
+from typing import Any
+
 import uuid_utils
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -74,7 +76,7 @@ def _pair_app(request: HttpRequest, key: PairingCode, app: App) -> HttpResponse:
     return json_response({"paired": True, "app": app.slug, "name": paired.name}, headers=_HEADERS)
 
 
-def _shown_device(said: dict[str, object], app: App) -> tuple[Device, str]:
+def _shown_device(said: dict[str, Any], app: App) -> tuple[Device, str]:
     device_id, secret, name = said.get("device_id"), said.get("device_secret"), said.get("name", "")
     problems = []
     if isinstance(device_id, bool) or not isinstance(device_id, int) or not 0 < device_id < 2**63:
