@@ -77,7 +77,8 @@ def _pair_app(request: HttpRequest, key: PairingCode, app: App) -> HttpResponse:
 
 
 def _shown_device(said: dict[str, Any], app: App) -> tuple[Device, str]:
-    device_id, secret, name = said.get("device_id"), said.get("device_secret"), said.get("name", "")
+    device_id: Any = said.get("device_id")
+    secret, name = said.get("device_secret"), said.get("name", "")
     problems = []
     if isinstance(device_id, bool) or not isinstance(device_id, int) or not 0 < device_id < 2**63:
         problems.append(FieldProblem("/device_id", "type", "must be the number that the registration answered"))
