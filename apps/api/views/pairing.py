@@ -88,7 +88,7 @@ def _shown_device(said: dict[str, Any], app: App) -> tuple[Device, str]:
         problems.append(FieldProblem("/name", "type", "must be a text of printable characters"))
     if problems:
         raise InvalidInput(problems)
-    device = Device.objects.filter(app=app, pk=device_id).exclude(retired_reason="removed").first()
+    device = Device.objects.filter(app=app, pk=int(device_id or 0)).exclude(retired_reason="removed").first()
     if device is None or not is_secret_of(device=device, secret=str(secret)):
         raise Refusal("not_found")
     return device, str(name)
