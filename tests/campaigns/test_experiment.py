@@ -1,6 +1,5 @@
 """An A/B test's way: planned, watched, decided by itself or by hand, and the rest gets what was decided."""
 
-import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -20,8 +19,16 @@ from apps.deliveries.delivery_ids import make_delivery_id
 from apps.deliveries.models import Batch, Delivery, Dispatch
 from apps.deliveries.services.lifecycle import close_batches
 from apps.deliveries.services.receipts import ReceiptDraft, store
-from apps.devices.models import Device
-from tests.factories import NOW, make_app, make_campaign, make_channel, make_crowd, make_event, make_segment, make_user
+from tests.factories import (
+    NOW,
+    make_app,
+    make_campaign,
+    make_channel,
+    make_crowd_with_phones,
+    make_event,
+    make_segment,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 TIME = NOW + timedelta(hours=4)
@@ -33,20 +40,6 @@ def app() -> App:
     app = make_app()
     make_channel(app)
     return app
-
-
-def make_crowd_with_phones(app: App, number: int) -> list[Customer]:
-    make_crowd(app, number)
-    people = list(Customer.objects.filter(app=app).order_by("pk"))
-    Device.objects.bulk_create(
-        Device(
-            app=app, customer=one, gateway="fcm", platform="android", address=f"ok-{one.pk}", secret_hash=b"\0" * 32,
-            address_hash=hashlib.sha256(f"ok-{one.pk}".encode()).digest(), last_seen_at=NOW, created_at=NOW,
-            registered_at=NOW,
-        )
-        for one in people
-    )  # fmt: skip
-    return people
 
 
 def launched(app: App, *, people: int = 1600, **fields: Any) -> Campaign:

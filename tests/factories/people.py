@@ -65,6 +65,21 @@ def make_crowd(app: App, number: int, **columns: Any) -> None:
     )
 
 
+def make_crowd_with_phones(app: App, number: int) -> list[Customer]:
+    """The same with an Android phone each; returns the people."""
+    make_crowd(app, number)
+    people = list(Customer.objects.filter(app=app).order_by("pk"))
+    Device.objects.bulk_create(
+        Device(
+            app=app, customer=one, gateway="fcm", platform="android", address=f"ok-{one.pk}", secret_hash=b"\0" * 32,
+            address_hash=hashlib.sha256(f"ok-{one.pk}".encode()).digest(), last_seen_at=NOW, created_at=NOW,
+            registered_at=NOW,
+        )
+        for one in people
+    )  # fmt: skip
+    return people
+
+
 def make_channel(app: App, gateway: str = "fcm", **fields: Any) -> Channel:
     """An open channel with credentials that are cryptographically real but known to no vendor."""
     return Channel.objects.create(app=app, **{"gateway": gateway, "credentials": _credentials(gateway), **fields})
