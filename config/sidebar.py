@@ -55,6 +55,7 @@ GROUPS: list[tuple[Any, list[Page]]] = [
             Page("api.apikey", _("API keys"), "key"),
             Page("api.webhookendpoint", _("Webhooks"), "webhook"),
             Page("accounts.user", _("Team"), "badge"),
+            Page("deliveries.sendingstop", _("Emergency stop"), "front_hand", view="sending_stop"),
             Page("accounts.auditentry", _("Audit log"), "history"),
         ],
     ),

@@ -68,6 +68,7 @@ UNFOLD: dict[str, Any] = {
         ("dashboard/reach/", "dashboard_reach", "apps.campaigns.admin_dashboard.ReachView"),
         ("people/opt-in/", "opt_in", "apps.devices.admin_over_time.OptInView"),
         ("people/hygiene/", "device_hygiene", "apps.devices.admin_over_time.HygieneView"),
+        ("sending-stop/", "sending_stop", "apps.deliveries.admin_stop.StopView"),
         ("deliveries/log/", "delivery_log", "apps.deliveries.admin_log.LogView"),
         ("deliveries/log/<str:delivery_id>/", "delivery_story", "apps.deliveries.admin_log.StoryView"),
     ],

@@ -310,3 +310,27 @@ class Meter(models.Model):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["name", "label", "bucket"], name="meter_once")]
+
+
+class SendingStop(models.Model):
+    """The kill switch: while a row stands, nothing of its kinds leaves this installation. No row = all goes on.
+
+    Dispatches keep their states, so taking the row away goes on exactly where everything was. kinds: of KINDS.
+    """
+
+    SCOPES: ClassVar = {"marketing": ["campaign", "automation"], "transactional": ["transactional", "test"]}
+
+    scope = models.CharField(max_length=13, unique=True)
+    kinds = ArrayField(models.CharField(max_length=13, choices=KINDS))
+    reason = models.CharField(max_length=300)
+    stopped_by = models.CharField(max_length=150)
+    stopped_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("emergency stop")
+        verbose_name_plural = _("emergency stops")
+        default_permissions = ("view", "change")
+        ordering: ClassVar = ["scope"]
+
+    def __str__(self) -> str:
+        return self.scope

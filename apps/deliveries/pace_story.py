@@ -13,7 +13,7 @@ from django.db.models.expressions import F
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from apps.deliveries.models import Batch, Dispatch, PaceBucket, Retry
+from apps.deliveries.models import Batch, Dispatch, PaceBucket, Retry, SendingStop
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.claim import USUAL_QUOTA_PER_MINUTE
 from apps.deliveries.services.guard import canary_size
@@ -35,6 +35,8 @@ def pace_story(dispatch: Dispatch, *, now: datetime) -> Standing | None:
 
 def pace_stories(dispatch: Dispatch, *, now: datetime) -> list[Standing]:
     """Every reason that holds, the heaviest first."""
+    if dispatch.state in ("planning", "sending", "paused") and (stop := _stop(dispatch)):
+        return [stop]
     match dispatch.state:
         case "planning":
             text = _("The audience is being counted and frozen.")
@@ -45,6 +47,16 @@ def pace_stories(dispatch: Dispatch, *, now: datetime) -> list[Standing]:
             return [*_channels(dispatch, now), *_sending(dispatch, now)]
         case _:
             return []
+
+
+def _stop(dispatch: Dispatch) -> Standing | None:
+    stop = SendingStop.objects.filter(kinds__contains=[dispatch.kind]).first()
+    if stop is None:
+        return None
+    text = _("The emergency stop is on: %(who)s stopped all sending (%(why)s).")
+    text %= {"who": stop.stopped_by, "why": stop.reason.rstrip(".")}
+    advice = _("It goes on exactly where it was as soon as an owner takes the stop off.")
+    return Standing("stopped_for_all", "bad", "front_hand", text, advice)
 
 
 def _paused(dispatch: Dispatch) -> Standing:

@@ -9,6 +9,7 @@ import pytest
 
 from apps.accounts.models import App
 from apps.customers.models import Customer
+from apps.deliveries.services.stop import resume_sending, stop_sending
 from apps.devices.models import Channel
 from apps.sms_booster.models import BoostRule, SmsMessage
 from apps.sms_booster.services.choose import choose_due
@@ -225,3 +226,19 @@ def test_the_tick_ends_in_time(app: App, way: Way, sandbox: RunningSandbox) -> N
     assert sent <= 20
     assert time.monotonic() - started < 10
     assert sent + send_due(way=way, now=LATER) == 25
+
+
+def test_the_emergency_stop_holds_sms_and_lets_them_go_on(
+    people: list[Customer], way: Way, sandbox: RunningSandbox
+) -> None:
+    stop_sending(scope="marketing", reason="wrong price", actor="olga", now=LATER)
+    assert (send_due(way=way, now=LATER), arrived(sandbox)) == (0, [])
+    resume_sending(scope="marketing", actor="olga", now=LATER)
+    assert (send_due(way=way, now=LATER), len(arrived(sandbox))) == (2, 2)
+
+
+def test_nobody_is_chosen_while_everything_stands_still(app: App) -> None:
+    make_unopened(app, 2)
+    make_boost(app)
+    stop_sending(scope="marketing", reason="wrong price", actor="olga", now=LATER)
+    assert (choose_due(LATER), SmsMessage.objects.count()) == (0, 0)

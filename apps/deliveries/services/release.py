@@ -9,10 +9,10 @@ from datetime import datetime
 from math import ceil
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.core.sql import rows
-from apps.deliveries.models import Batch, Dispatch
+from apps.deliveries.models import Batch, Dispatch, SendingStop
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.guard import judge_dispatches
 from apps.deliveries.services.lifecycle import close_batches
@@ -86,4 +86,5 @@ def _wakes(lane: str, now: datetime) -> int:
 def _due(lane: str, now: datetime) -> QuerySet[Batch]:
     """Relies on: batch_due."""
     waiting = Batch.objects.filter(state="waiting", lane=lane, release_at__lte=now, expires_at__gt=now)
-    return waiting.filter(dispatch__state="sending")
+    stopped = SendingStop.objects.filter(kinds__contains=[OuterRef("dispatch__kind")])
+    return waiting.filter(~Exists(stopped), dispatch__state="sending")

@@ -1,9 +1,10 @@
 -- Takes a lease on due batches of one lane, each channel in turn. waiting -> leased.
 -- Parameters: lane, most, most_each (a channel, with what it holds already), busy_ids and busy_counts (what each channel
 -- holds; parallel), now, leased_until, next_probe, gateways (words in the order of their numbers), usual_quota (a minute).
--- A batch is due when released, not expired, outside its quiet hours, its dispatch sending, its channel open, and when
--- throttle and pace (ours, or what the vendor's throttling left of it) have at least one device left. Of a closed channel
--- one batch is tried each time its probe is due. Rows: at most `most`. Relies on: batch_due, one probe a channel.
+-- A batch is due when released, not expired, outside its quiet hours, its dispatch sending and of a kind that no
+-- emergency stop holds, its channel open, and when throttle and pace (ours, or what the vendor's throttling left of it)
+-- have at least one device left. Of a closed channel one batch is tried each time its probe is due.
+-- Rows: at most `most`. Relies on: batch_due, one probe a channel.
 -- What was tried and lost: one scan over all waiting batches (walks everything of a paused channel on each claim).
 with probed as (
     update devices_channel channel
@@ -12,6 +13,7 @@ with probed as (
       and exists (
           select from deliveries_batch batch
           join deliveries_dispatch dispatch on dispatch.id = batch.dispatch_id and dispatch.state = 'sending'
+           and dispatch.kind <> all (array(select unnest(stop.kinds) from deliveries_sendingstop stop))
           where batch.state = 'waiting' and batch.lane = %(lane)s and batch.app_id = channel.app_id
             and batch.gateway = array_position(%(gateways)s::text[], channel.gateway::text)
             and batch.release_at <= %(now)s::timestamptz
@@ -50,6 +52,7 @@ due as (
           and batch.gateway = channel.gateway and batch.release_at <= %(now)s::timestamptz
           and batch.expires_at > %(now)s::timestamptz
           and (batch.not_after is null or batch.not_after > %(now)s::timestamptz)
+          and dispatch.kind <> all (array(select unnest(stop.kinds) from deliveries_sendingstop stop))
           and dispatch.state = 'sending' and (dispatch.guard <> 'canary' or batch.is_canary)
           and (bucket.id is null or throttle.per_second is null
                or bucket.tokens + extract(epoch from %(now)s::timestamptz - bucket.refilled_at)

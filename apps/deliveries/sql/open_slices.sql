@@ -1,7 +1,7 @@
 -- Opens one slice of each wanted batch and reads what its devices need. Batches stay leased; opened and lease advance.
 -- Parameters: batch_ids, fences, firsts, lasts, is_probe, needs_facts, topics ("" = any) (parallel; positions count from
--- 0), now, leased_until. A batch that may not be sent now (fence lost, dispatch not sending, channel closed, expired, quiet)
--- gives no row. Rows: one a device, by batch and position.
+-- 0), now, leased_until. A batch that may not be sent now (fence lost, dispatch not sending or stopped with its kind,
+-- channel closed, expired, quiet) gives no row. Rows: one a device, by batch and position.
 -- merged_into: who a person merged since the planning is part of now; consent, texts and whose device it is are read there;
 -- open_merged.sql then says who is_reached_elsewhere.
 -- settled: a row of ledger or Retry is there already; looked for only where an earlier worker had the batch.
@@ -19,6 +19,7 @@ with opened as (
       and batch.expires_at > %(now)s::timestamptz
       and (batch.not_after is null or batch.not_after > %(now)s::timestamptz)
       and dispatch.id = batch.dispatch_id and dispatch.state = 'sending'
+      and dispatch.kind <> all (array(select unnest(stop.kinds) from deliveries_sendingstop stop))
       and channel.app_id = batch.app_id and channel.gateway = (%(gateway_words)s::text[])[batch.gateway]
       and (channel.state = 'active' or wanted.is_probe)
     returning batch.id, batch.dispatch_id, batch.app_id, dispatch.planned_on, wanted.needs_facts, wanted.topic,

@@ -17,6 +17,7 @@ from apps.deliveries.models import Content, Dispatch
 from apps.deliveries.rendering import CompiledBody, RenderFailed, compile_body
 from apps.deliveries.rendering.text import Facts
 from apps.deliveries.rendering.visible import is_blank
+from apps.deliveries.services.stop import is_stopped
 from apps.gateways.sms_text import MOST_PARTS, measure
 from apps.sms_booster.models import BoostRule
 
@@ -24,7 +25,9 @@ _AT_ONCE = 1000
 
 
 def choose_due(now: datetime) -> int:
-    """Choose the people of every rule whose wait is over; returns how many rules were served."""
+    """Choose the people of every rule whose wait is over; returns how many rules. None while sending is stopped."""
+    if is_stopped("campaign"):
+        return 0
     waiting = BoostRule.objects.filter(is_enabled=True, chosen_at=None, campaign__dispatch__state="done")
     return sum(_choose(rule.pk, now) for rule in waiting.select_related("campaign__dispatch") if _is_due(rule, now))
 

@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from apps.accounts.models import App
 from apps.core.encryption import WrongKey
+from apps.deliveries.models import SendingStop
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.quiet_hours import sending_window
 from apps.devices.models import Channel
@@ -86,8 +87,9 @@ def _take_slice(channel: Channel, now: datetime) -> list[SmsMessage] | None:
     size = SLICE if channel.state == "active" else 1
     with transaction.atomic():
         free = SmsMessage.objects.select_for_update(of=("self",), skip_locked=True)
-        free = free.filter(state="planned", due_at__lte=now, app_id=channel.app_id).order_by("due_at", "pk")
-        due = list(free.select_related("customer", "rule")[:size])
+        stopped = SendingStop.objects.filter(kinds__contains=["campaign"])
+        free = free.filter(~Exists(stopped), state="planned", due_at__lte=now, app_id=channel.app_id)
+        due = list(free.order_by("due_at", "pk").select_related("customer", "rule")[:size])
         if not due:
             return None
         spared = spare(due, now)
