@@ -1,4 +1,4 @@
-"""The staff's door to apps, people and the audit log."""
+"""The staff's door to apps and people; the audit log's is admin_audit."""
 
 from typing import Any, ClassVar
 
@@ -10,9 +10,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminPasswordChangeForm
 
+from apps.accounts import admin_audit  # noqa: F401  (registers its page)
 from apps.accounts.admin_forms import PersonChangeForm, PersonCreationForm
 from apps.accounts.admin_scope import AppScopedAdmin
-from apps.accounts.models import App, AuditEntry, Membership, User
+from apps.accounts.models import App, Membership, User
 from apps.accounts.queries import colleagues_of, is_managed_by
 
 # Roles are the groups, and the table in roles.py is their only source.
@@ -34,6 +35,7 @@ class AppAdmin(AppScopedAdmin):
             _("Leave people in peace"),
             {"fields": [("quiet_from", "quiet_until"), ("cap_count", "cap_days"), "confirm_above"]},
         ),
+        (_("Four eyes"), {"fields": ["approve_above", ("approve_drift_percent", "approve_hours")]}),
         (_("Spare your own servers"), {"fields": ["health_url"]}),
     ]
 
@@ -87,23 +89,3 @@ class PersonAdmin(AppScopedAdmin, UserAdmin):  # type: ignore[misc]
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or is_managed_by(obj, request.user))  # type: ignore[arg-type]
-
-
-@admin.register(AuditEntry)
-class AuditEntryAdmin(AppScopedAdmin):
-    """The audit log, to read."""
-
-    list_display: ClassVar = ["at", "actor", "action", "subject", "app"]
-    list_select_related: ClassVar = ["app"]
-    list_filter: ClassVar = ["app"]
-    search_fields: ClassVar = ["actor", "action", "subject"]
-    date_hierarchy = "at"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

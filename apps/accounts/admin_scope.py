@@ -19,6 +19,11 @@ from apps.accounts.models import App, User
 from apps.accounts.queries import apps_of, colleagues_of
 from apps.accounts.services.audit import write_audit
 
+# A field so named never enters the audit log.
+_SECRETS = ("password", "credential", "secret", "token", "key")
+_MOST_CHARACTERS = 200
+_MOST_VALUES = 50
+
 
 class AppFilter(admin.SimpleListFilter):
     """The list filter "app": offers the user's own apps, and hides where there is just one."""
@@ -65,6 +70,8 @@ class AppScopedAdmin(_ScopedChoices, ModelAdmin):
     """A ModelAdmin limited to the user's apps. Foreign ids answer 404; every change lands in the audit log."""
 
     app_lookup: ClassVar[str] = "app"
+    # Whether the audit log keeps what a form changed, before and after. Never where rows are people.
+    audits_values: ClassVar[bool] = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return scoped(super().get_queryset(request), request, lookup=self.app_lookup)
@@ -95,6 +102,11 @@ class AppScopedAdmin(_ScopedChoices, ModelAdmin):
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponseRedirect:
         raise Http404(f"no {opts.verbose_name} {object_id}")
 
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """Keeps the values for the audit entry that follows."""
+        request._changed_values = changed_values(form) if self.audits_values else {}  # type: ignore[attr-defined]
+        return super().construct_change_message(request, form, formsets, add)
+
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         self._audit(request, obj, "added", message)
         return super().log_addition(request, obj, message)
@@ -110,12 +122,13 @@ class AppScopedAdmin(_ScopedChoices, ModelAdmin):
 
     def _audit(self, request: HttpRequest, obj: Model, verb: str, message: Any) -> None:
         noun = str(self.opts.model_name)
+        values = getattr(request, "_changed_values", {}) if verb != "deleted" else {}
         write_audit(
             app=app_of(obj),
             actor=request.user,  # type: ignore[arg-type]
             action=f"{noun}.{verb}",
             subject=f"{noun}:{obj.pk}",
-            details={"changes": message} if isinstance(message, list) else {"note": str(message)},
+            details={**({"changes": message} if isinstance(message, list) else {"note": str(message)}), **values},
             now=timezone.now(),
         )
 
@@ -135,6 +148,34 @@ class _OneAppForm(forms.ModelForm):
                 if home is not None and app_of(other) not in (None, home):
                     self.add_error(name, forms.ValidationError(_("“%s” belongs to another app.") % other))
         return cleaned
+
+
+def changed_values(form: Any) -> dict[str, dict[str, Any]]:
+    """{"before": {field: value}, "after": ...} of what a form changed; fields that hold secrets are left out."""
+    names = [name for name in form.changed_data if name in form.fields and not any(word in name for word in _SECRETS)]
+    pairs = {name: (_plain(_initial(form, name)), _plain(form.cleaned_data.get(name))) for name in names}
+    pairs = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    sides = {
+        side: {name: pair[place] for name, pair in pairs.items()} for place, side in enumerate(("before", "after"))
+    }
+    return sides if pairs else {}
+
+
+def _initial(form: Any, name: str) -> Any:
+    """What the form showed; a foreign key as the row it names."""
+    shown, rows = form.get_initial_for_field(form.fields[name], name), getattr(form.fields[name], "queryset", None)
+    if rows is not None and isinstance(shown, int):
+        return rows.filter(pk=shown).first() or shown
+    return shown
+
+
+def _plain(value: Any) -> Any:
+    """As JSON, short."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, QuerySet | list | tuple | set):
+        return [_plain(entry) for entry in list(value)[:_MOST_VALUES]]
+    return str(value)[:_MOST_CHARACTERS]
 
 
 def scoped(

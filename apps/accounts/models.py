@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -76,6 +76,25 @@ class App(models.Model):
         ),
     )
     confirm_above = models.PositiveIntegerField(_("type the count to launch above"), default=1000)
+    approve_above = models.PositiveIntegerField(
+        _("a second person approves above"),
+        null=True,
+        blank=True,
+        help_text=_("A campaign to more people than this needs somebody else's yes. Empty = never, 0 = always."),
+    )
+    approve_drift_percent = models.PositiveSmallIntegerField(
+        _("audience may change by (%)"),
+        default=10,
+        db_default=10,
+        validators=[MaxValueValidator(100)],
+        help_text=_("Where it changed more between the yes and the launch, nobody is sent to and it needs a new yes."),
+    )
+    approve_hours = models.PositiveSmallIntegerField(
+        _("a request is open for (hours)"),
+        default=72,
+        db_default=72,
+        validators=[MinValueValidator(1), MaxValueValidator(24 * 30)],
+    )
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 

@@ -42,6 +42,7 @@ _PEOPLE_TO_READ: Mapping[str, str] = {
     "segments.segmentrefresh": _VIEW,
 }
 _CAMPAIGNS_TO_READ: Mapping[str, str] = {
+    "campaigns.approval": _VIEW,
     "campaigns.campaign": _VIEW,
     "campaigns.messagetemplate": _VIEW,
     "campaigns.variant": _VIEW,
@@ -101,6 +102,7 @@ ROLES: Mapping[str, Role] = {
                 "api.apikey": _ALL,
                 "campaigns.campaign": f"{_ALL} launch approve try",
                 "customers.customer": f"{_ALL} reveal",
+                "deliveries.sendingstop": "view change",
                 "devices.channel": _ALL,
                 "devices.device": "view change delete",
             },

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.accounts.admin_scope import AppScopedAdmin
+from apps.campaigns import admin_approval as approval
 from apps.campaigns import admin_builder as builder
 from apps.campaigns import admin_experiment as experiment
 from apps.campaigns import admin_live as live
@@ -24,7 +25,7 @@ from apps.campaigns import admin_templates as templates
 from apps.campaigns import admin_trial as trial
 from apps.campaigns.admin_words import state_of
 from apps.campaigns.models import Campaign
-from apps.campaigns.services import lifecycle
+from apps.campaigns.services import approvals, lifecycle
 
 # name in the address -> page, permission ("view" pages answer GET, the others POST only)
 PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
@@ -44,6 +45,10 @@ PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
     "trial-unpair": (trial.unpair, "pair"),
     "review": (review.review, "view"),
     "launch": (review.launch, "launch"),
+    "ask": (review.ask, "launch"),
+    "approve": (approval.approve, "approve"),
+    "refuse": (approval.refuse, "approve"),
+    "withdraw": (live.act(approvals.withdraw, _("It is a draft again.")), "launch"),
     "live": (live.live, "view"),
     "report": (live.report_part, "view"),
     "export": (live.export, "view"),
@@ -120,6 +125,10 @@ class CampaignAdmin(AppScopedAdmin):
         may_pair = request.user.has_perm("devices.add_paireddevice")  # type: ignore[union-attr]
         return may_pair and self.has_view_permission(request, obj)
 
+    def has_approve_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        is_approver = request.user.has_perm("campaigns.approve_campaign")  # type: ignore[union-attr]
+        return is_approver and self.has_view_permission(request, obj)
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """The question before a draft is thrown away names the draft, not the rows it is made of."""
         return [str(campaign) for campaign in objs], {self.opts.verbose_name_plural: len(objs)}, set(), []
@@ -158,6 +167,7 @@ class CampaignAdmin(AppScopedAdmin):
             "launch": self.has_launch_permission,
             "try": self.has_try_permission,
             "pair": self.has_pair_permission,
+            "approve": self.has_approve_permission,
         }
         return self.has_add_permission(request) if permission == "add" else allowed[permission](request, campaign)
 
@@ -169,13 +179,14 @@ class CampaignAdmin(AppScopedAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """A draft opens in the builder, anything else on its way or with its report."""
+        """A draft opens in the builder, what waits for a yes with the question, anything else with how it goes."""
         campaign = self.get_object(request, object_id)
         if campaign is None:
             raise Http404
         if not self.has_view_permission(request, campaign):
             raise PermissionDenied
-        return (builder.page if campaign.state == "draft" else live.page)(self, request, campaign)
+        pages = {"draft": builder.page, "awaiting_approval": approval.page}
+        return pages.get(campaign.state, live.page)(self, request, campaign)
 
     @display(description=_("campaign"), ordering="name")
     def title(self, campaign: Campaign) -> str:

@@ -19,6 +19,7 @@ from apps.accounts.queries import apps_of
 from apps.campaigns import admin_numbers as numbers
 from apps.campaigns.admin_words import is_running, state_of
 from apps.campaigns.models import Campaign
+from apps.campaigns.queries import campaigns_of
 from apps.devices.models import Channel, Device
 from apps.segments.models import Segment
 
@@ -43,6 +44,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context.update(title=_("Dashboard"), apps=apps, chosen=chosen[0] if len(chosen) == 1 else None)
     if chosen:
         context.update(overview(chosen, timezone.now()), may_add=request.user.has_perm("campaigns.add_campaign"))
+        if request.user.has_perm("campaigns.approve_campaign"):
+            context["to_approve"] = campaigns_of([app.pk for app in chosen]).filter(state="awaiting_approval")[
+                :MOST_RECENT
+            ]
         context.update(checklist(request, [app.pk for app in chosen]))
     return context
 

@@ -1,5 +1,7 @@
 """The last step of the builder: everything on one card, the exact audience, and the only button that sends."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.contrib.admin import ModelAdmin
@@ -7,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from apps.campaigns.admin_audience import at_once, counted, exactly, forecast, size_shown
@@ -15,17 +18,23 @@ from apps.campaigns.admin_experiment import test_summary
 from apps.campaigns.admin_problems import Shown, place, standing
 from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.models import Campaign
+from apps.campaigns.services.approvals import request_approval
+from apps.campaigns.services.four_eyes import ApprovalRequired, is_approved, needs_approval
 from apps.campaigns.services.gaps import gap_warnings
 from apps.campaigns.services.lifecycle import LaunchFailed, StaleVersion, launch_now, schedule
 from apps.campaigns.services.readiness import NotReady
 from apps.campaigns.services.weights import heaviest_pushes
 from apps.core.problems import Conflict
 from apps.core.states import InvalidTransition
+from apps.core.templatetags.house import number
+from apps.deliveries.services.stop import SendingStopped
 
 type Admin = ModelAdmin[Campaign]
 # So much may the audience grow or shrink between Review and Launch without another look.
 TOLERANCE = 0.1
 FEW = 10
+# Where the number was typed it holds exactly; of very many people one in so many may come or go while it is typed.
+TYPED_TOLERANCE = 10_000
 
 
 def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice: str = "") -> HttpResponse:
@@ -47,6 +56,7 @@ def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice:
         context["size"] = size_shown(campaign, context["waterfall"].sending_people, now)
         context["people"] = context["waterfall"].sending_people
         context["weights"] = heaviest_pushes(campaign)
+        context["is_asking"] = _is_asking(campaign, context["people"], now)
         if context["size"] and context["size"]["tone"]:
             says = context["size"]["says"]
             advice = Shown("message", "test_percent", _("A/B test"), says, "test_too_small", is_advice=True)
@@ -57,11 +67,22 @@ def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice:
 
 def launch(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """Launches, or schedules where a time is set; shows the review again with the reason where it may not be."""
-    refusal = _unconfirmed(request, campaign) or _launch(request, campaign)
+    refusal = _unconfirmed(request, campaign) or _opened(request, campaign, _launch)
+    return _shown_again(model_admin, request, campaign, refusal)
+
+
+def _shown_again(model_admin: Admin, request: HttpRequest, campaign: Campaign, refusal: str) -> HttpResponse:
+    """The review with the reason, or, where there is none, the campaign as it stands now."""
     if refusal:
         fresh = model_admin.get_queryset(request).get(pk=campaign.pk)
         return review(model_admin, request, fresh, refusal)
     return HttpResponse(headers={"HX-Redirect": reverse("admin:campaigns_campaign_change", args=[campaign.pk])})
+
+
+def ask(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """Asks a second person; the campaign then shows what they see."""
+    refusal = _unconfirmed(request, campaign) or _opened(request, campaign, _ask)
+    return _shown_again(model_admin, request, campaign, refusal)
 
 
 def sent_number(request: HttpRequest, name: str) -> int:
@@ -70,29 +91,55 @@ def sent_number(request: HttpRequest, name: str) -> int:
     return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 12 else -1
 
 
-def _launch(request: HttpRequest, campaign: Campaign) -> str:
-    """Open the lifecycle's verb; returns why it refused, or ""."""
+def _is_asking(campaign: Campaign, people: int, now: datetime) -> bool:
+    """Whether the way out leads through somebody else's yes."""
+    return needs_approval(campaign.app, people) and not is_approved(campaign, now)
+
+
+def _launch(request: HttpRequest, campaign: Campaign) -> None:
     step = schedule if campaign.timing == "at" else launch_now
     actor: Any = request.user
+    step(campaign=campaign, version=sent_number(request, "version"), actor=actor, now=timezone.now())
+
+
+def _ask(request: HttpRequest, campaign: Campaign) -> None:
+    actor: Any = request.user
+    version, note = sent_number(request, "version"), request.POST.get("note", "")
+    request_approval(campaign=campaign, version=version, actor=actor, note=note, now=timezone.now())
+
+
+def _opened(request: HttpRequest, campaign: Campaign, step: Callable[[HttpRequest, Campaign], None]) -> str:
+    """Open one of the lifecycle's verbs; returns why it refused, or ""."""
     try:
-        step(campaign=campaign, version=sent_number(request, "version"), actor=actor, now=timezone.now())
+        step(request, campaign)
     except NotReady:
         return _("It cannot be launched yet: see what is listed here.")
     except StaleVersion:
         return _("Somebody changed the campaign since you looked. This is how it stands now; look again.")
-    except LaunchFailed as failed:
-        return str(failed)
+    except (LaunchFailed, SendingStopped, ApprovalRequired) as refused:
+        return capfirst(str(refused))
     except (InvalidTransition, Conflict):
         return _("It was launched or scheduled meanwhile. Load the page again to see it.")
     return ""
 
 
 def _unconfirmed(request: HttpRequest, campaign: Campaign) -> str:
-    """Why what was typed does not confirm the launch, or ""."""
-    people = sent_number(request, "shown")
-    if people > campaign.app.confirm_above and sent_number(request, "typed") != people:
+    """Why what was typed does not confirm the launch, or "". Judged by the count of this moment.
+
+    What is no draft any more, or another version, is left to the lifecycle to refuse with its own reason.
+    """
+    if campaign.state != "draft" or campaign.version != sent_number(request, "version"):
+        return ""
+    found = counted(campaign, at_once, timezone.now())
+    if "waterfall" not in found:
+        return str(found.get("uncounted", ""))
+    people, shown = found["waterfall"].sending_people, sent_number(request, "shown")
+    is_typed = people > campaign.app.confirm_above
+    if abs(people - shown) > (people // TYPED_TOLERANCE if is_typed else max(TOLERANCE * shown, FEW)):
+        words = {"before": number(max(shown, 0)), "now": number(people)}
+        return (
+            _("The audience has changed since you looked: %(before)s people then, %(now)s now. Confirm again.") % words
+        )
+    if is_typed and sent_number(request, "typed") != shown:
         return _("Type the number of people to confirm.")
-    now_counted = counted(campaign, at_once, timezone.now()).get("waterfall")
-    if now_counted and abs(now_counted.sending_people - people) > max(TOLERANCE * people, FEW):
-        return _("The audience has changed since you looked. These are the numbers now; confirm again.")
     return ""

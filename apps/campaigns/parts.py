@@ -27,6 +27,10 @@ class Part(Protocol):
         """Give `target`, a fresh draft, what `source` has."""
         ...
 
+    def frozen(self, *, campaign: Campaign) -> dict[str, Any]:
+        """What it would do, as JSON; an approval is void once this differs."""
+        ...
+
     def report(self, *, campaign: Campaign) -> dict[str, Any]:
         """Its figures, as JSON, shown in the campaign's report under `name`."""
         ...

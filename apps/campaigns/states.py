@@ -11,3 +11,14 @@ CAMPAIGN_STATES = StateTable(
     State("finished", "its dispatch is done; its booster may run on"),
     State("cancelled", "stopped by a person"),
 )
+
+APPROVAL_STATES = StateTable(
+    "approval",
+    State("waiting", "asked for; the campaign is frozen", ("approved", "refused", "withdrawn", "expired", "void")),
+    State("approved", "somebody else said yes to exactly this", ("used", "expired", "void")),
+    State("used", "its campaign was launched"),
+    State("refused", "somebody else said no"),
+    State("withdrawn", "taken back before an answer"),
+    State("expired", "nobody answered in time, or the launch came too late"),
+    State("void", "what was asked for is no longer what would be sent"),
+)

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from apps.campaigns.services import experiment, launch, lifecycle
+from apps.campaigns.services import approvals, experiment, launch, lifecycle
 
 
 @shared_task(name="campaigns.launch_due")
@@ -14,6 +14,7 @@ def launch_due() -> None:
 @shared_task(name="campaigns.finish")
 def finish() -> None:
     lifecycle.finish_done(timezone.now())
+    approvals.expire_approvals(timezone.now())
 
 
 @shared_task(name="campaigns.decide_tests")

@@ -74,6 +74,7 @@ class CustomerList(ChangeList):
 class CustomerAdmin(AppScopedAdmin):
     """People, newest first."""
 
+    audits_values = False
     list_display: ClassVar = ["who", "contact", "place", "reach", "consent", "known_since"]
     list_display_links = None
     list_filter: ClassVar = ["app", ConsentFilter]

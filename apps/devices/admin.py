@@ -31,6 +31,7 @@ register(PANEL)
 class DeviceAdmin(AppScopedAdmin):
     """Devices, newest first: read, and brought back."""
 
+    audits_values = False
     list_display: ClassVar = ["what", "whose", "gateway", "standing", "seen"]
     list_display_links = None
     list_filter: ClassVar = ["app", "state", "platform", "gateway"]

@@ -60,6 +60,8 @@ def test_who_adds_an_app_works_in_it(owner, client):
         "link_schemes": "[]",
         "cap_days": 7,
         "confirm_above": 100,
+        "approve_drift_percent": 10,
+        "approve_hours": 72,
     }
     client.post(reverse("admin:accounts_app_add"), fields)
     assert Membership.objects.filter(user=owner, app__slug="second").exists()
@@ -85,6 +87,8 @@ def test_settings_that_cannot_work_are_refused_with_the_reason(owner, client, ap
         "quiet_until": "08:00",
         "cap_days": 7,
         "confirm_above": 100,
+        "approve_drift_percent": 10,
+        "approve_hours": 72,
         field: value,
     }
     answer = client.post(reverse("admin:accounts_app_change", args=[app.pk]), fields)

@@ -11,6 +11,7 @@ from apps.campaigns.services.launch import launch_due
 from apps.campaigns.services.readiness import NotReady
 from apps.core.states import InvalidTransition
 from apps.deliveries.models import Dispatch
+from apps.deliveries.services.stop import SendingStopped, resume_sending, stop_sending
 from tests.factories import NOW, make_app, make_campaign, make_ready_campaign, make_user
 
 pytestmark = pytest.mark.django_db
@@ -169,3 +170,21 @@ def test_every_step_is_audited(campaign: Campaign, app: App) -> None:
     assert actions() == ["campaign.scheduled", "campaign.launched", "campaign.cancelled"]
     first = AuditEntry.objects.earliest("id")
     assert (first.actor, first.subject, first.app) == ("mary", f"campaign:{campaign.pk}", app)
+
+
+def test_nothing_is_launched_while_the_emergency_stop_is_on(app: App, campaign: Campaign) -> None:
+    stop_sending(scope="marketing", reason="wrong price", actor="olga", now=NOW)
+    for verb in (lifecycle.launch_now, lifecycle.schedule):
+        with pytest.raises(SendingStopped):
+            verb(campaign=campaign, version=1, actor="mary", now=NOW)
+    assert state(campaign) == "draft"
+
+
+def test_what_falls_due_during_a_stop_is_launched_after_it(app: App) -> None:
+    at = NOW + timedelta(minutes=1)
+    campaign = make_ready_campaign(app, timing="at", scheduled_at=at)
+    lifecycle.schedule(campaign=campaign, version=1, actor="mary", now=NOW)
+    stop_sending(scope="marketing", reason="wrong price", actor="olga", now=NOW)
+    assert (launch_due(at), state(campaign)) == (0, "scheduled")
+    resume_sending(scope="marketing", actor="olga", now=at)
+    assert (launch_due(at), state(campaign)) == (1, "launched")

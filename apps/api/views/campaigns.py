@@ -1,6 +1,7 @@
-"""Campaigns: read, pause, resume, cancel, simulate."""
+"""Campaigns: read, launch, pause, resume, cancel, simulate."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -111,6 +112,28 @@ class _StepView(CampaignView):
 
 def _step(name: str, about: str) -> dict[str, Call]:
     return {"POST": Call(name, "campaigns:write", about, _THE_CAMPAIGN, refusals=(409,))}
+
+
+def _launch(*, campaign: Campaign, actor: str, now: datetime) -> None:
+    """As the button of the builder does: at its time where it has one, else now."""
+    step = lifecycle.schedule if campaign.timing == "at" else lifecycle.launch_now
+    step(campaign=campaign, version=campaign.version, actor=actor, now=now)
+
+
+class LaunchCampaignView(_StepView):
+    """/v2.1/campaigns/{id}/launch"""
+
+    step = _launch
+    calls: ClassVar = {
+        "POST": Call(
+            "launchCampaign",
+            "campaigns:write",
+            "Launch a draft, or schedule it where it has a time.\n\n409 `approval_required`: so many people need a"
+            " second person's yes, given in the admin. 409 `sending_stopped`: the emergency stop is on.",
+            _THE_CAMPAIGN,
+            refusals=(409,),
+        )
+    }
 
 
 class PauseCampaignView(_StepView):

@@ -10,11 +10,15 @@ from django.db.models import Q
 
 from apps.accounts.services.audit import write_audit
 from apps.campaigns.models import Campaign
+from apps.campaigns.queries import launched_waterfall
+from apps.campaigns.services.four_eyes import end_approval, objection_at_launch, standing_approval
 from apps.campaigns.services.handover import plan_arguments
 from apps.campaigns.services.readiness import world_problems
 from apps.campaigns.states import CAMPAIGN_STATES
 from apps.core.problems import Conflict
+from apps.deliveries.models import Dispatch
 from apps.deliveries.services.plan import plan_dispatch
+from apps.deliveries.services.stop import is_stopped
 from apps.segments.models import Segment
 from apps.segments.services.refresh import LIMIT_SECONDS, SegmentBroken, refresh_segment
 
@@ -24,11 +28,13 @@ _WAIT_SECONDS = 0.2
 
 
 class _PlanFailed(Exception):
-    """Undoes what the planner had begun."""
+    """Undoes what the planner had done; says why."""
 
 
 def launch_due(now: datetime) -> int:
-    """Launch every scheduled campaign whose time has come; returns how many were launched."""
+    """Launch every scheduled campaign whose time has come; returns how many. None while sending is stopped."""
+    if is_stopped("campaign"):
+        return 0
     return sum(launch(campaign_id=campaign_id, now=now) for campaign_id in _due(now))
 
 
@@ -119,21 +125,34 @@ def _hand_over(campaign: Campaign, now: datetime) -> str:
         with transaction.atomic():
             dispatch = plan_dispatch(**plan_arguments(campaign, now))
             if dispatch.state == "failed":
-                raise _PlanFailed(dispatch.reason)
+                raise _PlanFailed(f"the audience could not be planned: {dispatch.reason}")
+            if objection := _objection(campaign, dispatch, now):
+                raise _PlanFailed(objection)
     except _PlanFailed as failed:
-        return f"the audience could not be planned: {failed}"
+        return str(failed)
     row = Campaign.objects.filter(pk=campaign.pk)
     CAMPAIGN_STATES.require(
         row, "launched", dispatch=dispatch, launched_at=now, launching_until=None, launch_problem=""
     )
+    end_approval(campaign, "used")
     planned = {"people": dispatch.planned_people, "devices": dispatch.planned_devices}
     _note(campaign, "launched", {"dispatch": dispatch.pk, **planned}, now)
     return ""
 
 
+def _objection(campaign: Campaign, dispatch: Dispatch, now: datetime) -> str:
+    """Why four eyes do not let this plan go out, or "". Counts only where somebody's yes is asked for."""
+    if campaign.app.approve_above is None and standing_approval(campaign) is None:
+        return ""
+    campaign.dispatch = dispatch
+    return objection_at_launch(campaign, people=launched_waterfall(campaign).sending_people, now=now)
+
+
 def _send_back(campaign: Campaign, reason: str, now: datetime) -> None:
     row = Campaign.objects.filter(pk=campaign.pk)
     CAMPAIGN_STATES.require(row, "draft", launching_until=None, launch_problem=reason[:300])
+    if end_approval(campaign, "void", reason=reason):
+        _note(campaign, "approval_void", {"reason": reason}, now)
     _note(campaign, "launch_failed", {"reason": reason}, now)
 
 

@@ -14,11 +14,13 @@ from apps.accounts.services.audit import write_audit
 from apps.campaigns.models import Campaign
 from apps.campaigns.parts import parts
 from apps.campaigns.services import launch as launching
+from apps.campaigns.services.four_eyes import ApprovalRequired, end_approval, require_approval, standing_approval
 from apps.campaigns.services.readiness import NotReady, readiness_problems
 from apps.campaigns.states import CAMPAIGN_STATES
 from apps.core.problems import Conflict
 from apps.core.states import InvalidTransition
 from apps.deliveries.services import lifecycle as dispatches
+from apps.deliveries.services.stop import require_sending
 
 Actor = User | str
 # Nothing happens to a campaign in one of these by itself.
@@ -47,10 +49,11 @@ class LaunchFailed(Conflict):
 def schedule(*, campaign: Campaign, version: int, actor: Actor, now: datetime) -> Campaign:
     """draft -> scheduled, frozen as of `version`; "as soon as I launch it" means now.
 
-    Raises StaleVersion, InvalidTransition, NotReady (with every problem).
+    Raises StaleVersion, InvalidTransition, NotReady (with every problem), SendingStopped where it would go out at once,
+    ApprovalRequired.
     """
     with transaction.atomic():
-        return _schedule(_locked(campaign), version, actor, now)
+        return schedule_locked(_locked(campaign), version, actor, now)
 
 
 def unschedule(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
@@ -66,13 +69,16 @@ def launch_now(*, campaign: Campaign, version: int, actor: Actor, now: datetime)
     """Launch a draft, or a scheduled campaign ahead of its time; returns once its dispatch is planned.
 
     Raises as `schedule` does; LaunchFailed where the refreshed segments do not carry it; Conflict where beat is
-    launching it at this moment.
+    launching it at this moment, SendingStopped while the emergency stop is on.
     """
+    require_sending("campaign")
     with transaction.atomic():
         fresh = _locked(campaign)
         if fresh.state != "scheduled":
             fresh.timing = "now"
-            _schedule(fresh, version, actor, now)
+            schedule_locked(fresh, version, actor, now)
+        else:
+            _require_its_time(fresh, now)
         if not launching.take_lease(campaign_id=campaign.pk, now=now):
             raise Conflict("launching", _("it is being launched at this moment"))
     launching.launch_leased(campaign_id=campaign.pk, now=now)
@@ -106,6 +112,7 @@ def cancel(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
         fresh = _locked(campaign)
         if fresh.state == "launched":
             dispatches.cancel(dispatch_id=_dispatch_id(fresh, "cancelled"), now=now)
+        end_approval(fresh, "void", reason=_("the campaign was cancelled"))
         _move(fresh, "cancelled", launching_until=None)
         _note(fresh, actor, "cancelled", now)
     return fresh
@@ -160,7 +167,8 @@ def finish_done(now: datetime) -> int:
     )
 
 
-def _schedule(fresh: Campaign, version: int, actor: Actor, now: datetime) -> Campaign:
+def schedule_locked(fresh: Campaign, version: int, actor: Actor, now: datetime) -> Campaign:
+    """`schedule` for a caller that holds the row."""
     if "scheduled" not in CAMPAIGN_STATES.followers(fresh.state):
         raise InvalidTransition(CAMPAIGN_STATES, fresh.state, "scheduled")
     if fresh.version != version:
@@ -168,10 +176,20 @@ def _schedule(fresh: Campaign, version: int, actor: Actor, now: datetime) -> Cam
     problems = readiness_problems(fresh, now)
     if problems:
         raise NotReady(problems)
+    require_approval(fresh, now)
+    if fresh.timing == "now":
+        require_sending("campaign")
     at = fresh.scheduled_at if fresh.timing == "at" else now
     _move(fresh, "scheduled", scheduled_at=at, timing=fresh.timing, launch_problem="")
     _note(fresh, actor, "scheduled", now, version=version, at=at.isoformat() if at else "")
     return fresh
+
+
+def _require_its_time(campaign: Campaign, now: datetime) -> None:
+    """What was approved for a time goes out then, not before."""
+    is_early = campaign.timing == "at" and campaign.scheduled_at is not None and now < campaign.scheduled_at
+    if is_early and standing_approval(campaign) is not None:
+        raise ApprovalRequired(_("it was approved for its time: to launch it before, make it a draft and ask again"))
 
 
 def _locked(campaign: Campaign) -> Campaign:

@@ -1,7 +1,7 @@
 """A campaign's booster rule: saved while the campaign is a draft, checked with it, copied with it, reported with it."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -163,6 +163,11 @@ class BoosterPart:
         for rule in BoostRule.objects.filter(campaign=source):
             rule.pk, rule.campaign, rule.chosen_at = None, target, None
             rule.save(force_insert=True)
+
+    def frozen(self, *, campaign: Campaign) -> dict[str, Any]:
+        names = [field.name for field in fields(RuleDraft)]
+        rule = BoostRule.objects.filter(campaign=campaign, is_enabled=True).values(*names).first()
+        return rule or {"is_enabled": False}
 
     def report(self, *, campaign: Campaign) -> dict[str, Any]:
         return booster_report(campaign).as_json()

@@ -148,7 +148,9 @@ def _empty_every_table() -> None:
     ]
     quoted = ", ".join(connection.ops.quote_name(name) for name in names)
     with connection.cursor() as cursor:
+        cursor.execute("set heliograph.empties = 'yes'")  # the audit log refuses it otherwise
         cursor.execute(f"truncate {quoted} restart identity cascade")
+        cursor.execute("reset heliograph.empties")
 
 
 def _analyse() -> None:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("deliveries", "0008_dispatch_of_campaign"),
+        ("deliveries", "0009_winner"),
     ]
 
     operations = [

@@ -1,0 +1,112 @@
+"""Frozen: everything a launch would hand over, as one JSON and one hash, and how two of them differ.
+
+Every column of Campaign and Variant is in it unless it stands in BOOKKEEPING, so a new setting is bound by approvals
+without anybody thinking of it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Model
+
+from apps.campaigns.models import Campaign
+from apps.campaigns.parts import parts
+from apps.campaigns.services.handover import plan_arguments
+from apps.segments.models import Segment
+from apps.segments.rules.cycles import segments_named
+
+# Columns that say where a campaign or variant stands, not what is sent, to whom and when.
+BOOKKEEPING = frozenset(
+    {
+        "id",
+        "app",
+        "name",
+        "state",
+        "version",
+        "dispatch",
+        "created_by",
+        "created_at",
+        "updated_at",
+        "launched_at",
+        "archived_at",
+        "launching_until",
+        "launch_problem",
+        "campaign",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value that differs. path: ("message", "0", "texts", "en", "title"); None = was not, or is not, there."""
+
+    path: tuple[str, ...]
+    before: Any
+    after: Any
+
+
+def freeze(campaign: Campaign, now: datetime) -> dict[str, Any]:
+    """Settings, messages, audience definition, policy and parts. Members of segments are no part of it, rules are."""
+    settings = _columns(campaign)
+    if campaign.timing == "now":
+        settings.pop("scheduled_at")
+    whole = {
+        "settings": settings,
+        "message": {str(variant.position): _columns(variant) for variant in campaign.variants.all()},
+        "audience": _audience(campaign),
+        "policy": plan_arguments(campaign, now)["policy"].as_json(),
+        "parts": {part.name: part.frozen(campaign=campaign) for part in parts()},
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(whole, cls=DjangoJSONEncoder))
+    return plain
+
+
+def fingerprint_of(frozen: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical JSON, in hex."""
+    canonical = json.dumps(frozen, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
+    """Every value that differs, in the order of the newer one."""
+    old, new = dict(_leaves(before)), dict(_leaves(after))
+    paths = [*new, *(path for path in old if path not in new)]
+    return [Difference(path, old.get(path), new.get(path)) for path in paths if old.get(path) != new.get(path)]
+
+
+def _columns(row: Model) -> dict[str, Any]:
+    return {
+        column.name: column.value_from_object(row)
+        for column in row._meta.concrete_fields
+        if column.name not in BOOKKEEPING
+    }
+
+
+def _audience(campaign: Campaign) -> dict[str, Any]:
+    """The chosen segments, and the rule of each and of all that these name."""
+    chosen = {
+        "include": sorted(campaign.include_segments.values_list("pk", flat=True)),
+        "exclude": sorted(campaign.exclude_segments.values_list("pk", flat=True)),
+    }
+    found: dict[str, Any] = {}
+    waiting = {*chosen["include"], *chosen["exclude"]}
+    while waiting:
+        named: set[int] = set()
+        for segment in Segment.objects.filter(pk__in=waiting):
+            found[str(segment.pk)] = {"kind": segment.kind, "rule": segment.rule}
+            named |= segments_named(segment.rule)
+        waiting = {pk for pk in named if str(pk) not in found} - waiting
+    return {**chosen, "segments": found}
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _leaves(inner, (*path, str(name)))
+    else:
+        yield path, value

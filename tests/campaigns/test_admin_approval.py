@@ -1,0 +1,142 @@
+"""Four eyes on screen: ask from Review, see exactly what will be sent, answer; and the count that is typed."""
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apps.accounts.models import App, User
+from apps.campaigns.models import Approval, Campaign, Variant
+from apps.campaigns.services.approvals import approve, request_approval, withdraw
+from apps.campaigns.services.launch import launch_due
+from tests.factories import make_app, make_people, make_ready_campaign, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def app() -> App:
+    return make_app(approve_above=5, confirm_above=5)
+
+
+@pytest.fixture
+def campaign(app: App) -> Campaign:
+    texts = {"en": {"title": "Hello", "body": "Come and see."}, "pl": {"title": "Cześć", "body": "Zobacz."}}
+    return make_ready_campaign(app, people=10, texts=texts)
+
+
+@pytest.fixture
+def mary(app: App) -> User:
+    return make_user(app, role="marketer", username="mary")
+
+
+@pytest.fixture
+def approver(client: Client, app: App) -> Client:
+    client.force_login(make_user(app, role="approver"))
+    return client
+
+
+@pytest.fixture
+def marketer(app: App, mary: User) -> Client:
+    client = Client()
+    client.force_login(mary)
+    return client
+
+
+@pytest.fixture
+def asked(campaign: Campaign, mary: User) -> Approval:
+    return request_approval(campaign=campaign, version=1, actor=mary, note="Please look", now=timezone.now())
+
+
+def page_of(campaign: Campaign, name: str = "change") -> str:
+    return f"/admin/campaigns/campaign/{campaign.pk}/{name}/"
+
+
+def answer(client: Client, asked: Approval, verb: str, **sent: str) -> Campaign:
+    fields = {"approval": str(asked.pk), "fingerprint": asked.fingerprint, "comment": "seen", **sent}
+    assert client.post(page_of(asked.campaign, verb), fields).status_code == 200
+    return Campaign.objects.get(pk=asked.campaign_id)
+
+
+def test_review_asks_instead_of_launching(marketer: Client, campaign: Campaign) -> None:
+    shown = marketer.get(page_of(campaign, "review")).content.decode()
+    assert "Ask for approval" in shown
+    assert page_of(campaign, "launch") not in shown
+    sent = {"version": 1, "shown": "10", "typed": "10", "note": "Please"}
+    assert "HX-Redirect" in marketer.post(page_of(campaign, "ask"), sent).headers
+    assert (Campaign.objects.get().state, Approval.objects.get().note) == ("awaiting_approval", "Please")
+
+
+def test_the_launch_door_refuses_it_with_the_reason(marketer: Client, campaign: Campaign) -> None:
+    shown = marketer.post(page_of(campaign, "launch"), {"version": 1, "shown": "10", "typed": "10"}).content.decode()
+    assert "somebody else has to approve it" in shown
+    assert Campaign.objects.get().state == "draft"
+
+
+def test_an_approver_sees_all_of_it_and_says_yes(approver: Client, asked: Approval) -> None:
+    shown = approver.get(page_of(asked.campaign)).content.decode()
+    for words in ("Come and see.", "Zobacz.", "Polish", "Please look", "mary asks to send it to 10 people"):
+        assert words in shown
+    assert answer(approver, asked, "approve").state == "scheduled"
+    assert launch_due(timezone.now()) == 1
+
+
+def test_an_approver_says_no_with_a_comment(approver: Client, asked: Approval) -> None:
+    campaign = answer(approver, asked, "refuse", comment="wrong price")
+    assert (campaign.state, "wrong price" in campaign.launch_problem) == ("draft", True)
+
+
+def test_a_page_that_showed_something_else_approves_nothing(approver: Client, asked: Approval) -> None:
+    assert answer(approver, asked, "approve", fingerprint="0" * 64).state == "draft"
+
+
+def test_who_asked_sees_no_buttons_and_gets_no_way_round(asked: Approval, app: App) -> None:
+    owner = make_user(app, role="owner")
+    withdraw(campaign=asked.campaign, actor=owner, now=timezone.now())
+    own = request_approval(campaign=asked.campaign, version=1, actor=owner, note="", now=timezone.now())
+    client = Client()
+    client.force_login(owner)
+    assert page_of(own.campaign, "approve") not in client.get(page_of(own.campaign)).content.decode()
+    assert answer(client, own, "approve").state == "awaiting_approval"
+
+
+def test_a_marketer_may_take_it_back_but_not_answer(marketer: Client, asked: Approval) -> None:
+    shown = marketer.get(page_of(asked.campaign)).content.decode()
+    assert page_of(asked.campaign, "approve") not in shown
+    assert marketer.post(page_of(asked.campaign, "approve")).status_code == 403
+    assert "HX-Redirect" in marketer.post(page_of(asked.campaign, "withdraw")).headers
+    assert Campaign.objects.get().state == "draft"
+
+
+def test_what_changed_since_the_last_yes_is_named(approver: Client, asked: Approval, mary: User, app: App) -> None:
+    now = timezone.now()
+    paul = make_user(app, role="approver")
+    approve(approval=asked, fingerprint=asked.fingerprint, actor=paul, comment="", now=now)
+    make_people(app, 1)
+    Variant.objects.update(texts={"en": {"title": "Hello", "body": "Changed."}})
+    assert launch_due(timezone.now()) == 0
+    request_approval(campaign=asked.campaign, version=1, actor=mary, note="", now=timezone.now())
+    shown = approver.get(page_of(asked.campaign)).content.decode()
+    assert "Changed since the last yes" in shown
+    assert "Message A, English, Message" in shown
+    assert "Come and see." in shown
+
+
+def test_a_count_that_changed_is_asked_for_again(marketer: Client, app: App) -> None:
+    app.approve_above = None
+    app.save()
+    campaign = make_ready_campaign(app, people=10)
+    sent = {"version": 1, "shown": "9", "typed": "9"}
+    shown = marketer.post(page_of(campaign, "launch"), sent).content.decode()
+    assert "9 people then, 10 now" in shown
+    assert Campaign.objects.get(pk=campaign.pk).state == "draft"
+
+
+def test_launching_twice_says_that_it_is_launched(marketer: Client, app: App) -> None:
+    """Its people are capped by its own first launch; that is not what the second click has to hear."""
+    App.objects.update(approve_above=None, cap_count=1)
+    campaign = make_ready_campaign(app, people=10)
+    sent = {"version": 1, "shown": "10", "typed": "10"}
+    assert "HX-Redirect" in marketer.post(page_of(campaign, "launch"), sent).headers
+    again = marketer.post(page_of(campaign, "launch"), sent).content.decode()
+    assert "was launched or scheduled meanwhile" in again
+    assert "audience has changed" not in again
