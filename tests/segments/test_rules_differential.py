@@ -141,14 +141,17 @@ def _send(app: App, pairs: list[tuple[Customer, Person]]) -> None:
             occurrence="1",
             name=origin.title(),
             state="done",
-            planned_on=worlds.at(50 * 24).date(),
-            created_at=worlds.at(50 * 24),
+            planned_on=worlds.at(worlds.PLANNED_HOURS_AGO).date(),
+            created_at=worlds.at(worlds.PLANNED_HOURS_AGO),
             expires_at=NOW,
         )
         for origin in worlds.LAUNCHES
     )
+    halves = _halves(app, pairs)
     sent = [
-        (launches[message.launch], customer.pk, message) for customer, person in pairs for message in person.messages
+        (launches[message.launch], halves[customer.pk] if message.was_somebody_else else customer.pk, message)
+        for customer, person in pairs
+        for message in person.messages
     ]
     Delivery.objects.bulk_create(
         Delivery(
@@ -178,3 +181,11 @@ def _send(app: App, pairs: list[tuple[Customer, Person]]) -> None:
         for launch, customer_id, message in sent
         for word, hours_ago in message.answers
     )
+
+
+def _halves(app: App, pairs: list[tuple[Customer, Person]]) -> dict[int, int]:
+    """Of each person the id of a row that was merged into theirs."""
+    made = Customer.objects.bulk_create(
+        Customer(app=app, merged_into=customer, merged_at=NOW, created_at=NOW, updated_at=NOW) for customer, _ in pairs
+    )
+    return {half.merged_into_id: half.pk for half in made if half.merged_into_id is not None}

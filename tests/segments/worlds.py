@@ -52,12 +52,16 @@ class Deed:
 
 @dataclass(frozen=True)
 class Message:
-    """What a launch sent to one device of a person. answers: (receipt, hours ago)."""
+    """What a launch sent to one device of a person. answers: (receipt, hours ago).
+
+    was_somebody_else: it stands in the ledger under a row that became part of this person later.
+    """
 
     launch: int
     outcome: str
     hours_ago: int
     answers: tuple[tuple[str, int], ...]
+    was_somebody_else: bool
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ _moment = st.sampled_from(DATES) | st.sampled_from(["2026-05-30T21:59:59Z", "202
 _list = st.lists(st.sampled_from(TEXTS[:4]), max_size=3)
 _any_value = _text | _number | _moment | st.booleans() | _list
 _hours = st.integers(0, 40 * 24)
+# Launches were planned so long ago: nothing is sent longer after its planning than a message may live.
+PLANNED_HOURS_AGO = 29 * 24
 
 
 def _valued(types: dict[str, str]) -> st.SearchStrategy[dict[str, Any]]:
@@ -103,10 +109,11 @@ people = st.builds(
             Message,
             st.integers(0, len(LAUNCHES) - 1),
             st.sampled_from(["accepted", "accepted", "token_dead", "excluded:capped"]),
-            _hours,
+            st.integers(0, PLANNED_HOURS_AGO),
             st.dictionaries(st.sampled_from(["received", "displayed", "opened", "clicked"]), _hours, max_size=3).map(
                 lambda answers: tuple(answers.items())
             ),
+            st.sampled_from([False, False, True]),
         ),
         max_size=3,
         unique_by=lambda message: message.launch,

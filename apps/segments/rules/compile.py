@@ -65,6 +65,11 @@ class Compiler:
         """A further condition on a sub-query's `column` of customer ids, where one person is asked about."""
         return f" and {column} = {self.person}" if self.person else ""
 
+    def only_theirs(self, column: str) -> str:
+        """As `only`, where `column` may also hold ids of rows that became part of this person."""
+        ids = f"select id from customers_customer where id = {self.person} or merged_into_id = {self.person}"
+        return f" and {column} = any (array({ids}))" if self.person else ""
+
     def node(self, node: Node) -> str:
         if isinstance(node, EventLeaf):
             return self.event(node)
@@ -279,7 +284,7 @@ class Compiler:
 
     def message(self, leaf: MessageLeaf) -> str:
         since = None if leaf.days is None else self.now - timedelta(days=leaf.days)
-        return message_people(leaf, app_id=self.app_id, since=since, bind=self.bind, only=self.only)
+        return message_people(leaf, app_id=self.app_id, since=since, bind=self.bind, only=self.only_theirs)
 
     def condition(self, condition: Condition) -> str:
         """The amount has a column of its own, in the covering index: no need to look into the row."""

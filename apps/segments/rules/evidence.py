@@ -100,7 +100,8 @@ def _columns(question: Question, compiler: Compiler) -> tuple[str, str, str]:
         return holds, "true", _event_tally(question, compiler)
     if isinstance(question, MessageLeaf):
         since = None if question.days is None else compiler.now - timedelta(days=question.days)
-        tally = message_tally(question, app_id=compiler.app_id, since=since, bind=compiler.bind, person=compiler.person)
+        whose = compiler.only_theirs("delivery.customer_id")
+        tally = message_tally(question, app_id=compiler.app_id, since=since, bind=compiler.bind, whose=whose)
         return holds, "true", tally
     known = question.field.operator("is_known")
     return holds, compiler.node(Leaf(question.field, known, None)) if known else "true", "null"

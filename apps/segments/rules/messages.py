@@ -4,6 +4,9 @@ Sent is what the gateway accepted. A receipt names a device; whose it was then, 
 partitioned by the day of planning, so a rule with days reads only the weeks that can matter: what was planned longer
 than LONGEST_ROAD before the window can no longer be sent in it, and what was planned longer than LATEST_ANSWER before
 it counts as no longer answered.
+
+The ledger keeps the id under which a message was planned. Where that row became part of another person since
+(`Customer.merged_into`), what it was sent and what it answered is that person's.
 """
 
 from collections.abc import Callable
@@ -32,7 +35,7 @@ Only = Callable[[str], str]
 
 
 def message_people(leaf: MessageLeaf, *, app_id: str, since: datetime | None, bind: Bind, only: Only) -> str:
-    """The condition on customer.id. app_id: its placeholder; bind: value -> placeholder; only: see Compiler.only."""
+    """The condition on customer.id. app_id: its placeholder; bind: value -> placeholder; only: Compiler.only_theirs."""
     operator = leaf.operator.key
     sent = f"customer.id in {_sent(leaf, app_id, since, bind, only)}"
     if operator not in ANSWERS:
@@ -41,8 +44,8 @@ def message_people(leaf: MessageLeaf, *, app_id: str, since: datetime | None, bi
     return f"({sent} and not {answered})" if operator.startswith("did_not") else answered
 
 
-def message_tally(leaf: MessageLeaf, *, app_id: str, since: datetime | None, bind: Bind, person: str) -> str:
-    """The figures of one person (`person`: the placeholder of their id) as a sub-query of one JSON object.
+def message_tally(leaf: MessageLeaf, *, app_id: str, since: datetime | None, bind: Bind, whose: str) -> str:
+    """The figures of one person (`whose`: a further condition on their deliveries) as a sub-query of one JSON object.
 
     Messages count once, on however many devices. Index: deliveries_delivery_person, the receipts' key.
     """
@@ -63,7 +66,7 @@ def message_tally(leaf: MessageLeaf, *, app_id: str, since: datetime | None, bin
         " left join deliveries_receipt as receipt on receipt.planned_on = delivery.planned_on"
         " and receipt.dispatch_id = delivery.dispatch_id and receipt.device_id = delivery.device_id"
         f" and receipt.type = {answer}"
-        f" where delivery.customer_id = {person} and {' and '.join(_launches(leaf, app_id, bind))})"
+        f" where {' and '.join(_launches(leaf, app_id, bind))}{whose})"
     )
 
 
@@ -72,10 +75,7 @@ def _sent(leaf: MessageLeaf, app_id: str, since: datetime | None, bind: Bind, on
     if since is not None:
         tests += [f"delivery.recorded_at >= {bind(since)}::timestamptz"]
         tests += [f"delivery.planned_on >= {bind((since - LONGEST_ROAD).date())}::date"]
-    return (
-        "(select delivery.customer_id from deliveries_delivery as delivery"
-        f" where {' and '.join(tests)}{only('delivery.customer_id')})"
-    )
+    return _people(f"deliveries_delivery as delivery where {' and '.join(tests)}{only('delivery.customer_id')}")
 
 
 def _answered(leaf: MessageLeaf, app_id: str, since: datetime | None, bind: Bind, only: Only) -> str:
@@ -86,11 +86,22 @@ def _answered(leaf: MessageLeaf, app_id: str, since: datetime | None, bind: Bind
             tests += [f"{table}.planned_on >= {bind((since - LATEST_ANSWER).date())}::date"]
     if since is not None:
         tests += [f"receipt.at >= {bind(since)}::timestamptz"]
-    return (
-        "(select delivery.customer_id from deliveries_receipt as receipt"
+    return _people(
+        "deliveries_receipt as receipt"
         " join deliveries_delivery as delivery on delivery.planned_on = receipt.planned_on"
         " and delivery.dispatch_id = receipt.dispatch_id and delivery.device_id = receipt.device_id"
-        f" where {' and '.join(tests)}{only('delivery.customer_id')})"
+        f" where {' and '.join(tests)}{only('delivery.customer_id')}"
+    )
+
+
+def _people(deliveries: str) -> str:
+    """Whose these deliveries are now, as a sub-query. Each id is taken once before its person is looked up: there are
+    many messages, few of them to rows that were merged since, and those rows are found by an index of their own."""
+    return (
+        "(select coalesce(half.merged_into_id, addressed.customer_id)"
+        f" from (select distinct delivery.customer_id from {deliveries}) as addressed"
+        " left join customers_customer as half"
+        " on half.id = addressed.customer_id and half.merged_into_id is not null)"
     )
 
 
