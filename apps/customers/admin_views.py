@@ -20,6 +20,7 @@ from apps.customers.admin_panels import panels_for
 from apps.customers.admin_timeline import answers_shown, event_names, events_shown
 from apps.customers.contacts import email_of, phone_of, ways_to
 from apps.customers.models import Customer
+from apps.customers.queries import topic_names_of
 from apps.customers.services.consent import record_consent
 from apps.customers.services.profiles import upsert_customers
 
@@ -38,6 +39,7 @@ def page(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpRe
         "title": str(customer),
         "original": customer,
         "customer": customer,
+        "topics": topic_names_of(customer),
         "email": email_of(customer, reveals=False),
         "phone": phone_of(customer, reveals=False),
         "ways": ways_to(customer, live_devices=customer.devices.filter(state__in=["active", "stale"]).count()),

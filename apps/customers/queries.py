@@ -99,6 +99,12 @@ def events_of(customer: Customer, *, name: str = "", before: Place | None = None
     return list(events.order_by("-occurred_at", "-id")[:limit])
 
 
+def topic_names_of(customer: Customer) -> list[str]:
+    """What a person's topics are called, in their order on the preference page; the key of one never described."""
+    known = dict(Topic.objects.filter(app=customer.app_id, key__in=customer.topics).values_list("key", "name"))
+    return [*known.values(), *(key for key in customer.topics if key not in known)]
+
+
 def event_names_of(customer: Customer) -> list[str]:
     """The names of what a person did, in order."""
     return list(

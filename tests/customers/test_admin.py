@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import App, AuditEntry
 from apps.customers.masking import masked_email, masked_phone
-from apps.customers.models import Consent, Customer
+from apps.customers.models import Consent, Customer, Topic
 from apps.customers.queries import found_people
 from apps.segments.models import SegmentMember
 from tests.factories import NOW, make_app, make_customer, make_device, make_event, make_segment, make_user
@@ -106,6 +106,16 @@ def test_erasing_needs_the_id_and_the_right(app: App) -> None:
     html = owner.get(f"{LIST}{anna.pk}/change/").content.decode()
     assert "This person was erased" in html
     assert owner.get(f"{LIST}{anna.pk}/edit/").status_code == 403
+    rows = owner.get(LIST).content.decode()
+    assert f"#{anna.pk}" in rows
+    assert "not logged in yet" not in rows
+
+
+def test_topics_are_shown_by_their_names(app: App) -> None:
+    Topic.objects.create(app=app, key="orders", name="Your orders")
+    anna = known(app, topics=["orders", "beta"])
+    html = client_of(app, "marketer").get(f"{LIST}{anna.pk}/change/").content.decode()
+    assert '<span class="hg-chip">Your orders</span><span class="hg-chip">beta</span>' in html
 
 
 def test_all_that_is_kept_can_be_handed_over(app: App) -> None:

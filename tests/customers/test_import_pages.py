@@ -48,6 +48,21 @@ def columns(*targets: tuple[str, ...]) -> dict[str, str]:
 CHOSEN = columns(("external_id",), ("phone",), ("trait", "city", "text"))
 
 
+def test_a_line_too_long_for_the_preview_is_not_called_missing(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    text = f"Customer ID,Note\na-1,{'x' * 70_000}\n"
+    page = marketer.get(send(marketer, app, text).url).content.decode()
+    assert "The first lines are empty or too long to be shown here." in page
+    assert "about 1 line, 2 columns" in page
+
+
+def test_lines_with_too_few_cells_are_counted_apart(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    page = marketer.get(send(marketer, app, "Customer ID,City\na-1\na-2,b,c\n").url).content.decode()
+    assert "has 1 columns instead of 2: put a delimiter for each empty cell, too" in page
+    assert "has 3 columns instead of 2: put quotes" in page
+
+
 def test_a_file_goes_from_upload_to_result(app: App) -> None:
     marketer = client_of(app, "marketer")
     page = marketer.get(send(marketer, app, TEXT).url).content.decode()

@@ -72,7 +72,7 @@ def test_good_lines_are_kept_and_each_bad_one_is_named() -> None:
     assert block.records == [(2, ["1", "a"]), (6, ["4", "d\ne"]), (8, ["5", "f"])]
     assert [(fault.line, fault.code) for fault in block.faults] == [
         (3, "column_count"),
-        (5, "column_count"),
+        (5, "columns_missing"),
         (10, "quotes"),
     ]
     assert block.lines == 9

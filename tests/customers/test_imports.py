@@ -66,7 +66,7 @@ def test_good_lines_are_stored_and_each_bad_one_is_kept_with_its_reason(app: App
     assert refused(run) == [
         (3, ["email_invalid", "phone_invalid"]),
         (4, ["required"]),
-        (5, ["column_count"]),
+        (5, ["columns_missing"]),
         (6, ["quotes"]),
     ]
     first = ImportLine.objects.get(run=run, line=3)

@@ -210,7 +210,9 @@ class _Reader:
             if len(cells) != width and width:
                 if not any(cells):
                     continue
-                if len(cells) < width or any(cell.strip() for cell in cells[width:]):
+                if len(cells) < width:
+                    return self._skip(start, lines, "columns_missing", cells)
+                if any(cell.strip() for cell in cells[width:]):
                     return self._skip(start, lines, "column_count", cells)
                 cells = cells[:width]
             elif not any(cells):
@@ -235,6 +237,9 @@ def fault_message(code: str, cells: Sequence[str], width: int) -> str:
     """What is wrong with a line, and what to do."""
     if code == "column_count":
         message = _("has %(count)d columns instead of %(width)d: put quotes around cells that hold the delimiter")
+        return message % {"count": len(cells), "width": width}
+    if code == "columns_missing":
+        message = _("has %(count)d columns instead of %(width)d: put a delimiter for each empty cell, too")
         return message % {"count": len(cells), "width": width}
     if code == "quotes":
         return _("its quotation marks do not pair: close each, and write one inside a cell twice")
