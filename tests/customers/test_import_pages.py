@@ -48,6 +48,12 @@ def columns(*targets: tuple[str, ...]) -> dict[str, str]:
 CHOSEN = columns(("external_id",), ("phone",), ("trait", "city", "text"))
 
 
+def test_an_empty_list_says_whether_anything_is_there(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    assert "Nothing here yet" in marketer.get(LIST).content.decode()
+    assert "Nothing matches" in marketer.get(f"{LIST}?q=nobody").content.decode()
+
+
 def test_a_line_too_long_for_the_preview_is_not_called_missing(app: App) -> None:
     marketer = client_of(app, "marketer")
     text = f"Customer ID,Note\na-1,{'x' * 70_000}\n"

@@ -54,6 +54,7 @@ def test_utf16_is_known_with_and_without_its_mark(flavour: str) -> None:
         (b"<html><table>", "a web page or XML"),
         (b'[{"id": 1}]', "JSON"),
         (b"\x7fELF" + b"\0" * 100, "no text"),
+        (b"\x8f\x02k,\x17\xd3\x01\n" * 9, "no text"),
         (b"id,name\n", ""),
     ],
 )

@@ -35,6 +35,8 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 # Countries whose old Windows files are written in code page 1250.
 _CENTRAL = frozenset(["PL", "CZ", "SK", "HU", "SI", "HR", "RO", "BA", "RS", "AL", "ME"])
 _STRANGE_IN_WORD = re.compile(r"(?<=[a-zA-Z])[^\w\s.,;:'\"\-/()@&+]|[^\w\s.,;:'\"\-/()@&+](?=[a-z])")
+# What no text in a one-byte encoding holds: one byte in nine of anything compressed or encrypted.
+_CONTROLS = bytes(code for code in range(32) if chr(code) not in "\t\n\r")
 _FOREIGN = (
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
     (b"%PDF", "a PDF"),
@@ -61,8 +63,8 @@ def foreign_kind(head: bytes) -> str:
         return "a web page or XML"
     if start.startswith((b'{"', b'[{"', b"[\n", b"{\n")):
         return "JSON"
-    is_utf16 = utf16_of(head) is not None
-    return "no text" if not is_utf16 and head.count(b"\0") > len(head) // 10 else ""
+    controls = len(head) - len(head.translate(None, _CONTROLS))
+    return "no text" if utf16_of(head) is None and controls > len(head) // 20 else ""
 
 
 def utf16_of(head: bytes) -> str | None:
