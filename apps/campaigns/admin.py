@@ -133,6 +133,9 @@ class CampaignAdmin(AppScopedAdmin):
         """The question before a draft is thrown away names the draft, not the rows it is made of."""
         return [str(campaign) for campaign in objs], {self.opts.verbose_name_plural: len(objs)}, set(), []
 
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        return [name for name in self.list_display if name != "copy" or self.has_add_permission(request)]
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CampaignList
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -207,5 +207,5 @@ def _standing(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> d
 
 def _dispatch(campaign: Campaign) -> Dispatch:
     if campaign.dispatch is None:
-        raise ValueError(f"campaign {campaign.pk} is not launched")
+        raise Http404(f"campaign {campaign.pk} is not launched")
     return campaign.dispatch

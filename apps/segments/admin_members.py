@@ -136,7 +136,9 @@ def member_page(request: HttpRequest, segment: Segment) -> dict[str, Any]:
         )
     pages = Paginator(people, MEMBERS_A_PAGE)
     shown = pages.get_page(request.GET.get("page") or request.POST.get("page"))
-    return {"segment": segment, "people": shown, "wanted": wanted, "may_remove": segment.kind == "static"}
+    may_change = request.user.has_perm("segments.change_segment")  # type: ignore[union-attr]
+    may_remove = may_change and segment.kind == "static"
+    return {"segment": segment, "people": shown, "wanted": wanted, "may_remove": may_remove}
 
 
 def _tell_listed(request: HttpRequest, joined: int, already: int, unknown: tuple[str, ...]) -> None:
