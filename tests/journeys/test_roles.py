@@ -1,4 +1,4 @@
-"""Every role, every page of the admin: what a role may not do answers 403.
+"""Every role, every page of the admin, every button on it: what a role may not do answers 403 and is not shown.
 
 The pages come from the URLconf and the registry, so a new page without a word here fails.
 """
@@ -6,6 +6,7 @@ The pages come from the URLconf and the registry, so a new page without a word h
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from apps.accounts.models import App, AuditEntry, User
 from apps.accounts.roles import ROLES
 from apps.accounts.services.audit import write_audit
 from apps.api.models import ApiKey
+from apps.campaigns.models import Campaign
 from apps.customers.models import Customer, ImportRun, Topic, Wording
 from apps.devices.models import Channel, Device
 from apps.segments.models import Segment
@@ -109,6 +111,8 @@ SPECIAL: Mapping[str, str] = {
     "campaigns_campaign_trial-pair": "devices.add_paireddevice",
     "campaigns_campaign_trial-unpair": "devices.add_paireddevice",
 }
+# Dialogs, opened by a button that is shown to who may use them.
+BEHIND = {"campaigns_campaign_trial"}
 # For everybody who is logged in, or for nobody; pages of the frame that decide nothing.
 FRAME = {
     "index",
@@ -244,3 +248,55 @@ def _needs_more(user: User, page: Page, method: str) -> bool:
         return not user.has_perm("deliveries.change_sendingstop")
     label, _dot, codename = page.permission.partition(".")
     return codename.startswith("view_") and not user.has_perm(f"{label}.{codename.replace('view_', 'change_', 1)}")
+
+
+class Doors(HTMLParser):
+    """Every address that a page leads to: ("get" or "post", address), but what a shut fieldset holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[tuple[str, str]] = set()
+        self._fieldsets: list[bool] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = {name: value or "" for name, value in attrs}
+        if tag == "fieldset":
+            self._fieldsets.append("disabled" in said)
+        if any(self._fieldsets):
+            return
+        if tag == "a":
+            self._add("get", said.get("href", ""))
+        elif tag == "form" and said.get("action"):
+            self._add(said.get("method", "get").lower(), said["action"])
+        for method in ("get", "post"):
+            self._add(method, said.get(f"hx-{method}", ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "fieldset":
+            self._fieldsets.pop()
+
+    def _add(self, method: str, address: str) -> None:
+        if address.startswith("/admin/") and not address.startswith(("/admin/logout", "/admin/password_change")):
+            self.found.add((method, address.partition("#")[0]))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_no_page_shows_a_button_that_would_answer_403(role: str, app: App, world: dict[str, int]) -> None:
+    client = logged_in(make_user(app, role=role))
+    running = Campaign.objects.exclude(pk=world["campaigns.campaign"]).get()
+    shown_on: dict[tuple[str, str], str] = {}
+    for address in [
+        "/admin/",
+        f"/admin/campaigns/campaign/{running.pk}/change/",
+        *(page.address for page in pages(world) if page.name not in BEHIND),
+    ]:
+        response = client.get(address)
+        if response.status_code != 200 or "text/html" not in response.headers["Content-Type"]:
+            continue
+        doors = Doors()
+        doors.feed(response.content.decode())
+        shown_on.update(dict.fromkeys(doors.found, address))
+    assert len(shown_on) > 20
+    shut = {(method, door, page) for (method, door), page in shown_on.items() if answer(client, method, door) == 403}
+    assert shut == set()
