@@ -143,6 +143,7 @@ CODES: Mapping[str, Code] = {
     "cycle": Code(0, _("The segment asks about itself.")),
     "audience_missing": Code(409, _("The campaign has no segment to send to.")),
     "empty_audience": Code(409, _("The campaign's audience is empty.")),
+    "not_at_rest": Code(409, _("The campaign is not at its end yet: it waits, is scheduled or runs.")),
     "unknown_topic": Code(409, _("The campaign's topic is not one of the app's any more.")),
     "channel_missing": Code(409, _("A gateway that the audience needs has no credentials.")),
     "channel_paused": Code(409, _("A gateway that the audience needs is paused.")),
