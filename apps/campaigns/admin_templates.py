@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -52,6 +52,8 @@ class MessageTemplateAdmin(AppScopedAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """There is nothing to change on it: the list shows it whole."""
+        if self.get_object(request, object_id) is None:
+            raise Http404
         return redirect("admin:campaigns_messagetemplate_changelist")
 
     @display(description=_("message"), ordering="name")
