@@ -5,7 +5,7 @@ really there. People it makes are marked, and stay its playground until a live k
 """
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Sequence
 
 from django.db.models.functions import Coalesce
 
@@ -18,15 +18,18 @@ from apps.devices.services.device_fields import DeviceDraft, clean_device
 LIVE_CUSTOMER = "live_customer"
 
 
-def live_among(*, caller: Caller, names: Collection[str]) -> set[str]:
-    """Those of the names, as they were given, whose people this key may not write; none for a live key."""
+def live_among(*, caller: Caller, names: Sequence[object]) -> list[bool]:
+    """Of each name, as it was given, whether this key may not write the person; never for a live key.
+
+    What is no text names nobody; whoever stores it says what is wrong with it.
+    """
     if not caller.is_test:
-        return set()
-    stored = {name: unicodedata.normalize("NFC", name) for name in names}
-    known = Customer.objects.filter(app=caller.app, external_id__in=set(stored.values()), erased_at=None)
+        return [False] * len(names)
+    stored = [unicodedata.normalize("NFC", name) if isinstance(name, str) else None for name in names]
+    known = Customer.objects.filter(app=caller.app, external_id__in={*stored} - {None}, erased_at=None)
     made_by_test = Coalesce("merged_into__made_by_test", "made_by_test")
     live = {name for name, is_test in known.values_list("external_id", made_by_test) if not is_test}
-    return {name for name in names if stored[name] in live}
+    return [name in live for name in stored]
 
 
 def require_writable(*, caller: Caller, customer: Customer) -> None:
@@ -39,7 +42,7 @@ def require_writable_device(*, caller: Caller, customer: str | None, draft: Devi
     """The same for a registration: whom it names, and whoever has these addresses now. Raises InvalidInput too."""
     if not caller.is_test:
         return
-    if customer is not None and live_among(caller=caller, names=[customer]):
+    if any(live_among(caller=caller, names=[customer])):
         raise Refusal(LIVE_CUSTOMER)
     clean = clean_device(draft)
     hashes = [one for one in (clean.address_hash, clean.previous_hash) if one is not None]

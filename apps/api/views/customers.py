@@ -100,7 +100,7 @@ class CustomersView(ApiView):
         return self._save_many(said["customers"]) if "customers" in said else self._save_one(said)
 
     def _save_one(self, said: dict[str, Any]) -> HttpResponse:
-        if live_among(caller=self.caller, names=_names([said])):
+        if any(live_among(caller=self.caller, names=[said["external_id"]])):
             raise Refusal(LIVE_CUSTOMER)
         stored = self._upsert([said])[0]
         if stored.problems:
@@ -110,8 +110,8 @@ class CustomersView(ApiView):
 
     def _save_many(self, given: Any) -> HttpResponse:
         batch = read_batch(given, "customers", CUSTOMER, MOST_AT_ONCE)
-        live = live_among(caller=self.caller, names=_names(batch.sound))
-        mine = [index for index, said in enumerate(batch.sound) if said["external_id"] not in live]
+        live = live_among(caller=self.caller, names=[said["external_id"] for said in batch.sound])
+        mine = [index for index, is_live in enumerate(live) if not is_live]
         upserted = dict(zip(mine, self._upsert([batch.sound[index] for index in mine]), strict=True))
         verdicts = [
             (place, upserted.get(index) or _refused(said["external_id"]))
@@ -210,10 +210,6 @@ def _shown(customer: Customer) -> dict[str, Any]:
             for device in customer.devices.order_by("id")
         ],
     }
-
-
-def _names(given: Sequence[dict[str, Any]]) -> list[str]:
-    return [said["external_id"] for said in given if isinstance(said["external_id"], str)]
 
 
 def _refused(external_id: str) -> Upserted:

@@ -66,11 +66,11 @@ class EventsView(ApiView):
 
 def _require_test_people(batch: Batch, caller: Caller) -> None:
     """A test key writes what its own people did, and nobody else's."""
-    live = live_among(caller=caller, names={event["customer"] for event in batch.sound})
+    live = live_among(caller=caller, names=[event["customer"] for event in batch.sound])
     foreign = [
         FieldProblem(f"/events/{place}/customer", LIVE_CUSTOMER, str(CODES[LIVE_CUSTOMER].meaning), event["customer"])
-        for place, event in zip(batch.places, batch.sound, strict=True)
-        if event["customer"] in live
+        for place, event, is_live in zip(batch.places, batch.sound, live, strict=True)
+        if is_live
     ]
     if foreign:
         raise refuse_fields(foreign, 403)

@@ -1,6 +1,5 @@
 """Several addresses behind one name: the dead ones cost a moment, not the message."""
 
-import asyncio
 import socket
 import time
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from apps.gateways.lean.dial import NoConnection, _connect
+from tests.gateways.conftest import run
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def test_an_address_that_swallows_everything_costs_a_moment() -> None:
     with black_hole() as hole, socket.create_server(("127.0.0.1", 0)) as server:
         live = server.getsockname()[1]
         begun = time.monotonic()
-        with asyncio.run(_connect([address(hole), address(live)])) as found:
+        with run(_connect([address(hole), address(live)])) as found:
             assert found.getpeername()[1] == live
         assert time.monotonic() - begun < 5  # the kernel would try the first for two minutes
 
@@ -41,5 +41,5 @@ def test_where_no_address_connects_the_last_reason_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         closed = server.getsockname()[1]
     with pytest.raises(NoConnection) as failed:
-        asyncio.run(_connect([address(closed), address(closed)]))
+        run(_connect([address(closed), address(closed)]))
     assert str(closed) in failed.value.result.detail
