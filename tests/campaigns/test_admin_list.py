@@ -50,7 +50,7 @@ def test_ten_rows_cost_as_many_queries_as_one(
         make_campaign(
             app, state="finished", dispatch=make_counted_dispatch(app, planned_devices=1, counts={"accepted": 1})
         )
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         marketer.get(LIST)
 
 

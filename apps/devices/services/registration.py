@@ -30,6 +30,8 @@ __all__ = ["DeviceDraft", "Registration", "change_device", "is_secret_of", "regi
 
 MOST_IN_A_GROUP = 50
 LINGER_SECONDS = 0.002
+# Of one launch alone, where others of the same person or device come at the same moment.
+MOST_TRIES = 5
 
 _log = logging.getLogger(__name__)
 
@@ -97,15 +99,17 @@ def _alone(launch: Launch) -> Registration:
     stored = store_simple([launch])[0]
     if stored is not None:
         return stored
-    try:
-        with transaction.atomic():
-            return _store(launch)
-    except (IntegrityError, OperationalError) as error:
-        # A twin request stored the same address a moment ago, so now it is known; or it waited for us, and we for it.
-        if isinstance(error, OperationalError) and not is_deadlock(error):
-            raise
-        with transaction.atomic():
-            return _store(launch)
+    for _try in range(MOST_TRIES - 1):
+        try:
+            with transaction.atomic():
+                return _store(launch)
+        except (IntegrityError, OperationalError) as error:
+            # A twin request stored the same address a moment ago, so now it is known; or it waited for us, and we for
+            # it. A row that a merge has just moved is missed once by whoever waited for its lock.
+            if isinstance(error, OperationalError) and not is_deadlock(error):
+                raise
+    with transaction.atomic():
+        return _store(launch)
 
 
 def change_device(*, device: Device, changes: Mapping[str, Any], now: datetime) -> Device:
