@@ -8,8 +8,9 @@ import pytest
 from apps.accounts.models import App
 from apps.core.problems import Conflict, InvalidInput
 from apps.customers.models import Consent, Customer, TraitType
+from apps.customers.services.merging import merge_customers
 from apps.customers.services.profiles import CustomerDraft, Upserted, customer_for, upsert_customers
-from tests.factories import NOW, make_app, make_customer
+from tests.factories import NOW, make_app, make_customer, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -110,6 +111,12 @@ def test_a_bad_field_is_refused_with_its_code(app: App, fields: dict[str, Any], 
     assert not Customer.objects.filter(app=app).exists()
 
 
+def test_an_object_among_traits_is_told_how_to_be_told(app: App) -> None:
+    (problem,) = upsert(app, traits={"address": {"city": "Oslo"}}).problems
+    assert problem.message.endswith("such as “address_city”")
+    assert problem.came == '{"city": "Oslo"}'
+
+
 def test_a_phone_without_plus_needs_a_country(app: App) -> None:
     app.default_country = ""
     assert [problem.code for problem in upsert(app, phone="500600700").problems] == ["country_required"]
@@ -186,6 +193,29 @@ def test_consent_in_a_draft_is_logged_and_mirrored_once(app: App) -> None:
     assert (stored(app).push_consent, stored(app).sms_consent) == (True, False)
     logged = Consent.objects.order_by("channel").values_list("channel", "granted", "source", "wording", "at")
     assert list(logged) == [("push", True, "api", "Yes please", NOW), ("sms", False, "api", "Yes please", NOW)]
+
+
+def topics_said(**about: Any) -> list[tuple[str, bool, str]]:
+    said = Consent.objects.filter(channel="push", **about).exclude(topic="").order_by("id")
+    return list(said.values_list("topic", "granted", "source"))
+
+
+def test_each_topic_joined_or_left_by_a_new_list_is_an_answer(app: App) -> None:
+    for topics in (["news", "sale"], ["sale", "news"], ["tips", "sale"]):
+        upsert(app, topics=topics)
+    assert topics_said() == [
+        ("news", True, "api"),
+        ("sale", True, "api"),
+        ("tips", True, "api"),
+        ("news", False, "api"),
+    ]
+
+
+def test_a_merged_name_answers_for_the_person_it_became(app: App) -> None:
+    half, kept = make_customer(app, topics=["news"]), make_customer(app, topics=["news"])
+    merge_customers(customer=half, into=kept, actor=make_user(app), now=NOW)
+    upsert(app, external_id=half.external_id, topics=[])
+    assert topics_said(customer=kept) == [("news", False, "api")]
 
 
 def test_an_import_cannot_undo_an_opt_out_without_proof(app: App) -> None:

@@ -14,9 +14,9 @@ from django.db import connection
 
 from apps.accounts.models import App
 from apps.core.sql import compiled, execute, rows, statement
-from apps.customers.services.consent import Answer, log_answers
+from apps.customers.services.consent import Answer, append_topic_answers, log_answers
 from apps.customers.services.profile_fields import CHANNELS, CleanCustomer
-from apps.customers.services.profiles import answers_of, store_cleaned
+from apps.customers.services.profiles import answers_of, store_cleaned, topic_changes
 from apps.customers.services.tombstones import take_back_erased
 
 COLUMNS = ("email", "phone", "first_name", "last_name", "language", "time_zone", "country")
@@ -57,13 +57,17 @@ def store_people(*, app: App, people: Sequence[CleanCustomer], now: datetime) ->
         created = dict(rows("customers", "insert_customers", parameters, people=part))
     if len(created) + len(found) != len(people):
         raise Raced
-    erased = {name for name, _id, is_erased, _changed, _kept in found if is_erased}
+    erased = {name for name, _id, is_erased, *_rest in found if is_erased}
     erased |= take_back_erased(app=app, created=created).keys()
-    known = {name: customer_id for name, customer_id, is_erased, _changed, kept in found if not (is_erased or kept)}
+    known = {
+        name: customer_id for name, customer_id, is_erased, _changed, kept, _topics in found if not (is_erased or kept)
+    }
     created = {name: customer_id for name, customer_id in created.items() if name not in erased}
+    before = {name: topics for name, *_rest, topics in found if topics is not None} | dict.fromkeys(created, ())
+    _log_topics(people, {**known, **created}, before, now)
     _log(people, created, known, now)
-    merged = _store_merged(app, people, {name for name, *_rest, kept in found if kept}, now)
-    updated = sum(was_changed for _name, _id, _erased, was_changed, _kept in found) + merged.updated_count
+    merged = _store_merged(app, people, {name for name, *_rest, kept, _topics in found if kept}, now)
+    updated = sum(was_changed for _name, _id, _erased, was_changed, *_rest in found) + merged.updated_count
     return Stored(created, {**known, **merged.known}, updated, frozenset(erased))
 
 
@@ -87,6 +91,16 @@ def _line(clean: CleanCustomer) -> str:
     cells.append(_as_json(fields["topics"]) if "topics" in fields else _NULL)
     cells += ["ft"[consent[channel]] if channel in consent else _NULL for channel in CHANNELS]
     return _TAB.join(cells)
+
+
+def _log_topics(
+    people: Sequence[CleanCustomer], ids: Mapping[str, int], before: Mapping[str, Sequence[str]], now: datetime
+) -> None:
+    told = [clean for clean in people if "topics" in clean.fields and clean.external_id in before]
+    answers = [
+        answer for clean in told for answer in topic_changes(clean, ids[clean.external_id], before[clean.external_id])
+    ]
+    append_topic_answers(answers=answers, source="import", now=now)
 
 
 def _log(people: Sequence[CleanCustomer], created: Mapping[str, int], known: Mapping[str, int], now: datetime) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from apps.core.problems import FieldProblem, InvalidInput
-from apps.core.sql import prepared_rows, rows
+from apps.core.sql import execute, execute_prepared, prepared_rows, rows
 from apps.core.text import clean_text, shown
 from apps.customers.services.profile_fields import CHANNELS, TOPIC_LIMIT
 
@@ -85,3 +85,22 @@ def log_answers(
         },
     )
     return int(found[0][0])
+
+
+def append_topic_answers(*, answers: Sequence[Answer], source: str, now: datetime) -> int:
+    """Append answers to topics that stand on the customer already, in the caller's transaction; returns how many."""
+    if not answers:
+        return 0
+    run = execute_prepared if len(answers) <= MOST_PREPARED else execute
+    return run(
+        "customers",
+        "append_answers",
+        {
+            "customer_ids": [answer.customer_id for answer in answers],
+            "topics": [answer.topic for answer in answers],
+            "granted": [answer.granted for answer in answers],
+            "wordings": [answer.wording for answer in answers],
+            "source": source,
+            "now": now,
+        },
+    )

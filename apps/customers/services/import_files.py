@@ -61,7 +61,7 @@ def store_upload(*, app: App, pieces: Iterable[bytes], file_name: str, created_b
 def take_header(run: ImportRun) -> None:
     """Read the first line under the run's encoding and delimiter, and put the cursor behind it.
 
-    Raises InvalidInput: header_missing, header_duplicate, too_many_columns, file_without_lines.
+    Raises InvalidInput: header_missing, header_duplicate, too_many_columns, file_without_lines, nul_not_allowed.
     """
     head = read_bytes(run, 0, PART_BYTES)
     mark = len(_UTF8_MARK) if run.encoding == "utf-8" and head.startswith(_UTF8_MARK) else 0
@@ -102,6 +102,9 @@ def _check_header(header: list[str]) -> None:
     if len(header) > MOST_COLUMNS:
         message = _("has %(count)d columns; at most %(limit)d are allowed")
         raise refusal("too_many_columns", message % {"count": len(header), "limit": MOST_COLUMNS})
+    if any("\0" in cell for cell in header):
+        message = _("has NUL bytes in its first line, which no text holds: save it as CSV (UTF-8) again")
+        raise refusal("nul_not_allowed", message)
     looks_like_a_person = next((cell for cell in header if _is_no_title(cell)), None)
     if looks_like_a_person:
         message = _(

@@ -1,7 +1,7 @@
 """Profiles: people created and changed in sets, by the app's own name for them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from apps.core.problems import Conflict, FieldProblem, InvalidInput
 from apps.core.sql import compiled, prepared_rows, rows
 from apps.customers.models import Customer
 from apps.customers.queries import person_named
-from apps.customers.services.consent import Answer, log_answers
+from apps.customers.services.consent import Answer, append_topic_answers, log_answers
 from apps.customers.services.profile_fields import TOPIC, CleanCustomer, CustomerDraft, clean_customer
 from apps.customers.services.tombstones import take_back_erased
 from apps.customers.services.vocabulary import accept_traits, clean_values
@@ -46,7 +46,8 @@ def upsert_customers(
     """Create or change up to 1,000 people; one verdict per draft, in order. A bad draft is refused alone.
 
     The same external_id twice: later drafts win field by field, with a warning. Consent is logged where it differs
-    from what is known; with source "import" a yes without wording never undoes a no. Erased people stay erased.
+    from what is known, and so is each topic joined or left; with source "import" a yes without wording never undoes a
+    no. Erased people stay erased.
     made_by_test: a test key speaks; people it creates are marked, until anything else writes them.
     Raises InvalidInput (413 too_many). Touches customers_customer, customers_consent, customers_traittype.
     """
@@ -74,6 +75,7 @@ def store_cleaned(
         accept_all_traits(app=app, cleaned=cleaned)
         people = merged(cleaned)
         outcome = _store(app, people, now, made_by_test)
+        _log_topics(people, outcome, source, now)
         _log_consent(people, outcome, source, now)
     return _verdicts(cleaned, outcome)
 
@@ -126,10 +128,11 @@ def _ids(app: App, names: Sequence[str]) -> dict[str, int]:
 
 @dataclass(slots=True)
 class _Row:
-    """Where a person ended: the row's id and what happened to it."""
+    """Where a person ended: the row's id and what happened to it. topics_before: where others stand there now."""
 
     customer_id: int
     status: str
+    topics_before: Collection[str] | None = None
 
 
 def accept_all_traits(*, app: App, cleaned: Sequence[CleanCustomer]) -> None:
@@ -179,7 +182,7 @@ def _insert(app: App, objects: list[dict[str, Any]], now: datetime, made_by_test
     """Those who are new, and those who would be, had they not been erased."""
     created = dict(_run("insert_customers", app, objects, now, made_by_test))
     erased = take_back_erased(app=app, created=created)
-    outcome = {name: _Row(customer_id, "created") for name, customer_id in created.items()}
+    outcome = {name: _Row(customer_id, "created", ()) for name, customer_id in created.items()}
     return outcome | {name: _Row(customer_id, "erased") for name, customer_id in erased.items()}
 
 
@@ -188,10 +191,10 @@ def _update(app: App, objects: dict[str, dict[str, Any]], now: datetime, made_by
     outcome: dict[str, _Row] = {}
     moved: dict[str, str] = {}
     found = _run("update_customers", app, list(objects.values()), now, made_by_test)
-    for name, customer_id, is_erased, was_changed, kept_as in found:
+    for name, customer_id, is_erased, was_changed, kept_as, topics_before in found:
         if kept_as is None:
             status = "erased" if is_erased else "updated" if was_changed else "unchanged"
-            outcome[name] = _Row(customer_id, status)
+            outcome[name] = _Row(customer_id, status, topics_before)
         else:
             moved[name] = kept_as
     for name, kept_as in moved.items():
@@ -211,6 +214,26 @@ def _run(
     parameters = {"app_id": app.pk, "now": now, "made_by_test": made_by_test}
     run = prepared_rows if len(objects) <= MOST_PREPARED else rows
     return run("customers", name, parameters, people=people)
+
+
+def _log_topics(people: dict[str, CleanCustomer], outcome: dict[str, _Row], source: str, now: datetime) -> None:
+    answers = [
+        answer
+        for name, clean in people.items()
+        if (before := outcome[name].topics_before) is not None
+        for answer in topic_changes(clean, outcome[name].customer_id, before)
+    ]
+    append_topic_answers(answers=answers, source=source, now=now)
+
+
+def topic_changes(clean: CleanCustomer, customer_id: int, before: Collection[str]) -> list[Answer]:
+    """What it says to each topic that somebody's whole list is replaced; nothing where no list was given."""
+    if "topics" not in clean.fields:
+        return []
+    now = clean.fields["topics"]
+    changed = [(topic, True) for topic in now if topic not in before]
+    changed += [(topic, False) for topic in before if topic not in now]
+    return [Answer(customer_id, "push", granted, topic, clean.wording) for topic, granted in changed]
 
 
 def _log_consent(people: dict[str, CleanCustomer], outcome: dict[str, _Row], source: str, now: datetime) -> None:

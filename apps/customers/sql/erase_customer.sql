@@ -1,13 +1,24 @@
 -- Make a person, with every row that was merged into it, a tombstone: the id stays, so that totals hold, and what is
 -- sealed of the name, so that a re-import does not bring the person back; all else is emptied.
 -- Parameters: ids, keys (parallel; null = the row never had a name), now.
--- Touches customers_customer, customers_event, customers_consent (its wording).
+-- Touches customers_customer, customers_event, customers_consent (its wording, and the
+-- words of topics that nobody described: only the person may have had them).
 -- Rows: the person's events. Index: customers_event_person, consent_customer_at.
 with forgotten as (
     delete from customers_event where customer_id = any(%(ids)s::bigint[])
 ),
 unworded as (
-    update customers_consent set wording = '' where customer_id = any(%(ids)s::bigint[]) and wording <> ''
+    update customers_consent as consent
+    set wording = '',
+        topic = case
+            when consent.topic = '' or exists (
+                select from customers_customer person
+                join customers_topic topic on topic.app_id = person.app_id and topic.key = consent.topic
+                where person.id = consent.customer_id
+            ) then consent.topic
+            else 'erased'
+        end
+    where consent.customer_id = any(%(ids)s::bigint[]) and (consent.wording <> '' or consent.topic <> '')
 )
 update customers_customer as customer
 set external_id = null, erased_key = sealed.key,

@@ -2,7 +2,8 @@
 -- Parameters: app_id, now, made_by_test; part: people, as for insert_customers.
 -- A row that was merged into another person is not touched: kept_as says under which name to ask again.
 -- is_erased: a tombstone that is not sealed yet, of a worker of the version before.
--- Returns external_id, id, is_erased, was_changed, kept_as (null = here) for each. Touches customers_customer.
+-- Returns external_id, id, is_erased, was_changed, kept_as (null = here), topics_before (null = the same as now) for each.
+-- Touches customers_customer.
 -- Rows: 1,000 from a call, 10,000 from a file; only those that differ are locked (in order of id, against deadlocks)
 -- and written. Index: customer_external_id_once.
 with given as (
@@ -13,7 +14,7 @@ with given as (
         on customer.app_id = %(app_id)s and customer.external_id = row.external_id
 ),
 differing as (
-    select customer.id
+    select customer.id, customer.topics::text[] as topics_before
     from customers_customer as customer
     join given on given.id = customer.id
     where customer.erased_at is null and customer.merged_into_id is null
@@ -45,10 +46,10 @@ changed as (
         updated_at = %(now)s
     from given, differing
     where customer.id = given.id and differing.id = given.id and customer.erased_at is null
-    returning customer.id
+    returning customer.id, nullif(differing.topics_before, customer.topics::text[]) as topics_before
 )
 select given.known_as, given.id, given.erased_at is not null as is_erased, changed.id is not null as was_changed,
-       kept.external_id as kept_as
+       kept.external_id as kept_as, changed.topics_before
 from given
 left join changed on changed.id = given.id
 left join customers_customer as kept on kept.id = given.merged_into_id
