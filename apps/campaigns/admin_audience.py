@@ -52,7 +52,12 @@ def shown(waterfall: Waterfall) -> dict[str, Any]:
         "waterfall": waterfall,
         "reachable": waterfall.planned_people - beyond_reach,
         "excluded": [
-            {"word": exclusion_label(reason), "people": people, "devices": devices}
+            {
+                "word": exclusion_label(reason),
+                "people": people,
+                "devices": devices,
+                "by_topic": waterfall.capped_by_topic[0] if reason == "capped" else 0,
+            }
             for reason, (people, devices) in excluded
         ],
     }

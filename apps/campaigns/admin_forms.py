@@ -77,6 +77,11 @@ class AudienceForm(StepForm):
         for name in ("include", "exclude"):
             self.fields[name].queryset = self.segments  # type: ignore[attr-defined]
 
+    @property
+    def capped_topics(self) -> list[Topic]:
+        """Those with a frequency cap of their own."""
+        return [topic for topic in self.topics if topic.cap_count is not None]
+
     def stored(self) -> dict[str, Any]:
         return {
             "name": self.campaign.name,

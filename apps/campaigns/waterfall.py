@@ -11,6 +11,8 @@ def waterfall_lines(waterfall: Waterfall) -> Iterator[str]:
     yield _line("audience", waterfall.planned_people, waterfall.planned_devices)
     for reason, (people, devices) in sorted(waterfall.excluded.items()):
         yield _line(f"- {reason}", people, devices)
+        if reason == "capped" and waterfall.capped_by_topic[0]:
+            yield _line("    by the topic's cap", *waterfall.capped_by_topic)
     yield _line("= will be sent", waterfall.sending_people, waterfall.sending_devices)
 
 

@@ -31,7 +31,7 @@ class TopicForm(forms.ModelForm):
 
     class Meta:
         model = Topic
-        fields = ("app", "key", "name", "description", "position", "is_shown", "is_default")
+        fields = ("app", "key", "name", "description", "position", "is_shown", "is_default", "cap_count", "cap_days")
 
     def clean_key(self) -> str:
         problems: list[FieldProblem] = []
@@ -53,6 +53,7 @@ class TopicAdmin(AppScopedAdmin):
     fieldsets: ClassVar = [
         (None, {"fields": ["app", "name", "key", "description"]}),
         (_("Where and for whom"), {"fields": ["position", "is_shown", "is_default"]}),
+        (_("Leave people in peace"), {"fields": [("cap_count", "cap_days")]}),
     ]
     actions = None
 
@@ -85,6 +86,8 @@ class TopicAdmin(AppScopedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Topic, form: Any, change: bool) -> None:
         save_topic(topic=obj, author=request.user.get_username(), now=timezone.now())
+        if obj.cap_count == 0:
+            self.message_user(request, _("A cap of 0 means that nobody will receive a campaign about it."), "WARNING")
 
 
 class WordingForm(forms.ModelForm):

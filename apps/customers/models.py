@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -115,6 +116,7 @@ class Topic(models.Model):
     """A subject that people may choose. Customer.topics holds its key, which therefore never changes.
 
     is_default: people new to the app are in it until they say no. is_shown: stands on the preference page.
+    cap_count, cap_days: how many campaigns about it a person gets in so many days; None = as many as the app allows.
     """
 
     app = models.ForeignKey(App, models.CASCADE, related_name="+")
@@ -134,6 +136,16 @@ class Topic(models.Model):
     is_shown = models.BooleanField(_("on the preference page"), default=True, db_default=True)
     position = models.PositiveSmallIntegerField(
         _("place"), default=0, db_default=0, help_text=_("Small numbers come first.")
+    )
+
+    cap_count = models.PositiveSmallIntegerField(
+        _("most campaign pushes about it per person"),
+        null=True,
+        blank=True,
+        help_text=_("Beside the cap of the whole app. Empty = no cap of its own."),
+    )
+    cap_days = models.PositiveSmallIntegerField(
+        _("in so many days"), default=7, db_default=7, validators=[MinValueValidator(1)]
     )
 
     class Meta:

@@ -16,7 +16,9 @@ OUTCOME_LABELS: dict[str, Word] = {
     "unknown_outcome": Word(_("Unclear"), _("No answer came back: it may have arrived."), "warn"),
     "excluded:no_consent": Word(_("Said no to push"), _("They opted out.")),
     "excluded:no_live_device": Word(_("No device to reach"), _("No device with the app, or push is off on it.")),
-    "excluded:capped": Word(_("Had enough pushes lately"), _("The frequency cap of the app was reached.")),
+    "excluded:capped": Word(
+        _("Had enough pushes lately"), _("The frequency cap of the app, or of the topic, was reached.")
+    ),
     "excluded:quiet_hours_past_expiry": Word(_("Quiet hours too long"), _("It would have expired before morning.")),
     "excluded:holdout": Word(_("Held out"), _("Kept without a message, for comparison.")),
     "excluded:duplicate_device": Word(_("Second entry of a device"), _("The same device is sent to once.")),

@@ -146,20 +146,29 @@ def _told(said: Consent) -> dict[str, Any]:
 
 
 def _capped(case: _Case) -> _Why:
-    count, days = case.policy.cap_count or 0, case.policy.cap_days
-    spent = _spent_by(case, days)
-    text = ngettext(
-        "They had already had %(count)d push in %(days)d days, which is the cap.",
-        "They had already had %(count)d pushes in %(days)d days, which is the cap.",
-        count,
-    ) % {"count": count, "days": days}
+    topic = case.policy.topic if case.row.code == "topic" else ""
+    if topic:
+        count, days = case.policy.topic_cap_count or 0, case.policy.topic_cap_days
+        text = ngettext(
+            "They had already had %(count)d push about %(topic)s in %(days)d days, which is the cap of that topic.",
+            "They had already had %(count)d pushes about %(topic)s in %(days)d days, which is the cap of that topic.",
+            count,
+        ) % {"count": count, "days": days, "topic": topic}
+    else:
+        count, days = case.policy.cap_count or 0, case.policy.cap_days
+        text = ngettext(
+            "They had already had %(count)d push in %(days)d days, which is the cap.",
+            "They had already had %(count)d pushes in %(days)d days, which is the cap.",
+            count,
+        ) % {"count": count, "days": days}
+    spent = _spent_by(case, days, topic)
     if spent:
         text += " " + _("Used up by: %(names)s.") % {"names": ", ".join(one["name"] for one in spent)}
-    return text, {"cap": {"count": count, "days": days}, "used_by": spent}
+    return text, {"cap": {"count": count, "days": days, "topic": topic}, "used_by": spent}
 
 
-def _spent_by(case: _Case, days: int) -> list[dict[str, Any]]:
-    """The campaigns that counted against the cap: accepted in its days, or planned before and still on their way."""
+def _spent_by(case: _Case, days: int, topic: str) -> list[dict[str, Any]]:
+    """The campaigns that counted against the cap ("" = of all topics): accepted in its days."""
     since = case.row.recorded_at - timedelta(days=days)
     theirs = Delivery.objects.filter(
         customer_id__in=case.ids,
@@ -171,6 +180,8 @@ def _spent_by(case: _Case, days: int) -> list[dict[str, Any]]:
     for dispatch_id, at in theirs.order_by("recorded_at").values_list("dispatch_id", "recorded_at"):
         first.setdefault(dispatch_id, at)
     before = Dispatch.objects.filter(pk__in=first, kind="campaign", created_at__lte=case.row.recorded_at)
+    if topic:
+        before = before.filter(policy__topic=topic)
     return [
         {"dispatch_id": one.pk, "name": one.name or f"#{one.pk}", "at": first[one.pk].isoformat()}
         for one in before.order_by("-created_at")[:MOST_SPENT]

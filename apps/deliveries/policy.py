@@ -12,7 +12,8 @@ class Policy:
     """Immutable once planned; stored as JSON in Dispatch.policy.
 
     topic: only people who are in it; "" = whatever they chose. platforms: empty = all. devices: "all" of a person's,
-    or only the "latest" seen. cap_count None = no frequency cap. quiet_from, quiet_until: "HH:MM" in the recipient's
+    or only the "latest" seen. cap_count None = no frequency cap; topic_cap_count: the same, among campaigns of `topic`
+    alone. quiet_from, quiet_until: "HH:MM" in the recipient's
     zone, both "" = none. shares: percent of each variant; what is missing to 100 is planned held, as variant -1.
     salt: what variant and hold-out are drawn from. on_unknown: after a call without an answer "resend" (at-least-
     once) or "leave" (at-most-once). is_test: never reaches a phone in production. canary_devices: so many are sent
@@ -26,6 +27,8 @@ class Policy:
     devices: str = "all"
     cap_count: int | None = None
     cap_days: int = 7
+    topic_cap_count: int | None = None
+    topic_cap_days: int = 7
     quiet_from: str = ""
     quiet_until: str = ""
     default_time_zone: str = "UTC"
@@ -49,7 +52,15 @@ class Policy:
         return cls(**{**{name: value for name, value in stored.items() if name in known}, **lists})
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Without the topic's cap where there is none: what was approved before there were such caps stays the same."""
+        stored = asdict(self)
+        if self.topic_cap_count is None:
+            del stored["topic_cap_count"], stored["topic_cap_days"]
+        return stored
+
+    @property
+    def is_capped(self) -> bool:
+        return self.cap_count is not None or self.topic_cap_count is not None
 
     @property
     def bounds(self) -> list[float]:

@@ -14,7 +14,7 @@ from apps.accounts.models import App, AuditEntry
 from apps.campaigns.models import Campaign
 from apps.campaigns.services import lifecycle
 from apps.campaigns.services.launch import launch_due
-from apps.customers.models import EventType
+from apps.customers.models import EventType, Topic
 from apps.deliveries.models import Batch, Content, Dispatch
 from apps.deliveries.policy import Policy
 from apps.segments.models import Segment
@@ -67,6 +67,16 @@ def test_the_engine_gets_the_campaign_in_its_own_words(app: App) -> None:
     )
     assert launched.dispatch.throttle_per_second == 5.0
     assert list(Content.objects.values_list("variant", "language")) == [(0, "en"), (1, "en")]
+
+
+@pytest.mark.parametrize(("respects_cap", "handed_over"), [(True, (2, 14)), (False, (None, 7))])
+def test_the_cap_of_its_topic_goes_along(app: App, respects_cap: bool, handed_over: tuple[int | None, int]) -> None:
+    Topic.objects.create(app=app, key="news", name="News", cap_count=2, cap_days=14)
+    campaign = make_ready_campaign(app, topic="news", respects_cap=respects_cap)
+    launched = lifecycle.launch_now(campaign=campaign, version=1, actor="mary", now=NOW)
+    assert launched.dispatch is not None
+    policy = Policy.from_json(launched.dispatch.policy)
+    assert (policy.topic_cap_count, policy.topic_cap_days) == handed_over
 
 
 def test_cap_and_quiet_hours_can_be_put_aside(app: App) -> None:

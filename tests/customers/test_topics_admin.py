@@ -9,7 +9,14 @@ from tests.factories import make_app, make_user
 
 pytestmark = pytest.mark.django_db
 TOPICS, WORDINGS = "/admin/customers/topic/", "/admin/customers/wording/"
-OFFERS = {"key": "offers", "name": "Offers", "description": "Twice a week.", "position": 1, "is_shown": "on"}
+OFFERS = {
+    "key": "offers",
+    "cap_days": "7",
+    "name": "Offers",
+    "description": "Twice a week.",
+    "position": 1,
+    "is_shown": "on",
+}
 
 
 @pytest.fixture

@@ -14,10 +14,12 @@ from django.db.utils import OperationalError
 
 from apps.accounts.models import App
 from apps.core.sql import Compiled
+from apps.deliveries.explanation import explain_dispatch
 from apps.deliveries.models import Batch, Delivery, Dispatch, LedgerPage
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.plan import ABANDONED_AFTER, end_abandoned, plan_dispatch, simulate_dispatch
 from apps.deliveries.states import OUTCOME_WORDS
+from apps.devices.models import Device
 from tests.factories import NOW, make_app, make_customer, make_device, make_dispatch, make_people, make_plan
 
 pytestmark = pytest.mark.django_db
@@ -146,27 +148,65 @@ def test_the_cap_counts_what_is_still_on_its_way(app: App) -> None:
     assert exclusions(make_dispatch(app, policy=Policy(cap_count=3))) == {}
 
 
+def tell_sent(dispatch: Dispatch, device: Device, *, outcome: int = 1, days_ago: int = 1) -> None:
+    Delivery.objects.create(
+        planned_on=NOW - timedelta(days=8),
+        dispatch_id=dispatch.id,
+        device_id=device.id,
+        customer_id=device.customer_id,
+        app_id=device.app_id,
+        outcome=outcome,
+        gateway=1,
+        platform=1,
+        variant=0,
+        attempt=1,
+        recorded_at=NOW - timedelta(days=days_ago),
+    )
+
+
 def test_the_cap_counts_accepted_campaign_pushes_of_the_window(app: App) -> None:
     capped, early, unlucky = make_people(app, 3)
     earlier = make_dispatch(app)
     Batch.objects.all().delete()
     Dispatch.objects.update(state="done", finished_at=NOW)
     for device, outcome, days in ((capped, 1, 6), (early, 1, 8), (unlucky, 3, 1)):
-        Delivery.objects.create(
-            planned_on=NOW - timedelta(days=8),
-            dispatch_id=earlier.id,
-            device_id=device.id,
-            customer_id=device.customer_id,
-            app_id=app.id,
-            outcome=outcome,
-            gateway=1,
-            platform=1,
-            variant=0,
-            attempt=1,
-            recorded_at=NOW - timedelta(days=days),
-        )
+        tell_sent(earlier, device, outcome=outcome, days_ago=days)
     dispatch = make_dispatch(app, policy=Policy(cap_count=1, cap_days=7))
     assert list(Delivery.objects.filter(dispatch_id=dispatch.id).values_list("device_id", flat=True)) == [capped.id]
+
+
+def codes(dispatch: Dispatch) -> Mapping[str, int]:
+    rows = Delivery.objects.filter(dispatch_id=dispatch.id)
+    return Counter(f"{OUTCOME_WORDS[row.outcome].removeprefix('excluded:')} {row.code}".strip() for row in rows)
+
+
+def test_a_topic_has_a_cap_of_its_own(app: App) -> None:
+    make_device(make_customer(app, topics=["news", "offers"]))
+    make_dispatch(app, policy=Policy(topic="offers"))
+    assert codes(make_dispatch(app, policy=Policy(topic="news", topic_cap_count=1))) == {}
+    assert codes(make_dispatch(app, policy=Policy(topic="offers", topic_cap_count=2, cap_count=3))) == {}
+    assert codes(make_dispatch(app, policy=Policy(topic="offers", topic_cap_count=2))) == {"capped topic": 1}
+    assert codes(make_dispatch(app, policy=Policy(topic="offers", topic_cap_count=2, cap_count=3))) == {"capped": 1}
+
+
+def test_a_dry_run_says_whom_only_the_cap_of_the_topic_stops(app: App) -> None:
+    reader, both = (make_customer(app, topics=["news", *more]) for more in ([], ["offers"]))
+    make_device(reader)
+    make_device(both)
+    for topic in ("news", "offers"):
+        make_dispatch(app, policy=Policy(topic=topic))
+    waterfall = simulate_dispatch(**make_plan(app, policy=Policy(topic="news", topic_cap_count=1, cap_count=2)))
+    assert (waterfall.excluded, waterfall.capped_by_topic) == ({"capped": (2, 2)}, (1, 1))
+
+
+def test_the_explanation_names_the_cap_of_the_topic(app: App) -> None:
+    anna = make_customer(app, topics=["news", "offers"])
+    device = make_device(anna)
+    for name, topic in (("First", "news"), ("Other", "offers")):
+        tell_sent(make_dispatch(app, name=name, policy=Policy(topic=topic)), device)
+    capped = make_dispatch(app, policy=Policy(topic="news", topic_cap_count=1, topic_cap_days=30))
+    text = explain_dispatch(dispatch=capped, customer=anna, now=NOW).text
+    assert "1 push about news in 30 days, which is the cap of that topic. Used up by: First." in text
 
 
 def test_a_test_send_knows_neither_cap_nor_holdout(app: App) -> None:

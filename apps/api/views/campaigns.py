@@ -168,9 +168,11 @@ def _shown(campaign: Campaign) -> dict[str, Any]:
 
 
 def _waterfall(counted: Waterfall) -> dict[str, Any]:
-    """`planned` and `excluded` as in a report: `excluded` counts the ledger's rows."""
+    """`planned` and `excluded` as in a report: `excluded` counts the ledger's rows, `capped_by_topic` some of them."""
+    people, devices = counted.capped_by_topic
     return {
         "planned": {"people": counted.planned_people, "devices": counted.planned_devices},
         "sending": {"people": counted.sending_people, "devices": counted.sending_devices},
         "excluded": {reason: devices for reason, (_people, devices) in counted.excluded.items()},
+        "capped_by_topic": {"people": people, "devices": devices},
     }

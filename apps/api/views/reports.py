@@ -25,7 +25,7 @@ REPORT = record(
     },
     optional=("experiment", "holdout"),
 )
-SIMULATION = record({"planned": PLANNED, "sending": PLANNED, "excluded": map_of(NUMBER)})
+SIMULATION = record({"planned": PLANNED, "sending": PLANNED, "excluded": map_of(NUMBER), "capped_by_topic": PLANNED})
 
 
 def with_pace(shown: dict[str, Any], dispatch: Dispatch | None, now: datetime) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 from apps.accounts.models import App
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.reach import audience_of
+from apps.customers.models import Topic
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.plan import ContentDraft
 
@@ -45,6 +46,7 @@ def _shares(campaign: Campaign) -> tuple[float, ...]:
 
 def _policy(campaign: Campaign) -> Policy:
     app: App = campaign.app
+    topic = Topic.objects.filter(app=app, key=campaign.topic).first() if campaign.topic else None
     quiet = (app.quiet_from, app.quiet_until) if campaign.respects_quiet_hours else (None, None)
     return Policy(
         topic=campaign.topic,
@@ -52,6 +54,8 @@ def _policy(campaign: Campaign) -> Policy:
         devices=campaign.devices,
         cap_count=app.cap_count if campaign.respects_cap else None,
         cap_days=app.cap_days,
+        topic_cap_count=topic.cap_count if topic and campaign.respects_cap else None,
+        topic_cap_days=topic.cap_days if topic else 7,
         quiet_from=f"{quiet[0]:%H:%M}" if quiet[0] and quiet[1] else "",
         quiet_until=f"{quiet[1]:%H:%M}" if quiet[0] and quiet[1] else "",
         default_time_zone=app.time_zone,

@@ -53,13 +53,17 @@ class ContentDraft:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """Who is in the audience, who is left out and why, who will be sent to. excluded: {reason: (people, devices)}."""
+    """Who is in the audience, who is left out and why, who will be sent to. excluded: {reason: (people, devices)}.
+
+    capped_by_topic: of those excluded as `capped`, whom only the cap of the campaign's topic stops.
+    """
 
     planned_people: int
     planned_devices: int
     sending_people: int
     sending_devices: int
     excluded: Mapping[str, tuple[int, int]]
+    capped_by_topic: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,10 +236,10 @@ def _freeze(plan: _Plan) -> Waterfall:
         cursor.execute(f"set local work_mem = '{WORK_MEM}'")
     execute("deliveries", "plan_tables", {})
     _freeze_audience(plan.audience)
-    if plan.kind == "campaign" and policy.cap_count is not None:
-        since = plan.now - timedelta(days=policy.cap_days)
-        limits = {"app_id": plan.app.id, "cap_count": policy.cap_count, "since": since}
-        execute("deliveries", "plan_spent", {**limits, "planned_since": (since - CAP_LOOKS_BACK).date()})
+    if plan.kind == "campaign":
+        _freeze_spent(plan, "", policy.cap_count, policy.cap_days)
+        if policy.topic:
+            _freeze_spent(plan, policy.topic, policy.topic_cap_count, policy.topic_cap_days)
     is_test = plan.kind == "test"
     bounds = [100.0] if is_test else policy.bounds
     execute(
@@ -267,6 +271,15 @@ def _freeze(plan: _Plan) -> Waterfall:
     return _waterfall()
 
 
+def _freeze_spent(plan: _Plan, topic: str, cap_count: int | None, cap_days: int) -> None:
+    """Whose cap is used up: that of all campaigns ("") or of those of a topic. Over both = the former."""
+    if cap_count is None:
+        return
+    since = plan.now - timedelta(days=cap_days)
+    limits = {"app_id": plan.app.id, "topic": topic, "cap_count": cap_count, "since": since}
+    execute("deliveries", "plan_spent", {**limits, "planned_since": (since - CAP_LOOKS_BACK).date()})
+
+
 def _freeze_audience(audience: Compiled) -> None:
     """The one statement that others write, so the one with a time limit."""
     with connection.cursor() as cursor:
@@ -284,7 +297,7 @@ def _lock_caps(plan: _Plan) -> None:
     """Campaigns of an app are planned one after the other where a cap counts them; the rest may overlap."""
     if plan.kind != "campaign":
         return
-    how = "pg_advisory_xact_lock_shared" if plan.policy.cap_count is None else "pg_advisory_xact_lock"
+    how = "pg_advisory_xact_lock" if plan.policy.is_capped else "pg_advisory_xact_lock_shared"
     with connection.cursor() as cursor:
         cursor.execute(f"select {how}(hashtextextended(%s, 0))", [f"deliveries.cap:{plan.app.id}"])
 
@@ -319,7 +332,8 @@ def _waterfall() -> Waterfall:
     planned_devices = sum(devices for _people, devices in counted.values())
     sending_people, sending_devices = counted.pop(0, (0, 0))
     excluded = {OUTCOME_WORDS[reason].removeprefix("excluded:"): pair for reason, pair in counted.items()}
-    return Waterfall(planned_people, planned_devices, sending_people, sending_devices, excluded)
+    by_topic = rows("deliveries", "plan_capped_by_topic", {})[0]
+    return Waterfall(planned_people, planned_devices, sending_people, sending_devices, excluded, by_topic)
 
 
 def _planned_people() -> int:

@@ -1,10 +1,10 @@
 -- People of the audience whose frequency cap is used up: campaign pushes accepted (or that may have arrived) in the
 -- window, and those still on their way in unfinished campaigns. One campaign counts once, however many devices.
 -- What a row that was merged spent, its person has spent.
--- Parameters: app_id, cap_count, since (accepted after), planned_since (a day; prunes partitions).
+-- Parameters: app_id, topic ("" = campaigns of any; else only those of it, and people who are not in here yet), cap_count, since (accepted after), planned_since (a day; prunes partitions).
 -- Relies on: deliveries_delivery_person for small audiences, a scan of the window's partitions for large ones;
 -- the per-app advisory lock, so that no other campaign is being planned meanwhile.
-insert into plan_spent (customer_id)
+insert into plan_spent (customer_id, is_of_topic)
 with half as materialized (
     select customer.id, customer.merged_into_id as person_id
     from customers_customer customer
@@ -21,23 +21,27 @@ push as (
       and delivery.recorded_at >= %(since)s::timestamptz
       and delivery.outcome in (1, 7)
       and dispatch.kind = 'campaign'
+      and (%(topic)s::text = '' or dispatch.policy ->> 'topic' = %(topic)s::text)
     union all
     select coming.customer_id, batch.dispatch_id
     from deliveries_dispatch dispatch
     join deliveries_batch batch on batch.dispatch_id = dispatch.id and batch.state in ('waiting', 'held', 'leased')
     cross join lateral unnest(batch.customer_ids[batch.recorded + 1:]) as coming (customer_id)
     where dispatch.finished_at is null and dispatch.app_id = %(app_id)s and dispatch.kind = 'campaign'
+      and (%(topic)s::text = '' or dispatch.policy ->> 'topic' = %(topic)s::text)
     union all
     select retry.customer_id, retry.dispatch_id
     from deliveries_dispatch dispatch
     join deliveries_retry retry on retry.dispatch_id = dispatch.id
     where dispatch.finished_at is null and dispatch.app_id = %(app_id)s and dispatch.kind = 'campaign'
+      and (%(topic)s::text = '' or dispatch.policy ->> 'topic' = %(topic)s::text)
 )
-select campaign.customer_id
+select campaign.customer_id, %(topic)s::text <> ''
 from (
     select distinct coalesce(half.person_id, push.customer_id) as customer_id, push.dispatch_id
     from push
     left join half on half.id = push.customer_id
 ) campaign
+where not exists (select from plan_spent spent where spent.customer_id = campaign.customer_id)
 group by campaign.customer_id
 having count(*) >= %(cap_count)s

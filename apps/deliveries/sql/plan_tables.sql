@@ -2,7 +2,7 @@
 -- What was tried and lost: one statement of CTEs (no statistics between the steps; nested loops at a million).
 drop table if exists pg_temp.plan_audience, pg_temp.plan_spent, pg_temp.plan_person, pg_temp.plan_device, pg_temp.plan_zone;
 create temporary table plan_audience (customer_id bigint not null) on commit drop;
-create temporary table plan_spent (customer_id bigint not null) on commit drop;
+create temporary table plan_spent (customer_id bigint not null, is_of_topic boolean not null) on commit drop;
 create temporary table plan_person (
     customer_id bigint not null,
     reason smallint not null,
