@@ -4,6 +4,7 @@ Every function appends what is wrong to `problems` and then returns None, so tha
 of an input in one pass.
 """
 
+import json
 import re
 import unicodedata
 import zoneinfo
@@ -70,8 +71,9 @@ def clean_time_zone(value: Any, *, pointer: str, problems: list[FieldProblem]) -
 
 
 def shown(value: Any) -> str:
-    """What came, short enough for a message, and fit to be sent in one: a lone surrogate becomes "?"."""
-    text = value.encode(errors="replace").decode() if isinstance(value, str) else repr(value)
+    """What came, as JSON has it, short enough for a message and fit to be sent in one: half a character becomes "?"."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = text.encode(errors="replace").decode()
     return text if len(text) <= MOST_ECHOED else f"{text[: MOST_ECHOED - 1]}…"
 
 

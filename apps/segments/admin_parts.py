@@ -17,6 +17,7 @@ from apps.customers.masking import masked_email
 from apps.customers.models import Customer
 from apps.segments import admin_rule_json
 from apps.segments.admin_rule_form import EVERYBODY, read_form, read_row
+from apps.segments.admin_rule_json import MEANS
 from apps.segments.admin_rule_page import Drawer
 from apps.segments.admin_why import answer_why
 from apps.segments.models import Segment
@@ -73,7 +74,9 @@ def import_rule(model_admin: Admin, request: HttpRequest, slug: str) -> HttpResp
     """A rule that was pasted or uploaded, drawn into the builder."""
     app = _own_app(request, slug)
     segment_id = posted_number(request, "segment")
-    return admin_rule_json.import_rule(request, app, drawer_for(app, segment_id), segment_id)
+    asked = [name for name in request.POST if name.startswith(MEANS)]
+    chosen = {name.removeprefix(MEANS): number for name in asked if (number := posted_number(request, name))}
+    return admin_rule_json.import_rule(request, app, drawer_for(app, segment_id), segment_id, chosen)
 
 
 def why(model_admin: Admin, request: HttpRequest, slug: str) -> HttpResponse:

@@ -13,6 +13,7 @@ from apps.accounts.models import App
 from apps.customers.models import EventType, TraitType
 from apps.segments.models import SegmentMember
 from apps.segments.rules import load_catalogue, validate_rule
+from apps.segments.services.rule_files import read_rule_file
 from apps.segments.starters import starters_for
 from tests.factories import NOW, make_app, make_customer, make_device, make_segment, make_user
 from tests.segments.test_admin import inputs_of
@@ -82,12 +83,46 @@ def test_a_rule_goes_out_as_a_file_and_comes_in_again(app: App, marketer: Client
     assert 'value="Paris"' in html
 
 
+def about_a_segment(value: Any) -> dict[str, Any]:
+    return {"match": "all", "rules": [{"field": "segment", "op": "in", "value": value}]}
+
+
+def test_a_rule_goes_to_another_app_with_the_names_of_its_segments(app: App, marketer: Client) -> None:
+    vip, own = make_segment(app, name="VIP"), make_segment(make_app(slug="cafe"), name="VIP")
+    segment = make_segment(app, kind="dynamic", rule=about_a_segment(vip.pk))
+    out = marketer.get(f"{LIST}{segment.pk}/export/").content.decode()
+    assert json.loads(out) == about_a_segment({"id": vip.pk, "name": "VIP"})
+    assert read_rule_file(out, app=own.app) == about_a_segment(own.pk)
+    assert read_rule_file(out, app=app) == about_a_segment(vip.pk)
+
+
+@pytest.mark.parametrize(("value", "key"), [({"id": 999_999, "name": "Fans"}, "Fans"), (999_999, "#999999")])
+def test_a_segment_that_the_app_does_not_have_is_asked_for(app: App, marketer: Client, value: Any, key: str) -> None:
+    meant = make_segment(app, name="Friends")
+    sent = {"rule_text": json.dumps(about_a_segment(value))}
+    question = marketer.post(f"{LIST}rule/shop/import/", sent)
+    assert question["HX-Retarget"] == "#import-problems"
+    assert f'name="means:{key}"' in question.content.decode()
+    html = marketer.post(f"{LIST}rule/shop/import/", {**sent, f"means:{key}": meant.pk}).content.decode()
+    assert f'value="{meant.pk}" selected' in html
+    foreign = make_segment(make_app())
+    again = marketer.post(f"{LIST}rule/shop/import/", {**sent, f"means:{key}": foreign.pk})
+    assert f'name="means:{key}"' in again.content.decode()
+
+
 def test_a_wrong_rule_is_refused_with_every_fault_and_its_place(app: App, marketer: Client) -> None:
     rule = {"match": "all", "rules": [{"field": "trait.town"}, {"field": "created_at", "op": "on", "value": "soon"}]}
     answer = marketer.post(f"{LIST}rule/shop/import/", {"rule_text": json.dumps({"rule": rule})})
     html = answer.content.decode()
     assert answer["HX-Retarget"] == "#import-problems"
-    for word in ("2 things are wrong", "/rule/rules/0/field", "unknown_field", "/rule/rules/1/value", "date_format"):
+    for word in (
+        "2 things are wrong",
+        "Rule 1:",
+        "/rule/rules/0/field",
+        "unknown_field",
+        "/rule/rules/1/value",
+        "date_format",
+    ):
         assert word in html
 
 

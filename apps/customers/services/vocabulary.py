@@ -159,10 +159,18 @@ def _scalar(value: Any, pointer: str, problems: list[FieldProblem]) -> Any:
         return value
     if isinstance(value, str):
         return clean_text(value, pointer=pointer, limit=TEXT_LIMIT, problems=problems)
-    problems.append(
-        FieldProblem(pointer, "too_deep", _("must be a text, a number, true, false or a list of texts"), "")
-    )
+    problems.append(FieldProblem(pointer, "too_deep", _too_deep(value, pointer), shown(value)))
     return None
+
+
+def _too_deep(value: Any, pointer: str) -> str:
+    """For {"address": {"city": "Oslo"}}: to be told as address_city."""
+    first = next(iter(value), None) if isinstance(value, Mapping) else None
+    if not isinstance(first, str):
+        return _("must be a text, a number, true, false or a list of texts")
+    name = pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+    message = _("is an object: give each of its parts a name of its own here, such as “%(name)s”")
+    return message % {"name": shown(f"{name}_{first}")}
 
 
 def _types(app: App, names: Iterable[str]) -> dict[str, str]:

@@ -53,7 +53,7 @@ def read_rule(rule: Any, catalogue: Catalogue) -> Group:
     """
     reader = _Reader(catalogue)
     if not isinstance(rule, Mapping) or "rules" not in rule:
-        reader.problem("", "type", _("must be a group: {match, rules}"), rule)
+        reader.problem("", "type", _('must be a rule such as {"match": "all", "rules": […]}'), rule)
         raise InvalidInput(reader.problems)
     root = reader.group(rule, "", depth=1)
     count = sum(1 for _leaf in leaves(root)) if root else 0
@@ -77,7 +77,7 @@ class _Reader:
 
     def node(self, given: Any, pointer: str, depth: int) -> Node | None:
         if not isinstance(given, Mapping):
-            self.problem(pointer, "type", _("must be an object"), given)
+            self.problem(pointer, "type", _("must be an object in curly brackets"), given)
             return None
         return self.group(given, pointer, depth + 1) if "rules" in given else self.leaf(given, pointer)
 
@@ -88,7 +88,7 @@ class _Reader:
         match = self.choice(given.get("match"), f"{pointer}/match", list(MATCHES))
         children = given["rules"]
         if not isinstance(children, list):
-            self.problem(f"{pointer}/rules", "type", _("must be a list"), children)
+            self.problem(f"{pointer}/rules", "type", _("must be a list in square brackets"), children)
             return None
         if not children and (depth > 1 or match != "all"):
             self.problem(f"{pointer}/rules", "required", _("this group is empty: add a rule or remove the group"))
@@ -171,7 +171,7 @@ class _Reader:
 
     def message(self, operator: Operator, given: Any, pointer: str) -> MessageLeaf | None:
         if not isinstance(given, Mapping):
-            self.problem(pointer, "type", _("must be an object"), given)
+            self.problem(pointer, "type", _("must be an object in curly brackets"), given)
             return None
         campaign = "" if given.get("campaign") is None else given["campaign"]
         if not isinstance(campaign, str) or (campaign and campaign not in self.catalogue.campaigns):
@@ -183,7 +183,7 @@ class _Reader:
 
     def conditions(self, given: Any, pointer: str, properties: Mapping[str, str]) -> tuple[Condition, ...]:
         if not isinstance(given, list):
-            self.problem(pointer, "type", _("must be a list"), given)
+            self.problem(pointer, "type", _("must be a list in square brackets"), given)
             return ()
         if len(given) > MOST_CONDITIONS:
             message = _("has %(count)d entries; at most %(limit)d are allowed")
@@ -205,7 +205,7 @@ class _Reader:
 
     def times(self, given: Any, pointer: str) -> tuple[str, int] | None:
         if not isinstance(given, Mapping):
-            self.problem(pointer, "type", _("must be an object"), given)
+            self.problem(pointer, "type", _("must be an object in curly brackets"), given)
             return None
         comparison = self.choice(given.get("op"), f"{pointer}/op", list(TIMES))
         count = given.get("count")
@@ -217,7 +217,7 @@ class _Reader:
 
     def total(self, given: Any, pointer: str) -> tuple[str, float] | None:
         if not isinstance(given, Mapping):
-            self.problem(pointer, "type", _("must be an object"), given)
+            self.problem(pointer, "type", _("must be an object in curly brackets"), given)
             return None
         comparison = self.choice(given.get("op"), f"{pointer}/op", list(SUMS))
         amount = self.number(given.get("amount"), f"{pointer}/amount")
@@ -259,7 +259,7 @@ class _Reader:
 
     def texts(self, given: Any, pointer: str) -> tuple[str, ...]:
         if not isinstance(given, list):
-            self.problem(pointer, "type", _("must be a list"), given)
+            self.problem(pointer, "type", _("must be a list in square brackets"), given)
             return ()
         if not given:
             self.problem(pointer, "required", _("must not be empty"))
@@ -329,7 +329,7 @@ class _Reader:
         if isinstance(given, int) and not isinstance(given, bool) and given in self.catalogue.segments:
             return given
         code = "required" if given in (None, "") else "unknown_segment"
-        self.problem(pointer, code, _("choose a segment of this app"), given or "")
+        self.problem(pointer, code, _("choose a segment of this app"), "" if code == "required" else given)
         return None
 
     def unknown(self, words: str, name: Any, known: Iterable[str] | None = None) -> str:

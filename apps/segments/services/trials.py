@@ -25,6 +25,7 @@ from apps.segments.rules import compile_rule
 from apps.segments.rules.clauses import Clause
 from apps.segments.services.explanation import explain_member
 from apps.segments.services.lists import add_to_list
+from apps.segments.services.rule_references import with_segments
 from apps.segments.services.trial_files import Trial
 
 _GATEWAYS = {"ios": "apns", "android": "fcm", "web": "fcm"}
@@ -106,14 +107,13 @@ def _make_lists(app: App, trial: Trial, now: datetime) -> dict[str, int]:
 
 
 def _with_lists(rule: Any, ids: Mapping[str, int]) -> Any:
-    """The rule with the numbers of the lists for their names."""
-    if isinstance(rule, list):
-        return [_with_lists(one, ids) for one in rule]
-    if not isinstance(rule, Mapping):
-        return rule
-    if rule.get("field") == "segment":
-        return {**rule, "value": ids.get(str(rule.get("value")), rule.get("value"))}
-    return {key: _with_lists(value, ids) if key == "rules" else value for key, value in rule.items()}
+    """The rule with the numbers of the lists for their names, alone or as an exported rule has them."""
+
+    def told(value: Any) -> Any:
+        name = value.get("name") if isinstance(value, Mapping) else value
+        return ids.get(str(name), value)
+
+    return with_segments(rule, told)
 
 
 def _who_matches(query: Compiled) -> set[int]:
