@@ -1,5 +1,6 @@
 """Below the rule: who is in a segment, how many over time, how the counting goes, and people put on a list."""
 
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,12 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
-from apps.core.templatetags.house import Column
+from apps.core.templatetags.house import Column, number
 from apps.segments.admin_forms import PeopleForm
 from apps.segments.admin_parts import posted_number
 from apps.segments.admin_words import lost
@@ -25,7 +26,7 @@ from apps.segments.queries import members_of, sizes_of
 from apps.segments.rules import validate_rule
 from apps.segments.rules.cycles import segments_named
 from apps.segments.services.list_files import names_in_file, names_in_text
-from apps.segments.services.lists import add_to_list, remove_from_list
+from apps.segments.services.lists import Listed, add_to_list, remove_from_list
 from apps.segments.services.refresh import SegmentBroken, refresh_segment
 
 type Admin = ModelAdmin[Segment]
@@ -54,7 +55,7 @@ def add_people(model_admin: Admin, request: HttpRequest, segment: Segment) -> Ht
             messages.error(request, problem.message)
         return redirect("admin:segments_segment_change", segment.pk)
     model_admin.log_change(request, segment, [{"listed": {"joined": listed.joined_count}}])
-    _tell_listed(request, listed.joined_count, listed.already_count, listed.unknown)
+    _tell_listed(request, listed)
     return redirect("admin:segments_segment_change", segment.pk)
 
 
@@ -78,7 +79,7 @@ def refresh_now(model_admin: Admin, request: HttpRequest, segment: Segment) -> H
         messages.error(request, str(refusal))
     else:
         text = ngettext("%(count)s person is in it.", "%(count)s people are in it.", done.member_count)
-        messages.success(request, text % {"count": number_format(done.member_count, force_grouping=True)})
+        messages.success(request, text % {"count": number(done.member_count)})
     return redirect("admin:segments_segment_change", segment.pk)
 
 
@@ -100,7 +101,7 @@ def size_history(segment: Segment) -> dict[str, Any]:
     looks = sizes_of(segment)
     times = [one.at.astimezone(ZoneInfo(segment.app.time_zone)) for one in looks]
     columns = [
-        Column(date_format(at, "j M"), [one.member_count], f"{date_format(at, 'j M, H:i')}: {one.member_count}")
+        Column(date_format(at, "j M"), [one.member_count], f"{date_format(at, 'j M, H:i')}: {number(one.member_count)}")
         for at, one in zip(times, looks, strict=True)
     ]
     return {"sizes": columns, "last_change": looks[-1] if looks else None}
@@ -141,14 +142,27 @@ def member_page(request: HttpRequest, segment: Segment) -> dict[str, Any]:
     return {"segment": segment, "people": shown, "wanted": wanted, "may_remove": may_remove}
 
 
-def _tell_listed(request: HttpRequest, joined: int, already: int, unknown: tuple[str, ...]) -> None:
-    text = ngettext("%(count)s person was added.", "%(count)s people were added.", joined) % {"count": joined}
+def _tell_listed(request: HttpRequest, listed: Listed) -> None:
+    joined, already = listed.joined_count, listed.already_count
+    text = ngettext("%(count)s person was added.", "%(count)s people were added.", joined) % {"count": number(joined)}
     if already:
-        text += " " + ngettext("%(count)s was on it.", "%(count)s were on it.", already) % {"count": already}
+        text += " " + ngettext("%(count)s was on it.", "%(count)s were on it.", already) % {"count": number(already)}
     messages.success(request, text)
-    if unknown:
+    if listed.unknown:
+        count = len(listed.unknown)
         text = ngettext(
-            "%(count)s id belongs to nobody here: %(ids)s", "%(count)s ids belong to nobody here: %(ids)s", len(unknown)
+            "%(count)s id belongs to nobody here: %(ids)s", "%(count)s ids belong to nobody here: %(ids)s", count
         )
-        some = ", ".join(unknown[:MOST_UNKNOWN_SHOWN]) + (" …" if len(unknown) > MOST_UNKNOWN_SHOWN else "")
-        messages.warning(request, text % {"count": len(unknown), "ids": some})
+        messages.warning(request, text % {"count": number(count), "ids": _some(listed.unknown)})
+    if listed.malformed:
+        count = len(listed.malformed)
+        text = ngettext(
+            "%(count)s entry was left out, for it is too long or holds NUL bytes or control characters: %(ids)s",
+            "%(count)s entries were left out, for they are too long or hold NUL bytes or control characters: %(ids)s",
+            count,
+        )
+        messages.warning(request, text % {"count": number(count), "ids": _some(listed.malformed)})
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:MOST_UNKNOWN_SHOWN]) + (" …" if len(ids) > MOST_UNKNOWN_SHOWN else "")

@@ -87,7 +87,7 @@ def test_people_are_put_on_a_list_by_name(app: App) -> None:
     segment = make_segment(app, [anna])
     listed = add_to_list(segment=segment, external_ids=["anna", "bea", " bea ", "gone", "foreign", "", "a\0b"], now=NOW)
     assert (listed.joined_count, listed.already_count) == (1, 1)
-    assert listed.unknown == ("gone", "foreign", "", "ab")
+    assert (listed.unknown, listed.malformed) == (("gone", "foreign"), ("", "a\ufffdb"))
     assert set(members_of(segment)) == {anna, bea}
     segment.refresh_from_db()
     assert segment.member_count == 2

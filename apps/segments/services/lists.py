@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.core.problems import FieldProblem, InvalidInput
 from apps.core.sql import execute, rows
+from apps.core.text import shown
 from apps.customers.services.profile_fields import clean_external_id
 from apps.segments.models import Segment, SegmentMember, SegmentRefresh
 
@@ -18,11 +19,15 @@ AT_ONCE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What became of the names. unknown: names of nobody in the app, in the order given; malformed ones too."""
+    """What became of the names. unknown: names of nobody in the app, in the order given.
+
+    malformed: what can be nobody's name, such as one with a NUL byte in it; never looked up, so it finds nobody else.
+    """
 
     joined_count: int
     already_count: int
     unknown: tuple[str, ...]
+    malformed: tuple[str, ...] = ()
 
 
 def add_to_list(*, segment: Segment, external_ids: Sequence[str], now: datetime) -> Listed:
@@ -31,7 +36,9 @@ def add_to_list(*, segment: Segment, external_ids: Sequence[str], now: datetime)
     Touches segments_segmentmember, segments_segment, segments_segmentrefresh. Cost: one statement per 10,000 names.
     """
     _require_list(segment)
-    names = list(dict.fromkeys(_name(one) for one in external_ids))
+    cleaned = {one: clean_external_id(one, pointer="", problems=[]) for one in external_ids}
+    names = list(dict.fromkeys(name for name in cleaned.values() if name))
+    malformed = tuple(shown(one.replace("\0", "\ufffd")) for one, name in cleaned.items() if not name)
     found: dict[str, bool] = {}
     with transaction.atomic():
         for some in batched(names, AT_ONCE):
@@ -39,7 +46,7 @@ def add_to_list(*, segment: Segment, external_ids: Sequence[str], now: datetime)
             found.update(rows("segments", "add_members", parameters))
         joined = sum(found.values())
         _note(segment, joined, 0, now)
-    return Listed(joined, len(found) - joined, tuple(name for name in names if name not in found))
+    return Listed(joined, len(found) - joined, tuple(name for name in names if name not in found), malformed)
 
 
 def put_on_list(*, segment_id: int, customer_ids: Sequence[int], now: datetime) -> None:
@@ -74,12 +81,6 @@ def _note(segment: Segment, joined: int, left: int, now: datetime) -> None:
     SegmentRefresh.objects.create(
         segment=segment, at=now, seconds=0, member_count=members, joined_count=joined, left_count=left
     )
-
-
-def _name(given: str) -> str:
-    """As profiles store it; a malformed name stays as it came, and nobody will be found under it."""
-    problems: list[FieldProblem] = []
-    return clean_external_id(given, pointer="", problems=problems) or given.replace("\0", "")
 
 
 def _require_list(segment: Segment) -> None:
