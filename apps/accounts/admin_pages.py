@@ -21,6 +21,11 @@ def page_of(request: HttpRequest, model: str, page: str = "changelist", *args: A
     return reverse(f"admin:{model.lower().replace('.', '_')}_{page}", args=args) if is_open(request) else ""
 
 
+def refuse_method(request: HttpRequest, allowed: str, back: str) -> HttpResponse:
+    """405 as a page: somebody opened the address of a button. back: the page that has it."""
+    return TemplateResponse(request, "405.html", {"back": back}, status=405, headers={"Allow": allowed})
+
+
 def draw_page(
     model_admin: AnyAdmin, request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:

@@ -7,13 +7,14 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from apps.accounts.admin_pages import refuse_method
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.campaigns import admin_approval as approval
 from apps.campaigns import admin_builder as builder
@@ -158,7 +159,7 @@ class CampaignAdmin(AppScopedAdmin):
             if not self._may(permission, request, campaign):
                 raise PermissionDenied
             if permission != "view" and request.method != "POST":
-                return HttpResponseNotAllowed(["POST"])
+                return refuse_method(request, "POST", reverse("admin:campaigns_campaign_change", args=[campaign.pk]))
             return view(self, request, campaign)
 
         return door

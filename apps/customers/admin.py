@@ -7,12 +7,13 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from apps.accounts.admin_pages import refuse_method
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.customers import admin_identity as identity
 from apps.customers import admin_imports as admin_imports
@@ -32,6 +33,7 @@ PAGES: dict[str, tuple[Callable[..., HttpResponse], str]] = {
     "tell": (identity.tell, "reveal"),
     "edit": (views.edit, "form"),
     "consent": (views.consent, "change"),
+    "link": (identity.give_link, "change"),
     "merge": (identity.merge_person, "delete"),
     "erase": (identity.erase_person, "delete"),
 }
@@ -114,7 +116,7 @@ class CustomerAdmin(AppScopedAdmin):
             if not self._may(permission, request, customer):
                 raise PermissionDenied
             if permission in ("change", "delete", "see") and request.method != "POST":
-                return HttpResponseNotAllowed(["POST"])
+                return refuse_method(request, "POST", reverse("admin:customers_customer_change", args=[customer.pk]))
             return view(self, request, customer)
 
         return door

@@ -1,7 +1,9 @@
-"""What staff may do about who a person is: see their addresses, hand over what is kept, merge, erase. All audited."""
+"""What staff may do about who a person is: see their addresses, give their preference link, hand over what is kept,
+merge, erase. All audited."""
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -14,6 +16,7 @@ from apps.accounts.services.audit import write_audit
 from apps.core.problems import Conflict
 from apps.customers.contacts import email_of, phone_of
 from apps.customers.models import Customer
+from apps.customers.preference_links import preferences_url
 from apps.customers.queries import person_named
 from apps.customers.services.disclosure import export_person
 from apps.customers.services.erasure import erase
@@ -34,6 +37,16 @@ def note_reveal(request: HttpRequest, customer: Customer) -> None:
     actor: Any = request.user
     subject, now = f"customer:{customer.pk}", timezone.now()
     write_audit(app=customer.app, actor=actor, action="customer.revealed", subject=subject, details={}, now=now)
+
+
+def give_link(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpResponse:
+    """The person's own preference link, to be passed on to them. Whoever holds it answers in their name: audited."""
+    actor: Any = request.user
+    subject, now = f"customer:{customer.pk}", timezone.now()
+    write_audit(app=customer.app, actor=actor, action="customer.link_given", subject=subject, details={}, now=now)
+    url = preferences_url(app_id=customer.app_id, customer_id=customer.pk, now=now)
+    context = {"customer": customer, "link": url, "days": settings.PREFERENCE_LINK_DAYS}
+    return TemplateResponse(request, "customers/preference_link.html", context)
 
 
 def erase_person(model_admin: Admin, request: HttpRequest, customer: Customer) -> HttpResponse:

@@ -12,11 +12,13 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as told
 
 from apps.accounts.admin_pages import draw_page
 from apps.accounts.queries import apps_of
 from apps.core.problems import FieldProblem, InvalidInput
 from apps.core.states import InvalidTransition
+from apps.core.templatetags.house import number
 from apps.core.words import Word
 from apps.customers import import_extras
 from apps.customers.admin_import_forms import (
@@ -41,12 +43,16 @@ type Admin = ModelAdmin[ImportRun]
 # What surrounds a file in a request: its boundary and the other fields.
 _FORM_BYTES = 100_000
 WORDS = {
-    "waiting": Word(_("Not started"), _("Say what its columns mean, then start it."), "warn"),
-    "running": Word(_("Running"), _("Its lines are being stored."), "accent"),
-    "done": Word(_("Done"), _("Every line is stored, or refused with its reason."), "good"),
-    "failed": Word(_("Failed"), _("It was stopped by an error; lines stored so far stay."), "bad"),
-    "cancelled": Word(_("Cancelled"), _("Lines stored so far stay.")),
+    "waiting": Word(told("Not started"), told("Say what its columns mean, then start it."), "warn"),
+    "running": Word(told("Running"), told("Its lines are being stored."), "accent"),
+    "done": Word(told("Done"), told("Every line is stored, or refused with its reason."), "good"),
+    "failed": Word(told("Failed"), told("It was stopped by an error; lines stored so far stay."), "bad"),
+    "cancelled": Word(told("Stopped"), told("It was stopped by hand; what was stored by then stays.")),
 }
+_UNREAD = Word(
+    told("Thrown away"),
+    told("It was thrown away before it began: nothing of it is stored."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +145,10 @@ def start(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpRespo
     _keep(request, run)
     try:
         imports.start(run=run, actor=request.user, now=timezone.now())  # type: ignore[arg-type]
-    except (InvalidInput, InvalidTransition) as refusal:
-        messages.error(request, _first_problem(run, refusal))
+    except InvalidInput as refusal:
+        messages.error(request, _("Not started: %(why)s.") % {"why": _worded(run, refusal.problems)[0]})
+    except InvalidTransition as refusal:
+        messages.error(request, _too_late(refusal))
     return _to(run)
 
 
@@ -149,7 +157,7 @@ def cancel(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpResp
     try:
         imports.cancel(run=run, actor=request.user, now=timezone.now())  # type: ignore[arg-type]
     except InvalidTransition as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, _too_late(refusal))
     return _to(run)
 
 
@@ -209,7 +217,7 @@ def _progress(run: ImportRun) -> dict[str, Any]:
     share = run.position / run.size_bytes if run.size_bytes else 0.0
     left = seconds * (1 - share) / share if share and run.state == "running" else None
     return {
-        "word": WORDS[run.state],
+        "word": word_of(run),
         "done": done,
         "seconds": seconds,
         "rate": done / seconds if seconds else None,
@@ -235,10 +243,24 @@ def _worded(run: ImportRun, problems: Sequence[FieldProblem]) -> list[str]:
     return said
 
 
-def _first_problem(run: ImportRun, refusal: InvalidInput | InvalidTransition) -> str:
-    if isinstance(refusal, InvalidTransition):
-        return str(refusal)
-    return _("Not started: %(why)s.") % {"why": _worded(run, refusal.problems)[0]}
+def word_of(run: ImportRun) -> Word:
+    """What its state means to a person. Stopped midway, it says how far it came and what became of the rest."""
+    if run.state != "cancelled":
+        return WORDS[run.state]
+    if run.started_at is None:
+        return _UNREAD
+    done = run.stored_count + run.refused_count
+    story = _(
+        "It was stopped by hand after %(done)s of about %(total)s lines. What was stored by then stays; the rest was"
+        " not read, and the file is deleted. To go on, upload it again: what is stored already does not change."
+    )
+    return Word(WORDS["cancelled"].name, story % {"done": number(done), "total": number(max(run.total_count, done))})
+
+
+def _too_late(refusal: InvalidTransition) -> str:
+    """Somebody else was faster, or the page is old."""
+    word = WORDS[refusal.current]
+    return _("Nothing was done: in the meantime this import is “%(state)s”.") % {"state": word.name}
 
 
 def _to(run: ImportRun) -> HttpResponseRedirect:

@@ -6,13 +6,14 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 from unfold.decorators import display
 
+from apps.accounts.admin_pages import refuse_method
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.customers import admin_import_views as views
 from apps.customers.models import ImportRun
@@ -81,7 +82,7 @@ class ImportAdmin(AppScopedAdmin):
             if not may(request):
                 raise PermissionDenied
             if request.method != method:
-                return HttpResponseNotAllowed([method])
+                return refuse_method(request, method, reverse("admin:customers_importrun_change", args=[run.pk]))
             return view(self, request, run)
 
         return door
@@ -121,5 +122,5 @@ class ImportAdmin(AppScopedAdmin):
 def cell(name: str, run: ImportRun) -> str:
     """One cell of the list, from templates/customers/imports/list/."""
     done = run.stored_count + run.refused_count
-    context = {"run": run, "word": views.WORDS[run.state], "done": done}
+    context = {"run": run, "word": views.word_of(run), "done": done}
     return render_to_string(f"customers/imports/list/{name}.html", context)

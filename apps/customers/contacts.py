@@ -8,6 +8,7 @@ from django.core.validators import validate_email
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.templatetags.house import number
 from apps.customers.masking import masked_email, masked_phone
 from apps.customers.models import Customer
 
@@ -74,7 +75,7 @@ def _push(customer: Customer, live_devices: int) -> Reach:
         return Reach(_("Push"), "notifications_off", is_open=False, why=_("said no"))
     if not live_devices:
         return Reach(_("Push"), "notifications_off", is_open=False, why=_("no device"))
-    return Reach(_("Push"), "notifications_active", is_open=True, why=_("on %d") % live_devices)
+    return Reach(_("Push"), "notifications_active", is_open=True, why=_("on %s") % number(live_devices))
 
 
 def _sms(customer: Customer) -> Reach:

@@ -6,14 +6,15 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import action, display
 
+from apps.accounts.admin_pages import refuse_method
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.accounts.queries import apps_of
 from apps.customers.admin_panels import register
@@ -147,7 +148,9 @@ class ChannelAdmin(AppScopedAdmin):
                 raise Http404
             if not self.has_change_permission(request, channel):
                 raise PermissionDenied
-            return view(self, request, channel) if request.method == "POST" else HttpResponseNotAllowed(["POST"])
+            if request.method != "POST":
+                return refuse_method(request, "POST", reverse("admin:devices_channel_change", args=[channel.pk]))
+            return view(self, request, channel)
 
         return door
 

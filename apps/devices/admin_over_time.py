@@ -20,6 +20,7 @@ from apps.devices.admin_words import DEVICES, death_of, is_vendors
 from apps.devices.models import GATEWAYS, PLATFORMS, Channel, DeviceDay
 from apps.devices.over_time import (
     consent_lines,
+    covered,
     days_of,
     deaths_by_reason,
     devices_csv,
@@ -48,7 +49,7 @@ class OverTimeView(View):
             raise PermissionDenied
         mine = list(apps_of(request.user))
         apps = [app for app in mine if app.slug == request.GET.get("app")] or mine
-        days = next((period for period in PERIODS if str(period) == request.GET.get("days")), PERIODS[0])
+        days = _days_in(request)
         since = timezone.now().date() - timedelta(days=days)
         app_ids = [app.pk for app in apps]
         rows = list(device_days(app_ids, since=since))
@@ -63,6 +64,7 @@ class OverTimeView(View):
             "days": days,
             "periods": PERIODS,
             "rows": rows,
+            "covered": covered(rows, asked_days=days),
             "labels": labels(days_of(rows)),
             "has_reconstructed": any(row.is_reconstructed for row in rows),
         }
@@ -97,6 +99,7 @@ class OptInView(OverTimeView):
             "said": {channel: _said(told, channel) for channel in ("push", "sms")} if told else {},
             "lines": opt_in_lines(rows),
             "people_labels": labels(days_of(people)),
+            "people_covered": covered(people, asked_days=_days_in(request)),
             "people_lines": consent_lines(people, {"push": _("Push"), "sms": _("SMS")}),
             "table": _by_app_and_platform(last),
         }
@@ -124,6 +127,10 @@ class HygieneView(OverTimeView):
             "death_count": sum(one["count"] for one in deaths),
             "table": _by_app_and_platform(_of_last_day(rows)),
         }
+
+
+def _days_in(request: HttpRequest) -> int:
+    return next((period for period in PERIODS if str(period) == request.GET.get("days")), PERIODS[0])
 
 
 def _set_aside(app_ids: Sequence[int]) -> Iterable[dict[str, Any]]:

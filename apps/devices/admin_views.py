@@ -11,6 +11,7 @@ from apps.accounts.admin_pages import draw_page
 from apps.accounts.models import App
 from apps.accounts.queries import apps_of
 from apps.core.problems import InvalidInput
+from apps.core.templatetags.house import number
 from apps.devices.admin_forms import CredentialsForm, NewChannelForm
 from apps.devices.admin_words import channel_state_of
 from apps.devices.models import GATEWAYS, Channel
@@ -77,7 +78,7 @@ def restore(model_admin: Admin, request: HttpRequest, channel: Channel) -> HttpR
     """The devices set aside in a mass death are active again."""
     count = restore_quarantined(channel=channel, now=timezone.now())
     model_admin.log_change(request, channel, [{"restored": {"devices": count}}])
-    messages.success(request, _("%(count)s devices are active again.") % {"count": f"{count:,}"})
+    messages.success(request, _("%(count)s devices are active again.") % {"count": number(count)})
     return redirect("admin:devices_channel_change", channel.pk)
 
 
@@ -85,7 +86,7 @@ def believe(model_admin: Admin, request: HttpRequest, channel: Channel) -> HttpR
     """The devices set aside in a mass death are dead."""
     count = believe_deaths(channel=channel, now=timezone.now())
     model_admin.log_change(request, channel, [{"believed": {"devices": count}}])
-    messages.success(request, _("%(count)s devices are retired.") % {"count": f"{count:,}"})
+    messages.success(request, _("%(count)s devices are retired.") % {"count": number(count)})
     return redirect("admin:devices_channel_change", channel.pk)
 
 

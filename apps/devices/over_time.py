@@ -59,6 +59,27 @@ def days_of(rows: Iterable[DeviceDay | ConsentDay]) -> list[date]:
     return sorted({row.day for row in rows})
 
 
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What a chart really covers, which may be less than was asked for."""
+
+    first: date
+    last: date
+    is_short: bool
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+
+def covered(rows: Iterable[DeviceDay | ConsentDay], *, asked_days: int) -> Covered | None:
+    """None where nothing was counted. A day short is not told: today's count may still be to come."""
+    days = days_of(rows)
+    if not days:
+        return None
+    return Covered(days[0], days[-1], is_short=(days[-1] - days[0]).days + 1 < asked_days)
+
+
 def labels(days: Sequence[date]) -> list[str]:
     """ "3 Jun" for each day."""
     return [date_format(day, "j M") for day in days]

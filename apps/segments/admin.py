@@ -7,13 +7,14 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from apps.accounts.admin_pages import refuse_method
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.core.problems import Conflict
 from apps.customers.admin_panels import register
@@ -108,7 +109,7 @@ class SegmentAdmin(AppScopedAdmin):
             if not may(request, segment):
                 raise PermissionDenied
             if permission != "view" and request.method != "POST":
-                return HttpResponseNotAllowed(["POST"])
+                return refuse_method(request, "POST", reverse("admin:segments_segment_change", args=[segment.pk]))
             return view(self, request, segment)
 
         return door
@@ -120,7 +121,9 @@ class SegmentAdmin(AppScopedAdmin):
             may_write = self.has_add_permission(request) or self.has_change_permission(request)
             if not (may_write or (permission == "view" and self.has_view_permission(request))):
                 raise PermissionDenied
-            return view(self, request, slug) if request.method == "POST" else HttpResponseNotAllowed(["POST"])
+            if request.method != "POST":
+                return refuse_method(request, "POST", reverse("admin:segments_segment_changelist"))
+            return view(self, request, slug)
 
         return door
 

@@ -7,10 +7,12 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from apps.accounts.models import App, AuditEntry
 from apps.customers.masking import masked_email, masked_phone
 from apps.customers.models import Consent, Customer, Topic
+from apps.customers.preference_links import read_signed
 from apps.customers.queries import found_people
 from apps.segments.models import SegmentMember
 from tests.factories import NOW, make_app, make_customer, make_device, make_event, make_segment, make_user
@@ -173,6 +175,38 @@ def test_seeing_addresses_in_full_is_a_right_and_written_down(app: App) -> None:
     assert "anna@example.com" in html
     assert "+48 500 600 700" in html
     assert AuditEntry.objects.get().action == "customer.revealed"
+
+
+def test_the_preference_link_is_given_to_who_may_change_and_written_down(app: App) -> None:
+    anna = known(app)
+    assert client_of(app, "analyst").post(f"{LIST}{anna.pk}/link/").status_code == 403
+    html = client_of(app, "marketer").post(f"{LIST}{anna.pk}/link/").content.decode()
+    address = html.split('value="')[1].split('"')[0]
+    key = read_signed(address.rpartition("/")[2], now=timezone.now())
+    assert key is not None
+    assert key.customer_id == anna.pk
+    assert AuditEntry.objects.get().action == "customer.link_given"
+
+
+def test_the_address_of_a_button_opened_by_itself_leads_back(app: App) -> None:
+    anna = known(app)
+    for name in ("merge", "erase", "link"):
+        answer = client_of(app, "owner").get(f"{LIST}{anna.pk}/{name}/")
+        assert (answer.status_code, answer["Allow"]) == (405, "POST")
+        assert f'href="{LIST}{anna.pk}/change/"' in answer.content.decode()
+    assert not AuditEntry.objects.exists()
+
+
+def test_ids_are_written_as_they_are_and_the_dialog_names_the_person(app: App) -> None:
+    owner, bare, anna = (
+        client_of(app, "owner"),
+        known(app, external_id="zoe-1", first_name="", last_name=""),
+        known(app),
+    )
+    html = owner.get(f"{LIST}{bare.pk}/change/").content.decode()
+    assert "zoe-1" in html
+    assert "Zoe-1" not in html
+    assert "Erase Anna Nowak?" in owner.get(f"{LIST}{anna.pk}/change/").content.decode()
 
 
 def test_events_are_narrowed_to_a_name_without_gap_or_repeat(app: App) -> None:

@@ -191,6 +191,19 @@ def test_an_import_is_stopped_for_good(app: App) -> None:
     assert (run.state, run.parts.count()) == ("cancelled", 0)
 
 
+def test_an_import_thrown_away_says_how_far_it_came(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    send(marketer, app, TEXT)
+    run = ImportRun.objects.get()
+    ImportRun.objects.update(state="running", started_at=NOW, stored_count=1_200, refused_count=34, total_count=5_000)
+    marketer.post(f"{LIST}{run.pk}/cancel/")
+    assert "after 1,234 of about 5,000 lines" in marketer.get(f"{LIST}{run.pk}/change/").content.decode()
+    page = marketer.post(f"{LIST}{run.pk}/cancel/", follow=True).content.decode()
+    assert "Nothing was done: in the meantime this import is “Stopped”." in page
+    ImportRun.objects.update(started_at=None)
+    assert "thrown away before it began" in marketer.get(f"{LIST}{run.pk}/change/").content.decode()
+
+
 def test_erasing_takes_refused_lines_along(app: App) -> None:
     marketer = client_of(app, "marketer")
     send(marketer, app, "id,email\nanna,x\nbob,y\n")

@@ -46,6 +46,8 @@ def test_opt_in_is_shown_and_taken_away_as_csv(app: App, owner: Client) -> None:
     fill(make_app(slug="foreign", name="Foreign"))
     html = owner.get(OPT_IN).content.decode()
     assert "3 of 4 devices" in html
+    assert "4 days, " in html
+    assert "nothing is known of the days before" in html
     assert "Foreign" not in html
     lines = list(csv.DictReader(StringIO(owner.get(f"{OPT_IN}?csv=devices").getvalue().decode())))
     assert {line["app"] for line in lines} == {"shop"}

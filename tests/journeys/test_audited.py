@@ -93,6 +93,7 @@ ACTS: Mapping[str, Act] = {
     "customers_customer_reveal": Act("customer.revealed"),
     "customers_customer_tell": Act("customer.exported"),
     "customers_customer_consent": Act("customer.changed", {"channel": "push", "granted": "no"}),
+    "customers_customer_link": Act("customer.link_given"),
     "customers_customer_merge": Act("customer.merged", prepare=name_other),
     "customers_customer_erase": Act("customer.erased", prepare=name_own),
     "segments_segment_people": Act("segment.changed", prepare=name_stranger),

@@ -59,6 +59,7 @@ SPECIAL: Mapping[str, str] = {
     "customers_customer_tell": "customers.reveal_customer",
     "customers_customer_edit": "customers.change_customer",
     "customers_customer_consent": "customers.change_customer",
+    "customers_customer_link": "customers.change_customer",
     "customers_customer_merge": "customers.delete_customer",
     "customers_customer_erase": "customers.delete_customer",
     "devices_channel_pause": "devices.change_channel",

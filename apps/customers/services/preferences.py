@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.customers.models import Customer, Topic
 from apps.customers.preference_links import PreferenceKey
@@ -31,6 +32,7 @@ class Preferences:
 
     channels: list[Choice]
     topics: list[Choice]
+    stop_wording: str
 
     @property
     def is_silent(self) -> bool:
@@ -56,7 +58,7 @@ def preferences_of(customer: Customer) -> Preferences:
     # What the app put a person into without ever describing it: they may leave it all the same.
     own = [key for key in customer.topics if topic_subject(key) not in listed]
     topics += [Choice(subject, key, built_in(subject), True) for key in own if (subject := topic_subject(key))]
-    return Preferences(channels, topics)
+    return Preferences(channels, topics, stop_wording(customer.app.name))
 
 
 def save_preferences(*, customer: Customer, shown: Mapping[str, int], chosen: Collection[str], now: datetime) -> int:
@@ -84,9 +86,15 @@ def stop_everything(*, customer: Customer, now: datetime) -> int:
         said = {"push": locked.push_consent, "sms": locked.sms_consent}
         subjects = [channel for channel in CHANNELS if said[channel] is not False]
         subjects += [topic_subject(key) for key in locked.topics]
-        stopped = Shown("Stop everything", 0)
+        stopped = Shown(stop_wording(customer.app.name), 0)
         answers = [_answer(customer, subject, False, stopped) for subject in subjects]
         return log_answers(answers=answers, source=SOURCE, now=now)
+
+
+def stop_wording(app_name: str) -> str:
+    """What stands beside the button that stops all, and so goes into the ledger."""
+    text = _("You get no more notifications and no more text messages from %(app)s, not even about an order of yours.")
+    return text % {"app": app_name}
 
 
 def _channels(customer: Customer) -> dict[str, bool]:

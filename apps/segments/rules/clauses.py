@@ -9,6 +9,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.core.templatetags.house import number
 from apps.customers.masking import masked_email, masked_phone
 from apps.segments.rules.catalogue import COLUMNS, MATCHES, TRAIT, Catalogue
 from apps.segments.rules.evidence import Finding, Person
@@ -128,7 +129,7 @@ def _event_fact(leaf: EventLeaf, finding: Finding, case: Case) -> str:
     found = said % {"times": _times(tally.count), "when": when, "day": case.day(tally.last_at)}
     if leaf.total is None:
         return found
-    return _("%(found)s, %(total)s in sum") % {"found": found, "total": f"{tally.total or 0:g}"}
+    return _("%(found)s, %(total)s in sum") % {"found": found, "total": _sum(tally.total or 0)}
 
 
 def _message_fact(leaf: MessageLeaf, finding: Finding, case: Case) -> str:
@@ -228,6 +229,10 @@ def _shown(value: object) -> str:
         more = [_("%(count)d more") % {"count": len(value) - MOST_SHOWN}] if len(value) > MOST_SHOWN else []
         return ", ".join([*(f"“{one}”" for one in value[:MOST_SHOWN]), *more])
     return f"{value:.15g}" if isinstance(value, int | float) else f"“{value}”"
+
+
+def _sum(total: float) -> str:
+    return number(int(total) if float(total).is_integer() else round(total, 2))
 
 
 def _times(count: int) -> str:

@@ -109,7 +109,9 @@ def _value(operator: Operator, value: Value, labels: dict[str, str]) -> str:
         named = [labels.get(str(one)) or _quoted(one) for one in value[:MOST_NAMED]]
         more = len(value) - MOST_NAMED
         return _(" or ").join(named) + (_(" or %(count)d more") % {"count": more} if more > 0 else "")
-    return f"{value:g}" if isinstance(value, int | float) else str(value) if operator.kind in _PLAIN else _quoted(value)
+    if isinstance(value, int | float):
+        return f"{value:.15g}"
+    return str(value) if operator.kind in _PLAIN else _quoted(value)
 
 
 _PLAIN = {Kind.DATE, Kind.VERSION}
