@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.two_step.TwoStepRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.csp.HouseContentSecurityPolicy",
@@ -185,7 +186,17 @@ LOGGING = logging.configuration(as_json=IS_PRODUCTION, level=env.text("LOG_LEVEL
 
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+# Of owners, developers and superusers.
+PRIVILEGED_SESSION_AGE = int(timedelta(hours=4).total_seconds())
+# Roles that log in with a code, too; superusers do where any role does.
+SECOND_FACTOR_ROLES = env.words("HELIOGRAPH_SECOND_FACTOR_ROLES", "owner,developer" if IS_PRODUCTION else "")
 
 # 'unsafe-eval' is added under /admin/ alone (unfold's Alpine needs it).
 SECURE_CSP: dict[str, list[str]] = {

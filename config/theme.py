@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 
@@ -64,7 +65,14 @@ UNFOLD: dict[str, Any] = {
     "BORDER_RADIUS": "9px",
     "COLORS": COLOURS,
     "STYLES": [asset("theme/theme.css"), asset("charts/charts.css")],
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Change password"), "link": reverse_lazy("admin:password_change")},
+            {"title": _("Two-step log-in"), "link": reverse_lazy("admin:second_factor")},
+        ]
+    },
     "SITE_VIEWS": [
+        ("second-factor/", "second_factor", "apps.accounts.admin_second_factor.SecondFactorView"),
         ("dashboard/reach/", "dashboard_reach", "apps.campaigns.admin_dashboard.ReachView"),
         ("people/opt-in/", "opt_in", "apps.devices.admin_over_time.OptInView"),
         ("people/hygiene/", "device_hygiene", "apps.devices.admin_over_time.HygieneView"),

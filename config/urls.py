@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from apps.accounts.admin_log_in import CodeView, LogInView
 from config import health
 
 # Breadcrumbs lead to an app's index, which is a bare list of tables: its main list is what people look for.
@@ -21,6 +22,8 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     *(path(f"admin/{label}/", RedirectView.as_view(pattern_name=name)) for label, name in HOMES.items()),
+    path("admin/login/", LogInView.as_view()),  # before the admin's own, which has no brake and no second step
+    path("admin/login/code/", CodeView.as_view(), name="log_in_code"),
     path("admin/", admin.site.urls),
     path("", include("apps.api.urls")),
 ]

@@ -1,13 +1,15 @@
 """The staff's door to apps and people; the audit log's is admin_audit."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.forms import AdminPasswordChangeForm
 
 from apps.accounts import admin_audit  # noqa: F401  (registers its page)
@@ -15,6 +17,8 @@ from apps.accounts.admin_forms import PersonChangeForm, PersonCreationForm
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.accounts.models import App, Membership, User
 from apps.accounts.queries import colleagues_of, is_managed_by
+from apps.accounts.services.audit import write_audit_of_person
+from apps.accounts.services.second_factor import reset_second_factor
 
 # Roles are the groups, and the table in roles.py is their only source.
 admin.site.unregister(Group)
@@ -61,10 +65,11 @@ class PersonAdmin(AppScopedAdmin, UserAdmin):  # type: ignore[misc]
     form = PersonChangeForm
     add_form = PersonCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "first_name", "last_name", "email", "is_active", "last_login")
+    list_display = ("username", "first_name", "last_name", "email", "is_active", "has_two_steps", "last_login")
     list_filter = ("is_active",)
     filter_horizontal: ClassVar = []
-    readonly_fields: ClassVar = ["last_login", "date_joined"]
+    readonly_fields: ClassVar = ["last_login", "date_joined", "second_factor_at"]
+    actions = ("reset_two_steps",)
     add_fieldsets = (
         (None, {"fields": ["username", "email", "usable_password", "password1", "password2", "role", "apps"]}),
     )
@@ -79,7 +84,7 @@ class PersonAdmin(AppScopedAdmin, UserAdmin):  # type: ignore[misc]
         return [
             (None, {"fields": ["username", "password", "first_name", "last_name", "email"]}),
             (_("What and where"), {"fields": ["role", "apps", "is_active", *power]}),
-            (_("Seen"), {"fields": ["last_login", "date_joined"]}),
+            (_("Seen"), {"fields": ["last_login", "date_joined", "second_factor_at"]}),
         ]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -89,3 +94,29 @@ class PersonAdmin(AppScopedAdmin, UserAdmin):  # type: ignore[misc]
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or is_managed_by(obj, request.user))  # type: ignore[arg-type]
+
+    @admin.display(description=_("two-step log-in"), boolean=True, ordering="second_factor_at")
+    def has_two_steps(self, person: User) -> bool:
+        return person.second_factor_at is not None
+
+    @admin.action(description=_("Reset two-step log-in"), permissions=["change"])
+    def reset_two_steps(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For who lost their phone. Nobody's own: that takes a code, on their own page."""
+        me, now = cast(User, request.user), timezone.now()
+        others = [person for person in queryset.exclude(pk=me.pk) if is_managed_by(person, me)]
+        count = sum(reset_second_factor(user=person, actor=me, now=now) for person in others)
+        told = ngettext(
+            "Reset for %d person; their sessions ended.", "Reset for %d people; their sessions ended.", count
+        )
+        self.message_user(request, told % count)
+
+    def _audit(self, request: HttpRequest, obj: User, verb: str, message: Any) -> None:  # type: ignore[override]
+        """Told to the owners of the person's own apps, and to nobody else's."""
+        changes = {"changes": message} if isinstance(message, list) else {"note": str(message)}
+        write_audit_of_person(
+            person=obj,
+            actor=request.user,  # type: ignore[arg-type]
+            action=f"user.{verb}",
+            details={**changes, **getattr(request, "_changed_values", {})},
+            now=timezone.now(),
+        )

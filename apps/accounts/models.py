@@ -1,16 +1,19 @@
 """Apps (the tenants), the people who work in them, and the audit log."""
 
 import re
+from collections.abc import Iterator
 from typing import ClassVar
 from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.fields import EncryptedJSONField
 from apps.core.guarded_http import RefusedUrl, check_url
 
 # Schemes that run code or read files on the phone; RFC 3986 says how a scheme is written.
@@ -34,7 +37,45 @@ def validate_link_schemes(schemes: object) -> None:
 
 
 class User(AbstractUser):
-    """A person who logs in. What they may do comes from their role (a group), where from their memberships."""
+    """A person who logs in. What they may do comes from their role (a group), where from their memberships.
+
+    second_factor_at: since when a log-in needs a code, too; null = the password is enough.
+    """
+
+    second_factor_at = models.DateTimeField(_("two-step log-in since"), null=True, blank=True, editable=False)
+
+    def get_session_auth_hash(self) -> str:
+        """Sessions end with the password, and with the second factor: turned on, renewed or taken off."""
+        return self._with_factor(super().get_session_auth_hash())
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        return (self._with_factor(one) for one in super().get_session_auth_fallback_hash())
+
+    def _with_factor(self, session_hash: str) -> str:
+        return f"{session_hash}:{self.second_factor_at.timestamp()}" if self.second_factor_at else session_hash
+
+
+class SecondFactor(models.Model):
+    """A person's authenticator app; it counts once User.second_factor_at is set.
+
+    secret: base32. last_step: of the last code that was used, for each works once. recovery_hashes: HMACs of the codes
+    that are left, each of which also works once.
+    """
+
+    user = models.OneToOneField(User, models.CASCADE, related_name="second_factor")
+    secret = EncryptedJSONField()
+    last_step = models.BigIntegerField(default=0, db_default=0)
+    recovery_hashes = ArrayField(models.CharField(max_length=64), default=list)
+    created_at = models.DateTimeField()
+
+
+class FailedLogIn(models.Model):
+    """Tries that failed, counted for one subject: a name, an address, or a name at an address (as an HMAC)."""
+
+    subject = models.CharField(max_length=80, unique=True)
+    failures = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField(db_index=True)
+    locked_until = models.DateTimeField(null=True)
 
 
 class App(models.Model):

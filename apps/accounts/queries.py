@@ -1,5 +1,8 @@
 """Questions about who works where."""
 
+from collections.abc import Collection
+
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Exists, OuterRef, QuerySet
@@ -33,3 +36,17 @@ def is_managed_by(person: User, manager: User) -> bool:
         return True
     elsewhere = Membership.objects.filter(user=person).exclude(app__in=apps_of(manager))
     return not person.is_superuser and not elsewhere.exists()
+
+
+def needs_second_factor(user: User) -> bool:
+    """True if the person's role asks for a two-step log-in (settings.SECOND_FACTOR_ROLES); superusers are as owners."""
+    return bool(settings.SECOND_FACTOR_ROLES) and _has_role(user, settings.SECOND_FACTOR_ROLES)
+
+
+def is_privileged(user: User) -> bool:
+    """True for who can read secrets out or let others in: owners, developers and superusers."""
+    return _has_role(user, ("owner", "developer"))
+
+
+def _has_role(user: User, roles: Collection[str]) -> bool:
+    return user.is_superuser or user.groups.filter(name__in=roles).exists()

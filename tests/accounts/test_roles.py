@@ -33,6 +33,8 @@ def test_a_permission_taken_by_hand_comes_back_and_one_given_goes():
 
 def test_owner_may_view_every_table_a_person_can_make_sense_of():
     plumbing = {
+        "accounts.failedlogin",
+        "accounts.secondfactor",
         "deliveries.ledgerpage",
         "deliveries.pacebucket",
         "deliveries.meter",

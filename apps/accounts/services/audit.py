@@ -25,3 +25,15 @@ def write_audit(
     return AuditEntry.objects.create(
         app=app, actor=name[:150], action=action, subject=subject[:120], details=dict(details), at=now
     )
+
+
+def write_audit_of_person(
+    *, person: User, actor: User | str, action: str, details: Mapping[str, Any], now: datetime
+) -> None:
+    """An entry about a person who logs in, for each app they work in: nobody else's owner reads of them.
+
+    Who works in none (a superuser) has one of the whole installation; it names them by number alone.
+    """
+    apps: list[App | None] = list(App.objects.filter(memberships__user=person).order_by("pk"))
+    for app in apps or [None]:
+        write_audit(app=app, actor=actor, action=action, subject=f"user:{person.pk}", details=details, now=now)

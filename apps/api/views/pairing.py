@@ -20,9 +20,10 @@ from django.views.decorators.http import require_http_methods
 
 from apps.accounts.models import App, User
 from apps.api import rate
-from apps.api.base import client_address, json_response, refusal_of
+from apps.api.base import json_response, refusal_of
 from apps.api.json_body import parse_object
 from apps.api.refusals import Refusal, refusal_response
+from apps.core.client_address import client_address
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
 from apps.devices.models import Device
 from apps.devices.services.pairing import PairingCode, pair_device, read_code

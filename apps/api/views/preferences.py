@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from apps.api import rate
-from apps.api.base import client_address
+from apps.core.client_address import client_address
 from apps.customers.models import Customer
 from apps.customers.preference_links import read_signed
 from apps.customers.services.preferences import customer_of, preferences_of, save_preferences, stop_everything
