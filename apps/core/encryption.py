@@ -19,7 +19,7 @@ class WrongKey(Exception):
 
 def encrypt(plain: str) -> str:
     """Encrypt under the first key. Not deterministic."""
-    key_id = next(iter(_ciphers()))
+    key_id = first_key_id()
     nonce = os.urandom(12)
     sealed = nonce + _ciphers()[key_id].encrypt(nonce, plain.encode(), key_id.encode())
     return f"{key_id}:{base64.urlsafe_b64encode(sealed).decode()}"
@@ -38,6 +38,11 @@ def decrypt(stored: str) -> str:
         raise WrongKey(
             f"encryption key {key_id!r} does not open this secret: it is not the key it was made with"
         ) from error
+
+
+def first_key_id() -> str:
+    """The name of the key that encrypts."""
+    return next(iter(_ciphers()))
 
 
 @cache
