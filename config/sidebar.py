@@ -53,6 +53,7 @@ GROUPS: list[tuple[Any, list[Page]]] = [
             Page("devices.channel", _("Channels"), "cell_tower"),
             Page("accounts.app", _("Apps"), "apps"),
             Page("api.apikey", _("API keys"), "key"),
+            Page("api.identitycheck", _("Signed identities"), "verified_user"),
             Page("api.webhookendpoint", _("Webhooks"), "webhook"),
             Page("accounts.user", _("Team"), "badge"),
             Page("deliveries.sendingstop", _("Emergency stop"), "front_hand", view="sending_stop"),

@@ -24,6 +24,7 @@ from apps.api.query import read_query
 from apps.api.refusals import Refusal, refusal_response, refuse_fields
 from apps.api.services.keys import Caller, UnknownKey, caller_of
 from apps.api.shapes import read_body
+from apps.core.client_address import client_address
 from apps.core.database import trouble
 from apps.core.problems import Conflict, InvalidInput
 from apps.core.states import InvalidTransition
@@ -156,12 +157,6 @@ def refusal_for_now(error: BaseException | None) -> Refusal | None:
     return Refusal(code, headers={"Retry-After": str(_RETRY_AFTER_SECONDS[code])}) if code else None
 
 
-def client_address(request: Any) -> str:
-    """Where the request comes from; behind a trusted proxy, what that proxy saw (its last hop)."""
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.IS_PRODUCTION else ""
-    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
-
-
 def authenticated(request: Any) -> Caller:
     """Whose key the request carries. Raises Refusal."""
     header = request.headers.get("Authorization", "").strip()
@@ -182,6 +177,10 @@ def authenticated(request: Any) -> Caller:
         raise _unauthorized("invalid_api_key")
     if not caller.app.is_active:
         raise Refusal("app_inactive")
+    if not caller.may_call_from(address := client_address(request)):
+        raise Refusal("address_not_allowed", _("this key is not good at the address %s") % address)
+    if not caller.may_call_on(origin := request.headers.get("Origin", "")):
+        raise Refusal("origin_not_allowed", _("this key is not good on pages of %s") % origin[:200])
     return caller
 
 

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import App
+from apps.core.fields import EncryptedJSONField
 
 
 class ApiKey(models.Model):
@@ -20,6 +21,10 @@ class ApiKey(models.Model):
     prefix = models.CharField(_("begins with"), max_length=20, db_index=True)
     key_hash = models.BinaryField(max_length=32)
     scopes = ArrayField(models.CharField(max_length=30), verbose_name=_("scopes"), default=list)
+    # Networks that a secret key may be used from, origins of pages that a publishable one may be; empty = any.
+    allowed_networks = ArrayField(models.CharField(max_length=43), default=list, db_default=[], blank=True)
+    allowed_origins = ArrayField(models.CharField(max_length=200), default=list, db_default=[], blank=True)
+    replaced_by = models.OneToOneField("self", models.SET_NULL, null=True, related_name="replaces")
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
     last_used_at = models.DateTimeField(_("last used at"), null=True)
@@ -32,6 +37,46 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class IdentityCheck(models.Model):
+    """Whether a publishable key's registrations must prove whose they are (services/identity.py)."""
+
+    MODES: ClassVar = [
+        ("off", _("Off: whoever has the publishable key may name anybody")),
+        ("monitor", _("Monitor: everything is let through, the answer warns where a proof is missing or wrong")),
+        ("enforce", _("Enforce: a person is named only with a proof of your server")),
+    ]
+
+    app = models.OneToOneField(App, models.CASCADE, related_name="identity_check")
+    mode = models.CharField(_("signed identities"), max_length=8, choices=MODES, default="off")
+
+    class Meta:
+        verbose_name = _("signed identities")
+        verbose_name_plural = _("signed identities")
+
+    def __str__(self) -> str:
+        return f"{self.app} · {self.mode}"
+
+
+class IdentityKey(models.Model):
+    """What may sign identities: a public key (ES256) or a shared secret (HS256)."""
+
+    ALGORITHMS: ClassVar = [("ES256", "ES256"), ("HS256", "HS256")]
+
+    check_of = models.ForeignKey(IdentityCheck, models.CASCADE, related_name="keys")
+    name = models.CharField(_("name"), max_length=100)
+    algorithm = models.CharField(_("algorithm"), max_length=5, choices=ALGORITHMS, default="ES256")
+    key = EncryptedJSONField()
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("identity key")
+        verbose_name_plural = _("identity keys")
+        ordering: ClassVar = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.algorithm})"
 
 
 class IdempotencyRecord(models.Model):

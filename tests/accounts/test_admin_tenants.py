@@ -14,7 +14,7 @@ from django.urls import URLPattern, reverse
 
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.accounts.services.audit import write_audit
-from apps.api.models import ApiKey
+from apps.api.models import ApiKey, IdentityCheck
 from apps.campaigns.models import MessageTemplate
 from apps.customers.models import Topic, Wording
 from apps.customers.services.import_files import store_upload
@@ -71,6 +71,7 @@ def foreign() -> dict[str, Model]:
         SmsMessage.objects.get(),
         reply,
         ApiKey.objects.get(app=other),
+        IdentityCheck.objects.create(app=other),
     ]
     return {row._meta.label_lower: row for row in rows}
 
@@ -87,6 +88,7 @@ def text_of(answer: Any) -> str:
 
 
 def test_every_page_is_scoped(foreign: dict[str, Model]) -> None:
+    assert sum(len(addresses(label)) for label in PAGES) > 60, "no pages found: the registry is read wrongly"
     assert all(isinstance(page, AppScopedAdmin) for page in PAGES.values())
     assert PAGES.keys() == foreign.keys(), "give each model with a page a row in `foreign`"
 

@@ -57,7 +57,8 @@ def test_32_the_same_token_again_is_200_and_the_same_device(api):
         ({**ANDROID, "tags": "a"}, "type"),
         ({**ANDROID, "consent": {"mail": True}}, "channel_unknown"),
         ({**ANDROID, "consent": {"push": "yes"}}, "type"),
-        ({**ANDROID, "identity_token": "x.y.z"}, "not_available"),
+        ({**ANDROID, "identity_token": "x" * 4097}, "too_long"),
+        ({**ANDROID, "identity_token": 7}, "type"),
         ({**ANDROID, "permission": True}, "choice"),
     ],
 )

@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import App, AuditEntry
+from apps.api.models import ApiKey
 from apps.campaigns.models import Campaign
 from apps.campaigns.services import approvals, lifecycle
 from apps.customers.models import Customer
@@ -60,6 +61,10 @@ def name_other(campaign: Campaign) -> Mapping[str, str]:
     return {"other": str(make_customer(campaign.app, external_id="other-one").external_id)}
 
 
+def make_a_key(campaign: Campaign) -> None:
+    make_key(campaign.app)
+
+
 def name_own(campaign: Campaign) -> Mapping[str, str]:
     return {"typed": str(Customer.objects.order_by("pk")[0].external_id)}
 
@@ -98,6 +103,7 @@ ACTS: Mapping[str, Act] = {
     "customers_customer_erase": Act("customer.erased", prepare=name_own),
     "segments_segment_people": Act("segment.changed", prepare=name_stranger),
     "segments_segment_remove": Act("segment.changed", {"customer": "1"}),
+    "api_apikey_rotate": Act("apikey.rotated", {"hours": "24"}, prepare=make_a_key),
     "auth_user_password_change": Act("user.changed", {"password1": "long-Enough-7", "password2": "long-Enough-7"}),
 }
 # Pages that need a permission to change something, and leave no entry.
@@ -153,6 +159,7 @@ def test_a_button_leaves_its_entry(name: str, client: Client, app: App, campaign
         "customers": Customer.objects.order_by("pk")[0],
         "segments": Segment.objects.get(),
         "accounts": make_user(app),
+        "api": ApiKey.objects.first(),
     }
     room, model, verb = name.replace("auth_user_password_change", "accounts_user_password").split("_", 2)
     client.post(f"/admin/{room}/{model}/{rows[room].pk}/{verb}/", {**act.sent, **more})

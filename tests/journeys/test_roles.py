@@ -18,7 +18,7 @@ from django.urls import URLPattern, get_resolver
 from apps.accounts.models import App, AuditEntry, User
 from apps.accounts.roles import ROLES
 from apps.accounts.services.audit import write_audit
-from apps.api.models import ApiKey
+from apps.api.models import ApiKey, IdentityCheck
 from apps.campaigns.models import Campaign
 from apps.customers.models import Customer, ImportRun, Topic, Wording
 from apps.devices.models import Channel, Device
@@ -38,12 +38,14 @@ pytestmark = pytest.mark.django_db
 # The permission behind every page that is not one of Django's own five.
 SPECIAL: Mapping[str, str] = {
     "dashboard_reach": "",
+    "second_factor": "",
     "opt_in": "devices.view_deviceday",
     "device_hygiene": "devices.view_deviceday",
     "sending_stop": "deliveries.view_sendingstop",
     "delivery_log": "deliveries.view_delivery",
     "delivery_story": "deliveries.view_delivery",
     "auth_user_password_change": "accounts.change_user",
+    "api_apikey_rotate": "api.change_apikey",
     "accounts_auditentry_export": "accounts.view_auditentry",
     "customers_importrun_live": "customers.view_importrun",
     "customers_importrun_columns": "customers.add_importrun",
@@ -118,6 +120,7 @@ BEHIND = {"campaigns_campaign_trial"}
 FRAME = {
     "index",
     "login",
+    "log_in_code",
     "logout",
     "password_change",
     "password_change_done",
@@ -163,6 +166,7 @@ def world(app: App) -> dict[str, int]:
         "accounts.user": make_user(app, role="analyst"),
         "accounts.auditentry": AuditEntry.objects.first(),
         "api.apikey": ApiKey.objects.first(),
+        "api.identitycheck": IdentityCheck.objects.create(app=app),
         "customers.topic": Topic.objects.create(app=app, key="news", name="News"),
         "customers.wording": Wording.objects.create(app=app, subject="push", version=1, text="Yes?", created_at=NOW),
         "customers.importrun": ImportRun.objects.create(app=app, file_name="people.csv"),

@@ -1,4 +1,4 @@
-"""API keys: made once, kept as an HMAC, found by prefix, trusted for a few seconds.
+"""API keys: made once, kept as an HMAC, found by prefix, trusted for a few seconds; rotated with an overlap.
 
 A key is 256 random bits, so a fast hash is enough; the pepper comes from SECRET_KEY, so a copy of the database
 alone proves no key. A revoked key stops within TRUSTED_SECONDS on every process.
@@ -9,19 +9,22 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from ipaddress import ip_network
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
 from apps.api.models import ApiKey
 from apps.api.scopes import PUBLISHABLE, SCOPES
-from apps.core.problems import FieldProblem, InvalidInput
+from apps.api.services.key_places import Network, clean_networks, clean_origins, is_in
+from apps.core.problems import Conflict, FieldProblem, InvalidInput
 from apps.core.suggestions import did_you_mean
 
 TRUSTED_SECONDS = 5.0
@@ -40,6 +43,8 @@ class Caller:
     kind: str
     prefix: str
     scopes: frozenset[str]
+    networks: tuple[Network, ...] = ()
+    origins: frozenset[str] = frozenset()
 
     @property
     def is_test(self) -> bool:
@@ -54,16 +59,36 @@ class Caller:
         """How the audit log names it."""
         return f"key:{self.prefix}"
 
+    def may_call_from(self, address: str) -> bool:
+        """Whether the key is good at this address."""
+        return not self.networks or is_in(address, self.networks)
+
+    def may_call_on(self, origin: str) -> bool:
+        """Whether the key is good on pages of this origin ("" = no page: an app, a server)."""
+        return not self.origins or not origin or origin in self.origins
+
 
 class UnknownKey(Exception):
     """No such key, or it is revoked or expired; deliberately not said which."""
 
 
 def create_api_key(
-    *, app: App, kind: str, scopes: Collection[str], name: str, now: datetime, expires_at: datetime | None = None
+    *,
+    app: App,
+    kind: str,
+    scopes: Collection[str],
+    name: str,
+    now: datetime,
+    expires_at: datetime | None = None,
+    networks: Sequence[str] = (),
+    origins: Sequence[str] = (),
 ) -> tuple[ApiKey, str]:
-    """A new key and its only plain text. Raises InvalidInput naming scopes that are unknown or not for this kind."""
+    """A new key and its only plain text.
+
+    Raises InvalidInput naming scopes that are unknown or not for this kind, and networks or origins that are none.
+    """
     _require_scopes(kind, scopes)
+    allowed = {"allowed_networks": clean_networks(networks), "allowed_origins": clean_origins(origins)}
     secret = f"hg_{kind}_{secrets.token_urlsafe(32)}"
     key = ApiKey.objects.create(
         app=app,
@@ -73,8 +98,33 @@ def create_api_key(
         key_hash=_digest(secret),
         scopes=sorted(set(scopes)),
         expires_at=expires_at,
+        **allowed,
     )
     return key, secret
+
+
+def rotate_api_key(*, key: ApiKey, overlap: timedelta, now: datetime) -> tuple[ApiKey, str]:
+    """A new key that may do the same, and its only plain text; the old one works on for the overlap, then ends.
+
+    Raises Conflict where the old one is revoked, expired, or was rotated before.
+    """
+    with transaction.atomic():
+        old = ApiKey.objects.select_for_update().select_related("app").get(pk=key.pk)
+        if old.revoked_at is not None or old.replaced_by_id is not None or (old.expires_at and old.expires_at <= now):
+            raise Conflict("key_is_over", _("This key is over, or has its successor already."))
+        new, secret = create_api_key(
+            app=old.app,
+            kind=old.kind,
+            scopes=old.scopes,
+            name=old.name,
+            now=now,
+            networks=old.allowed_networks,
+            origins=old.allowed_origins,
+        )
+        old.replaced_by = new
+        old.expires_at = min(now + overlap, old.expires_at or now + overlap)
+        old.save(update_fields=["replaced_by", "expires_at"])
+    return new, secret
 
 
 def revoke_api_key(*, key: ApiKey, now: datetime) -> bool:
@@ -110,7 +160,9 @@ def _looked_up(secret: str, digest: bytes, now: datetime) -> Caller:
     for key in ApiKey.objects.select_related("app").filter(alive, prefix=secret[:_PREFIX_LENGTH]):
         if hmac.compare_digest(bytes(key.key_hash), digest):
             _note_use(key, now)
-            return Caller(key.pk, key.app, key.kind, key.prefix, frozenset(key.scopes))
+            networks = tuple(ip_network(one) for one in key.allowed_networks)
+            origins = frozenset(key.allowed_origins)
+            return Caller(key.pk, key.app, key.kind, key.prefix, frozenset(key.scopes), networks, origins)
     raise UnknownKey
 
 

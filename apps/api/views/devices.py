@@ -7,12 +7,13 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from apps.api.base import ApiView, json_response
-from apps.api.batch import PROBLEM
+from apps.api.batch import PROBLEM, shown_problems
 from apps.api.calls import NULLABLE_TEXT, NUMBER, TEXT, TIME, Answer, Call, list_of, record
 from apps.api.refusals import Refusal
 from apps.api.services.device_access import SECRET_HEADER, device_for
+from apps.api.services.identity import IdentityRefused, check_identity
 from apps.api.services.writable_people import require_writable, require_writable_device
-from apps.api.shapes import NO_CONTROLS, VISIBLE, Anything, NotYet, Record, Text
+from apps.api.shapes import NO_CONTROLS, VISIBLE, Anything, Record, Text
 from apps.core.problems import FieldProblem
 from apps.devices.models import Device
 from apps.devices.services.device_fields import ADDRESS_KINDS, ENVIRONMENTS, GATEWAYS_OF, PERMISSIONS, DeviceDraft
@@ -51,7 +52,7 @@ REGISTRATION = Record(
         "customer": Anything(
             {"type": "string", "maxLength": 255, "pattern": VISIBLE}, "Your id of the person; created if unknown."
         ),
-        "identity_token": NotYet("signed identities are not available in this version"),
+        "identity_token": Text(1, 4096, about="Who is logged in, signed by your server; see the README."),
         "consent": Anything(_CONSENT, "What the person answered."),
         **_ABOUT_ITSELF,
     },
@@ -96,7 +97,7 @@ class DevicesView(ApiView):
             " another customer, it moves. `device_secret` is given once, to a device that is new.",
             {200: Answer("Known", _REGISTERED), 201: Answer("New", _REGISTERED)},
             body=REGISTRATION,
-            refusals=(409,),
+            refusals=(401, 409),
         )
     }
 
@@ -106,26 +107,36 @@ class DevicesView(ApiView):
         if said.pop("app", app.slug) != app.slug:
             problem = FieldProblem("/app", "not_found", "is not the key's app")
             raise Refusal("not_found", problem.message, problems=[problem])
-        customer = said.pop("customer", None)
+        customer, token = said.pop("customer", None), said.pop("identity_token", None)
         draft = DeviceDraft(**said)
+        is_proved, warnings = self._proved(customer, token)
         require_writable_device(caller=self.caller, customer=customer, draft=draft)
-        # A publishable key stands in every copy of the app: it can take a "no" from a person, never undo one.
-        unproved = self.caller.is_publishable
         registration = register_together(
             app=app,
             draft=draft,
             customer=customer,
             now=now,
-            keeps_opt_out=unproved,
+            # A publishable key stands in every copy of the app: it can take a "no" from a person, never undo one.
+            keeps_opt_out=not is_proved,
             made_by_test=self.caller.is_test,
         )
         answer: dict[str, Any] = {
             "device_id": registration.device_id,
             "device_secret": registration.secret,
             "server_time": now.isoformat(),
-            "warnings": [],
+            "warnings": shown_problems(warnings),
         }
         return json_response(answer, 201 if registration.is_new else 200)
+
+    def _proved(self, customer: str | None, token: str | None) -> tuple[bool, list[FieldProblem]]:
+        """Whether it is known who speaks, and what the app's mode monitor warns about. Raises Refusal."""
+        if not self.caller.is_publishable:
+            return True, []
+        try:
+            identity = check_identity(app=self.caller.app, customer=customer, token=token, now=timezone.now())
+        except IdentityRefused as refused:
+            raise Refusal(refused.problem.code, refused.problem.message, problems=[refused.problem]) from refused
+        return identity.is_proved, [identity.problem] if identity.problem else []
 
 
 class OneDeviceView(ApiView):
