@@ -5,7 +5,7 @@ SANDBOX_PORT ?= 9400
 # Two processes: as many as the smallest machine we care for has cores.
 PYTEST ?= .venv/bin/pytest --quiet --numprocesses 2 --dist loadfile
 
-.PHONY: setup demo test test-all check
+.PHONY: setup demo test test-all check audit
 
 setup:
 	@sh config/install.sh
@@ -30,3 +30,9 @@ check: setup
 		SECRET_KEY=$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
 		FIELD_ENCRYPTION_KEYS=k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= \
 		.venv/bin/python manage.py check --deploy --fail-level WARNING > .venv/check.log 2>&1 || (cat .venv/check.log; false)
+
+# Known vulnerabilities of what is pinned. It asks the advisory database of the Python packages, so it needs the network, and its
+# answer changes from day to day: for a schedule of CI's, not for `make test`.
+audit: setup
+	@test -x .venv/audit/bin/pip-audit || { .venv/bin/python -m venv .venv/audit && .venv/audit/bin/python -m pip install --quiet pip-audit; }
+	@.venv/audit/bin/pip-audit --disable-pip --require-hashes --requirement requirements.lock
