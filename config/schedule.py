@@ -53,6 +53,7 @@ TICKS = [
     Tick("campaigns.launch_due", 1, BULK),
     Tick("campaigns.finish", 2, UPKEEP),
     Tick("campaigns.decide_tests", 5, UPKEEP),
+    Tick("campaigns.automations", 2, BULK),
     Tick("sms_booster.boost", 5, BULK),
     Tick("api.purge_expired", 3600, UPKEEP),
     *(Tick("config.heartbeat", HEARTBEAT_SECONDS, lane, (lane,)) for lane in LANES),

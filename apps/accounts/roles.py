@@ -43,6 +43,10 @@ _PEOPLE_TO_READ: Mapping[str, str] = {
 }
 _CAMPAIGNS_TO_READ: Mapping[str, str] = {
     "campaigns.approval": _VIEW,
+    "campaigns.automation": _VIEW,
+    "campaigns.automationrun": _VIEW,
+    "campaigns.automationsend": _VIEW,
+    "campaigns.automationstep": _VIEW,
     "campaigns.campaign": _VIEW,
     "campaigns.messagetemplate": _VIEW,
     "campaigns.variant": _VIEW,
@@ -60,6 +64,7 @@ _AUDIENCES: Mapping[str, str] = {
     "devices.channel": _VIEW,
 }
 _CAMPAIGNS: Mapping[str, str] = {
+    "campaigns.automationstep": _ALL,
     "campaigns.messagetemplate": _ALL,
     "campaigns.variant": _ALL,
     "devices.paireddevice": _ALL,
@@ -102,6 +107,7 @@ ROLES: Mapping[str, Role] = {
                 "api.apikey": _ALL,
                 "api.identitycheck": _EDIT,
                 "api.identitykey": _ALL,
+                "campaigns.automation": f"{_ALL} launch",
                 "campaigns.campaign": f"{_ALL} launch approve try",
                 "customers.customer": f"{_ALL} reveal",
                 "deliveries.sendingstop": "view change",
@@ -112,12 +118,23 @@ ROLES: Mapping[str, Role] = {
         Role(
             "marketer",
             "composes, targets, tests and launches campaigns",
-            {**_TO_READ, **_AUDIENCES, **_CAMPAIGNS, "campaigns.campaign": f"{_ALL} launch try"},
+            {
+                **_TO_READ,
+                **_AUDIENCES,
+                **_CAMPAIGNS,
+                "campaigns.automation": f"{_ALL} launch",
+                "campaigns.campaign": f"{_ALL} launch try",
+            },
         ),
         Role(
             "approver",
             "reads all of a campaign and says yes or no",
-            {**_TO_READ, "accounts.auditentry": _VIEW, "campaigns.campaign": "view launch approve try"},
+            {
+                **_TO_READ,
+                "accounts.auditentry": _VIEW,
+                "campaigns.automation": "view launch",
+                "campaigns.campaign": "view launch approve try",
+            },
         ),
         Role(
             "developer",

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from apps.campaigns.admin_draft import texts_of, variant_at
-from apps.campaigns.models import Campaign
+from apps.campaigns.admin_draft import variant_at
+from apps.campaigns.models import Campaign, Variant
 from apps.campaigns.services.preview import UsedFact, preview_content, used_facts
 from apps.customers.models import Customer
 from apps.customers.queries import found_people, person_named
@@ -39,20 +39,23 @@ class Screen:
 
 def screen(campaign: Campaign, *, language: str, external_id: str, position: int = 0) -> Screen:
     """The variant's text in `language`, as the customer named reads it; "" or an unknown name: with its fallbacks."""
-    customer = person_named(app=campaign.app, external_id=external_id) if external_id else None
-    texts = texts_of(campaign, position)
-    text = texts.get(language) or texts[campaign.app.default_language]
-    name = campaign.app.name
-    empty = Screen(name, _("Your title"), _("What you write appears here."))
+    return screen_of(variant_at(campaign, position), language=language, external_id=external_id)
+
+
+def screen_of(variant: Variant, *, language: str, external_id: str = "") -> Screen:
+    """The same of any message, also one that is not stored as a variant."""
+    campaign, app = variant.campaign, variant.campaign.app
+    customer = person_named(app=app, external_id=external_id) if external_id else None
+    text = variant.texts.get(language) or variant.texts.get(app.default_language) or {}
+    empty = Screen(app.name, _("Your title"), _("What you write appears here."))
     if not text.get("title"):
-        return Screen(name, empty.title, str(text.get("body") or empty.body), reader=_reader(customer, external_id))
-    variant = variant_at(campaign, position)
+        return Screen(app.name, empty.title, str(text.get("body") or empty.body), reader=_reader(customer, external_id))
     try:
         content = preview_content(variant=variant, language=language, customer=customer)
     except RenderFailed as failed:
-        return Screen(name, str(text["title"]), str(text.get("body", "")), problem=failed.detail)
+        return Screen(app.name, str(text["title"]), str(text.get("body", "")), problem=failed.detail)
     return Screen(
-        app_name=name,
+        app_name=app.name,
         title=content.title,
         body=content.body,
         link=_shown_link(content, campaign),

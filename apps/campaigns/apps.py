@@ -10,3 +10,9 @@ class CampaignsConfig(AppConfig):
     name = "apps.campaigns"
     label = "campaigns"
     verbose_name = _("Engage")
+
+    def ready(self) -> None:
+        from apps.campaigns.belongings import AutomationBelongings
+        from apps.customers import belongings
+
+        belongings.register(AutomationBelongings())

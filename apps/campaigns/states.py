@@ -22,3 +22,18 @@ APPROVAL_STATES = StateTable(
     State("expired", "nobody answered in time, or the launch came too late"),
     State("void", "what was asked for is no longer what would be sent"),
 )
+
+AUTOMATION_STATES = StateTable(
+    "automation",
+    State("draft", "being written", ("active", "ended")),
+    State("active", "people enter and move on; its steps are frozen", ("paused", "ended")),
+    State("paused", "nobody enters or moves on; who meets an exit still leaves", ("active", "ended")),
+    State("ended", "over for good; who was inside has left"),
+)
+
+RUN_STATES = StateTable(
+    "run",
+    State("inside", "stands at a step until due_at", ("done", "left")),
+    State("done", "went through every step"),
+    State("left", "went out before the end; reason says why"),
+)

@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from apps.campaigns.services import approvals, experiment, launch, lifecycle
+from apps.campaigns.services.automations import entering, moving
 
 
 @shared_task(name="campaigns.launch_due")
@@ -20,3 +21,10 @@ def finish() -> None:
 @shared_task(name="campaigns.decide_tests")
 def decide_tests() -> None:
     experiment.decide_due(timezone.now())
+
+
+@shared_task(name="campaigns.automations")
+def automations() -> None:
+    entering.take_arrivals(timezone.now())
+    entering.enter_joined(timezone.now())
+    moving.move_due(timezone.now())

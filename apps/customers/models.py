@@ -222,6 +222,29 @@ class Event(models.Model):
         db_table = "customers_event"
 
 
+class EventWatch(models.Model):
+    """A name of events that somebody above waits for: each one that comes in leaves an EventArrival."""
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=100)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["app", "name"], name="event_watch_once")]
+
+
+class EventArrival(models.Model):
+    """A watched event that came in and that nobody has taken yet: a queue, in the order of arrival (event_id).
+
+    Written by the statement that stores the event, deleted by the transaction that acts on it: so none is missed and
+    none taken twice, however late it was told (occurred_at may lie far back) and whoever dies in between.
+    """
+
+    event_id = models.BigIntegerField(primary_key=True)
+    app_id = models.BigIntegerField()
+    customer_id = models.BigIntegerField()
+    name = models.CharField(max_length=100)
+
+
 VALUE_TYPES: list[tuple[str, str | Promise]] = [
     ("text", _("text")),
     ("number", _("number")),

@@ -160,12 +160,13 @@ def _text_problems(variant: Variant, campaign: Campaign, names: Collection[str])
         yield FieldProblem(_text_pointer(variant, default), "default_language_missing", message)
     for language, body in sorted(variant.texts.items()):
         pointer = _text_pointer(variant, language)
-        yield from _language_problems(language, pointer)
+        yield from language_problems(language, pointer)
         for found in analyse(body, names, link_schemes=campaign.app.link_schemes):
             yield FieldProblem(f"{pointer}{found.pointer}", found.code, found.message, found.came)
 
 
-def _language_problems(language: str, pointer: str) -> list[FieldProblem]:
+def language_problems(language: str, pointer: str) -> list[FieldProblem]:
+    """What is wrong with a language's tag."""
     problems: list[FieldProblem] = []
     if not clean_language(language, pointer=pointer, problems=problems) and not problems:
         problems.append(FieldProblem(pointer, "language_tag", _("must be a language tag such as pl or pt-BR")))

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
 from apps.core.problems import FieldProblem, InvalidInput
-from apps.core.sql import execute
+from apps.core.sql import rows
 from apps.core.text import clean_text, shown
 from apps.customers.services.profile_fields import clean_external_id
 from apps.customers.services.profiles import customer_ids_for
@@ -64,7 +64,7 @@ def ingest_events(*, app: App, drafts: Sequence[EventDraft], now: datetime, made
 
     A time in the future, or more than two years ago, comes from a wrong clock: the server's is used, with the
     warning `clock_corrected`. made_by_test: people created so are a test key's. Raises InvalidInput (413 too_many).
-    Touches customers_event, customers_customer, customers_eventtype.
+    Touches customers_event, customers_eventarrival, customers_customer, customers_eventtype.
     """
     if len(drafts) > MOST_AT_ONCE:
         message = _("holds %(count)d events; at most %(limit)d fit into one request")
@@ -92,7 +92,7 @@ def _store(app: App, events: Sequence[_Event], now: datetime, problems: list[Fie
     if not kept:
         return 0
     learn_events(app=app, seen=_seen(kept))
-    return execute(
+    found = rows(
         "customers",
         "insert_events",
         {
@@ -104,6 +104,7 @@ def _store(app: App, events: Sequence[_Event], now: datetime, problems: list[Fie
             "properties": [json.dumps(event.properties, ensure_ascii=False) for event in kept],
         },
     )
+    return int(found[0][0])
 
 
 def _seen(events: Sequence[_Event]) -> dict[str, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Rules: validated, compiled to one SQL query, explained in words. See catalogue.py for their form."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,9 +27,12 @@ def validate_rule(rule: Any, app: App, *, segment_id: int | None = None) -> None
         _refuse_cycle(segment_id, segments_in(root), app)
 
 
-def compile_rule(rule: Any, app: App, now: datetime) -> Compiled:
-    """One query that selects customer_id. Raises InvalidInput where the rule does not hold (any more)."""
-    return compile_tree(read_rule(rule, load_catalogue(app)), app=app, now=now)
+def compile_rule(rule: Any, app: App, now: datetime, *, among: Sequence[int] | None = None) -> Compiled:
+    """One query that selects customer_id. Raises InvalidInput where the rule does not hold (any more).
+
+    among: of these people alone (ids).
+    """
+    return compile_tree(read_rule(rule, load_catalogue(app)), app=app, now=now, among=among)
 
 
 def explain_rule(rule: Any, app: App) -> Words:

@@ -2,11 +2,11 @@
 
 A leaf may come out null (unknown), which all and any treat as false; "none" therefore wraps its leaves in coalesce.
 Sub-queries are uncorrelated, so that PostgreSQL hashes each once; a rule over people alone is one scan of them.
-For one person (`only`) the same text is made with that person's id in every sub-query, so that indexes answer it.
+For some people (`only`) the same text is made with their ids in every sub-query, so that indexes answer it.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,28 +33,31 @@ _DATE_SHAPE = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}'"
 _VERSION_SHAPE = "'^[0-9]{1,9}(?:[.][0-9]{1,9}){0,5}'"
 
 
-def compile_tree(root: Group, *, app: App, now: datetime) -> Compiled:
-    """The query of everybody in `app` who matches; erased people never do, nor rows merged into others."""
-    compiler = Compiler(app, now)
+def compile_tree(root: Group, *, app: App, now: datetime, among: Sequence[int] | None = None) -> Compiled:
+    """The query of everybody in `app` who matches; erased people never do, nor rows merged into others.
+
+    among: ask only about these people, by their ids; then indexes answer, as for one person.
+    """
+    compiler = Compiler(app, now, only=among)
     condition = compiler.node(root)
     sql = (
         "select customer.id as customer_id from customers_customer as customer"
         f" where customer.app_id = {compiler.app_id} and customer.erased_at is null"
-        f" and customer.merged_into_id is null and {condition}"
+        f" and customer.merged_into_id is null and {condition}{compiler.only('customer.id')}"
     )
     return Compiled(sql, compiler.params)
 
 
 class Compiler:
-    """Gathers parameters while the tree is walked. only: the id of the one person who is asked about; None = all."""
+    """Gathers parameters while the tree is walked. only: the ids of those who are asked about; None = all."""
 
-    def __init__(self, app: App, now: datetime, *, only: int | None = None) -> None:
+    def __init__(self, app: App, now: datetime, *, only: Sequence[int] | None = None) -> None:
         self.zone = app.time_zone
         self.now = now
         self.today: date = now.astimezone(ZoneInfo(app.time_zone)).date()
         self.params: dict[str, Any] = {}
         self.app_id = self.bind(app.pk)
-        self.person = "" if only is None else self.bind(only)
+        self.people = "" if only is None else f"any ({self.bind(list(only))}::bigint[])"
 
     def bind(self, value: Any) -> str:
         name = f"rule_{len(self.params)}"
@@ -62,13 +65,13 @@ class Compiler:
         return f"%({name})s"
 
     def only(self, column: str) -> str:
-        """A further condition on a sub-query's `column` of customer ids, where one person is asked about."""
-        return f" and {column} = {self.person}" if self.person else ""
+        """A further condition on a sub-query's `column` of customer ids, where only some are asked about."""
+        return f" and {column} = {self.people}" if self.people else ""
 
     def only_theirs(self, column: str) -> str:
-        """As `only`, where `column` may also hold ids of rows that became part of this person."""
-        ids = f"select id from customers_customer where id = {self.person} or merged_into_id = {self.person}"
-        return f" and {column} = any (array({ids}))" if self.person else ""
+        """As `only`, where `column` may also hold ids of rows that became part of these people."""
+        ids = f"select id from customers_customer where id = {self.people} or merged_into_id = {self.people}"
+        return f" and {column} = any (array({ids}))" if self.people else ""
 
     def node(self, node: Node) -> str:
         if isinstance(node, EventLeaf):

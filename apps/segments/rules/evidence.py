@@ -80,9 +80,9 @@ def findings_of(person: Person, root: Group, *, app: App, now: datetime) -> dict
     questions = list(dict.fromkeys(leaves(root)))
     if not questions:
         return {}
-    compiler = Compiler(app, now, only=person.customer.pk)
+    compiler = Compiler(app, now, only=[person.customer.pk])
     columns = [column for question in questions for column in _columns(question, compiler)]
-    query = f"select {', '.join(columns)} from customers_customer as customer where customer.id = {compiler.person}"
+    query = f"select {', '.join(columns)} from customers_customer as customer where customer.id = {compiler.people}"
     with connection.cursor() as cursor:
         cursor.execute(query, compiler.params)
         row = cursor.fetchone()

@@ -1,0 +1,17 @@
+-- The steps of active automations at which somebody is due. Parameters: now. Rows: automation, position (-1 = entered).
+-- Index: automation_run_due, one look a step.
+select automation.id, step.position
+from campaigns_automation automation
+join accounts_app app on app.id = automation.app_id and app.is_active
+cross join lateral (
+    select -1 as position
+    union all
+    select step.position from campaigns_automationstep step where step.automation_id = automation.id
+) step
+where automation.state = 'active'
+  and exists (
+      select from campaigns_automationrun run
+      where run.automation_id = automation.id and run.position = step.position and run.state = 'inside'
+        and run.due_at <= %(now)s::timestamptz
+  )
+order by automation.id, step.position
