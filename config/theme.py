@@ -78,7 +78,7 @@ UNFOLD: dict[str, Any] = {
         ("people/hygiene/", "device_hygiene", "apps.devices.admin_over_time.HygieneView"),
         ("sending-stop/", "sending_stop", "apps.deliveries.admin_stop.StopView"),
         ("deliveries/log/", "delivery_log", "apps.deliveries.admin_log.LogView"),
-        ("deliveries/log/<str:delivery_id>/", "delivery_story", "apps.deliveries.admin_log.StoryView"),
+        ("deliveries/log/<str:delivery_id>/", "delivery_story", "apps.deliveries.admin_story.StoryView"),
     ],
     "DASHBOARD_CALLBACK": "apps.campaigns.admin_dashboard.dashboard",
     "LOGIN": {"image": asset("theme/login.svg")},

@@ -1,65 +1,119 @@
 """Questions about pushes, as the API lists them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.accounts.models import App
+from apps.core.sql import rows
 from apps.customers.queries import ids_of_people, person_named
-from apps.deliveries.models import Batch, Delivery, Dispatch
+from apps.deliveries.models import Batch, Delivery, Dispatch, Retry
 from apps.deliveries.states import OUTCOMES
-from apps.devices.queries import device_by_address
+from apps.devices.queries import device_by_address, owners_of_devices
 
+# Up to so many deliveries of an outcome are looked up; of one that is more usual, the newest pushes are asked.
+RARE = 20_000
+KINDS = ("transactional", "campaign", "automation", "test")
 _OPEN = ("waiting", "held", "leased")
 _UNFINISHED = ("planning", "sending", "paused")
 
 
-def pushes_of(app: App, filters: Mapping[str, Any]) -> QuerySet[Dispatch]:
-    """The transactional pushes of an app.
+class InvalidCursor(Exception):
+    """The cursor is none that this list gave."""
 
-    filters: external_id, address_hash, customer, status, since, until; each may be missing. Cost: 1 ms by name,
-    address or customer.
+
+def push_page(
+    app: App, filters: Mapping[str, Any], *, cursor: int | None, limit: int
+) -> tuple[list[Dispatch], int | None]:
+    """A page of an app's messages, newest first, and the next page's cursor. Raises InvalidCursor.
+
+    filters: kind, external_id, address_hash, customer, status, since, until; each may be missing. Without a kind, a
+    person's messages of every kind, else pushes. Cost: 1 to 100 ms on 10,000,000 deliveries (`bench logsearch`).
     """
-    found = Dispatch.objects.filter(app=app, kind="transactional")
+    found = _found(app, filters)
+    if cursor is not None:
+        last = Dispatch.objects.filter(app=app, pk=cursor).first()
+        if last is None:
+            raise InvalidCursor(cursor)
+        found = found.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, pk__lt=last.pk))
+        found = found.filter(created_at__lte=last.created_at)
+    page = list(found.order_by("-created_at", "-pk")[: limit + 1])
+    return page[:limit], page[limit - 1].pk if len(page) > limit else None
+
+
+def people_sought(app: App, filters: Mapping[str, Any]) -> list[int] | None:
+    """Under which ids the person whom the filters name stands in the ledger; None where they name nobody."""
+    if "customer" in filters:
+        known = person_named(app=app, external_id=filters["customer"])
+        return ids_of_people([known.pk]) if known else []
+    if "address_hash" in filters:
+        device = device_by_address(app=app, address_hash=filters["address_hash"])
+        return owners_of_devices([device]) if device else []
+    return None
+
+
+def _found(app: App, filters: Mapping[str, Any]) -> QuerySet[Dispatch]:
+    found = Dispatch.objects.filter(app=app)
+    names_a_person = bool({"customer", "address_hash"} & filters.keys())
+    if "kind" in filters or not names_a_person:
+        found = found.filter(kind=filters.get("kind", "transactional"))
     if "external_id" in filters:
         found = found.filter(external_id=filters["external_id"])
     if "since" in filters:
         found = found.filter(created_at__gte=filters["since"])
     if "until" in filters:
         found = found.filter(created_at__lt=filters["until"])
-    if "address_hash" in filters:
-        found = found.filter(_to_device(app, filters["address_hash"]))
     if "customer" in filters:
-        found = found.filter(_to_customer(app, filters["customer"]))
-    return found.filter(_in_status(filters["status"])) if "status" in filters else found
+        found = found.filter(pk__in=_to_customer(app, filters["customer"]))
+    if "address_hash" in filters:
+        found = found.filter(pk__in=_to_device(app, filters["address_hash"]))
+    return _in_status(app, found, filters["status"], names_a_person) if "status" in filters else found
 
 
-def _to_device(app: App, address_hash: bytes) -> Q:
-    """In the ledger, which has an index on the device's person, or still in a batch."""
+def _to_device(app: App, address_hash: bytes) -> set[int]:
+    """In the ledger, which has an index on the device's person, waiting for another try, or still in a batch."""
     device = device_by_address(app=app, address_hash=address_hash)
     if device is None:
-        return Q(pk__in=[])
-    people = ids_of_people([device.customer_id])
-    told = Delivery.objects.filter(customer_id__in=people, device_id=device.pk)
-    waiting = Batch.objects.filter(app_id=app.pk, lane="urgent", state__in=_OPEN, device_ids__contains=[device.pk])
-    return Q(pk__in=told.values("dispatch_id")) | Q(pk__in=waiting.values("dispatch_id"))
+        return set()
+    told = Delivery.objects.filter(customer_id__in=owners_of_devices([device]), device_id=device.pk)
+    waiting = Batch.objects.filter(app_id=app.pk, state__in=_OPEN, device_ids__contains=[device.pk])
+    return _dispatches_of(told, waiting, Retry.objects.filter(app_id=app.pk, device_id=device.pk))
 
 
-def _to_customer(app: App, external_id: str) -> Q:
+def _to_customer(app: App, external_id: str) -> set[int]:
     known = person_named(app=app, external_id=external_id)
-    people = ids_of_people([known.pk]) if known else []
+    if known is None:
+        return set()
+    people = ids_of_people([known.pk])
     told = Delivery.objects.filter(customer_id__in=people)
-    waiting = Batch.objects.filter(app_id=app.pk, lane="urgent", state__in=_OPEN, customer_ids__overlap=people)
-    return Q(pk__in=told.values("dispatch_id")) | Q(pk__in=waiting.values("dispatch_id"))
+    waiting = Batch.objects.filter(app_id=app.pk, state__in=_OPEN, customer_ids__overlap=people)
+    return _dispatches_of(told, waiting, Retry.objects.filter(app_id=app.pk, customer_id__in=people))
 
 
-def _in_status(status: str) -> Q:
+def _dispatches_of(*places: QuerySet[Any]) -> set[int]:
+    """Asked one by one: as sub-queries, PostgreSQL would take guesses for numbers."""
+    return {one for place in places for one in place.values_list("dispatch_id", flat=True)}
+
+
+def _in_status(app: App, found: QuerySet[Dispatch], status: str, names_a_person: bool) -> QuerySet[Dispatch]:
     """A state of the push, or an outcome of one of its deliveries."""
     if status in OUTCOMES:
-        key = {"planned_on": OuterRef("planned_on"), "dispatch_id": OuterRef("pk"), "outcome": OUTCOMES[status]}
-        return Q(Exists(Delivery.objects.filter(**key)))
+        return _with_outcome(app, found, OUTCOMES[status], names_a_person)
     if status in ("done", "cancelled"):
-        return Q(state=status)
+        return found.filter(state=status)
     begun = Q(Exists(Batch.objects.filter(dispatch=OuterRef("pk"), opened__gt=0)))
-    return Q(state__in=_UNFINISHED) & (begun if status == "sending" else ~begun)
+    return found.filter(begun if status == "sending" else ~begun, state__in=_UNFINISHED, finished_at=None)
+
+
+def _with_outcome(app: App, found: QuerySet[Dispatch], outcome: int, names_a_person: bool) -> QuerySet[Dispatch]:
+    key = {"planned_on": OuterRef("planned_on"), "dispatch_id": OuterRef("pk"), "outcome": outcome}
+    rare = None if names_a_person or outcome == OUTCOMES["accepted"] else _few_with_outcome(app, outcome)
+    return found.filter(Q(Exists(Delivery.objects.filter(**key))) if rare is None else Q(pk__in=rare))
+
+
+def _few_with_outcome(app: App, outcome: int) -> Sequence[int] | None:
+    """None: there are many."""
+    asked = {"app_id": app.pk, "outcome": outcome, "most": RARE}
+    ids = [row[0] for row in rows("api", "pushes_with_outcome", asked)]
+    return None if None in ids else ids

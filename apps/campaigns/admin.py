@@ -22,11 +22,15 @@ from apps.campaigns import admin_experiment as experiment
 from apps.campaigns import admin_live as live
 from apps.campaigns import admin_numbers as numbers
 from apps.campaigns import admin_review as review
+from apps.campaigns import admin_story_part as story_part
 from apps.campaigns import admin_templates as templates
 from apps.campaigns import admin_trial as trial
 from apps.campaigns.admin_words import state_of
 from apps.campaigns.models import Campaign
 from apps.campaigns.services import approvals, lifecycle
+from apps.deliveries import story_parts
+
+story_parts.register(story_part.PART)
 
 # name in the address -> page, permission ("view" pages answer GET, the others POST only)
 PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {

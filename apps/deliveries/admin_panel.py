@@ -10,8 +10,8 @@ from apps.customers.admin_panels import Panel
 from apps.customers.models import Customer
 from apps.deliveries.admin_words import KIND_LABELS, PLATFORM_LABELS, outcome_label, receipt_label
 from apps.deliveries.explanation import Reason, explain_rows
+from apps.deliveries.log_search import InvalidCursor, LogFilters, ledger_page
 from apps.deliveries.models import Dispatch
-from apps.deliveries.queries import InvalidCursor, LogFilters, ledger_page
 from apps.deliveries.states import OUTCOMES
 
 MOST = 12

@@ -6,8 +6,8 @@ from datetime import datetime
 from apps.customers.belongings import Pairs, Rows
 from apps.customers.models import Customer
 from apps.deliveries.explanation import explain_rows
+from apps.deliveries.log_search import LogFilters, ledger_page
 from apps.deliveries.models import Content, Delivery, Dispatch
-from apps.deliveries.queries import LogFilters, ledger_page
 
 AT_ONCE = 500
 

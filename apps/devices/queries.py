@@ -5,8 +5,9 @@ from datetime import date
 
 from django.db.models import Count, QuerySet
 
-from apps.accounts.models import App
+from apps.accounts.models import App, AuditEntry
 from apps.customers.models import ConsentDay
+from apps.customers.queries import ids_of_people
 from apps.devices.models import Channel, Device, DeviceDay, PairedDevice
 
 
@@ -18,6 +19,16 @@ def devices_of(app_ids: Sequence[int]) -> QuerySet[Device]:
 def device_by_address(*, app: App, address_hash: bytes) -> Device | None:
     """The device that has this address in the app, whatever its state."""
     return Device.objects.select_related("customer").filter(app=app, address_hash=address_hash).first()
+
+
+def owners_of_devices(devices: Sequence[Device]) -> list[int]:
+    """Whose they are and whose they were, as the audit log remembers moves: where the ledger may know them.
+
+    Cost: an index scan of the log's moves (audit_device_moved).
+    """
+    subjects = [f"device:{device.pk}" for device in devices]
+    moves = AuditEntry.objects.filter(action="device.moved", subject__in=subjects).values_list("details", flat=True)
+    return ids_of_people(list({device.customer_id for device in devices} | {move["from_customer"] for move in moves}))
 
 
 def channels_of(app_ids: Sequence[int]) -> QuerySet[Channel]:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from apps.deliveries.models import Batch, Delivery, Dispatch
+from apps.deliveries.models import Batch, Dispatch
+from apps.deliveries.services.ledger import LedgerRow, append_outcomes
 from apps.deliveries.states import GATEWAY_NUMBERS, OUTCOMES, PLATFORM_NUMBERS
 from tests.factories import make_app, make_customer, make_device
 from tests.factories.api import ApiCaller, codes_of, make_key
@@ -28,22 +29,11 @@ def pushed(api, device):
 def settle(push_id, outcome="accepted"):
     """Write the push's outcome down, as the engine does."""
     dispatch, batch = Dispatch.objects.get(pk=push_id), Batch.objects.get(dispatch=push_id)
-    Delivery.objects.create(
-        planned_on=dispatch.planned_on,
-        dispatch_id=dispatch.pk,
-        customer_id=batch.customer_ids[0],
-        device_id=batch.device_ids[0],
-        app_id=dispatch.app_id,
-        outcome=OUTCOMES[outcome],
-        gateway=GATEWAY_NUMBERS["fcm"],
-        platform=PLATFORM_NUMBERS["android"],
-        variant=0,
-        attempt=1,
-        language="",
-        code="",
-        vendor_message_id="",
-        recorded_at=datetime.now(UTC),
-    )
+    row = LedgerRow(
+        dispatch.planned_on, dispatch.pk, batch.customer_ids[0], batch.device_ids[0], dispatch.app_id,
+        OUTCOMES[outcome], GATEWAY_NUMBERS["fcm"], PLATFORM_NUMBERS["android"], 0, 1, "", "", "",
+    )  # fmt: skip
+    append_outcomes(outcomes=[row], now=datetime.now(UTC), may_repeat=True)
     Batch.objects.filter(pk=batch.pk).update(state="done", opened=1, recorded=1)
     Dispatch.objects.filter(pk=push_id).update(state="done")
 

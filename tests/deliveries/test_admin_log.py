@@ -7,7 +7,8 @@ from django.test import Client
 
 from apps.accounts.models import App
 from apps.deliveries.delivery_ids import make_delivery_id
-from apps.deliveries.models import Delivery, Dispatch, Receipt
+from apps.deliveries.models import Dispatch, Receipt
+from apps.deliveries.services.ledger import LedgerRow, append_outcomes
 from apps.devices.models import Device
 from tests.factories import NOW, make_app, make_counted_dispatch, make_customer, make_device, make_user
 
@@ -28,22 +29,9 @@ def analyst(client: Client, app: App) -> Client:
 
 def deliver(dispatch: Dispatch, device: Device, outcome: int = 1, code: str = "") -> str:
     """A row of the ledger; returns its delivery id."""
-    Delivery.objects.create(
-        planned_on=dispatch.planned_on,
-        dispatch_id=dispatch.pk,
-        customer_id=device.customer_id,
-        device_id=device.pk,
-        app_id=dispatch.app_id,
-        outcome=outcome,
-        gateway=1,
-        platform=1,
-        variant=0,
-        attempt=1,
-        language="en",
-        code=code,
-        vendor_message_id="",
-        recorded_at=NOW,
-    )
+    key = (dispatch.planned_on, dispatch.pk, device.customer_id, device.pk, dispatch.app_id)
+    row = LedgerRow(*key, outcome, 1, 1, 0, 1, "en", code, "")
+    append_outcomes(outcomes=[row], now=NOW, may_repeat=True)
     return make_delivery_id(planned_on=dispatch.planned_on, dispatch_id=dispatch.pk, device_id=device.pk)
 
 

@@ -9,9 +9,10 @@ from apps.accounts.models import App
 from apps.customers.models import Customer
 from apps.customers.services.consent import record_consent
 from apps.customers.services.merging import merge_customers
+from apps.deliveries.log_queries import delivery_log
+from apps.deliveries.log_search import LogFilters
 from apps.deliveries.models import Delivery, Dispatch
 from apps.deliveries.policy import Policy
-from apps.deliveries.queries import LogFilters, delivery_log
 from apps.deliveries.services.checks import check_ledger
 from apps.deliveries.services.plan import ContentDraft
 from apps.deliveries.states import OUTCOME_WORDS

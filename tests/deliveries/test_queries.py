@@ -4,8 +4,10 @@ import pytest
 
 from apps.accounts.models import App
 from apps.deliveries.delivery_ids import make_delivery_id
+from apps.deliveries.log_queries import delivery_log, delivery_story
+from apps.deliveries.log_search import InvalidCursor, LogFilters
 from apps.deliveries.models import Dispatch
-from apps.deliveries.queries import InvalidCursor, LogFilters, delivery_log, delivery_story, push_state
+from apps.deliveries.push_queries import push_state
 from apps.deliveries.services.receipts import ReceiptDraft, store
 from tests.deliveries.conftest import Worker
 from tests.deliveries.phones import Phones

@@ -5,26 +5,30 @@ from typing import ClassVar
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from apps.api.base import ApiView, json_response
 from apps.api.calls import NULLABLE_TEXT, TEXT, TIME, Answer, Call, list_of, listing, record
-from apps.api.paging import page_response
 from apps.api.push_answer import ANSWER, push_answer
 from apps.api.push_request import PUSH
-from apps.api.queries import pushes_of
-from apps.api.query import PAGE, choice, text, time_of
+from apps.api.queries import KINDS, InvalidCursor, people_sought, push_page
+from apps.api.query import DEFAULT_LIMIT, PAGE, choice, text, time_of
+from apps.api.refusals import refuse_fields
 from apps.api.services.idempotency import read_key
 from apps.api.services.pushes import ACCEPTED, accept
 from apps.api.services.recipients import address_hash_of
+from apps.core.problems import FieldProblem
 from apps.deliveries.models import Dispatch
-from apps.deliveries.queries import push_state, push_states
+from apps.deliveries.push_queries import push_state, push_states
 from apps.deliveries.states import OUTCOMES
 
 STATE_WORDS = ["queued", "sending", "done", "cancelled"]
 _STATE = record(
     {
         "id": TEXT,
+        "kind": {"type": "string", "enum": list(KINDS)},
+        "name": NULLABLE_TEXT,
         "state": {"type": "string", "enum": STATE_WORDS},
         "external_id": NULLABLE_TEXT,
         "created_at": TIME,
@@ -44,8 +48,12 @@ _STATE = record(
 )
 _FILTERS = {
     "external_id": text("your name of the push"),
-    "device_token": text("sent to this token"),
-    "customer": text("sent to this customer (your id)"),
+    "device_token": text("sent to this token, or held back from it"),
+    "customer": text("sent to this customer (your id), or held back from them"),
+    "kind": choice(
+        list(KINDS),
+        "unless told: every kind with customer or device_token, else transactional. The others need one of these two.",
+    ),
     "status": choice([*STATE_WORDS, *OUTCOMES], "a state of the push, or an outcome that one of its deliveries has"),
     "since": time_of("created at or after"),
     "until": time_of("created before"),
@@ -69,7 +77,9 @@ class PushView(ApiView):
         "GET": Call(
             "listPushes",
             "push:send",
-            "The history of pushes, newest first.",
+            "The history of messages, newest first.\n\nPushes of your backend; with `customer` or `device_token` all"
+            " that this person was sent or not sent, campaigns too, and `deliveries` tells of this person alone."
+            " Filters narrow each other. `GET /v2.1/customers/{external_id}/explain` says why.",
             {200: listing(_STATE, "A page")},
             parameters={**_FILTERS, **PAGE},
         ),
@@ -84,10 +94,21 @@ class PushView(ApiView):
         return json_response(push_answer(body, accepted.stored), ACCEPTED, replayed)
 
     def get(self, request: Request) -> HttpResponse:
-        filters = dict(self.parameters)
+        app, filters = self.caller.app, dict(self.parameters)
+        cursor, limit = filters.pop("cursor", None), filters.pop("limit", DEFAULT_LIMIT)
         if "device_token" in filters:
             filters["address_hash"] = address_hash_of(filters.pop("device_token"))
-        return page_response(pushes_of(self.caller.app, filters), self.parameters, push_states)
+        people = people_sought(app, filters)
+        if filters.get("kind", "transactional") != "transactional" and people is None:
+            message = _("name a customer or a device_token: campaigns as a whole are at /v2.1/campaigns")
+            raise refuse_fields([FieldProblem("?kind", "required", message, filters["kind"])])
+        try:
+            found, next_cursor = push_page(app, filters, cursor=cursor, limit=limit)
+        except InvalidCursor:
+            message = _("send `next_cursor` of the page before, unchanged")
+            raise refuse_fields([FieldProblem("?cursor", "bad_cursor", message, str(cursor))]) from None
+        shown = push_states(found, people=people)
+        return json_response({"data": shown, "next_cursor": str(next_cursor) if next_cursor else None})
 
 
 class OnePushView(ApiView):
