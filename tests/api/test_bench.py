@@ -51,3 +51,14 @@ def bench(name: str, **options: Any) -> dict[str, Any]:
     result: dict[str, Any] = json.loads(out.getvalue().splitlines()[-1])
     assert result["name"] == name
     return result
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_kind_of_search_is_timed() -> None:
+    result = bench("logsearch", rows=3_000)
+    assert result.keys() >= FIELDS | {"p50_ms", "max_ms", "ledger_mb", "index_mb"}
+    assert result["ledger_rows"] >= 2_900
+    found = {name: told["found"] for name, told in result["searches"].items()}
+    nothing = {"campaign_and_no_such_outcome", "no_such_outcome", "pushes_with_no_such_outcome", "pushes_queued"}
+    chance = {"campaign_and_rare_outcome", "rare_outcome", "pushes_with_rare_outcome", "pushes_cancelled"}
+    assert {name for name, count in found.items() if not count} - chance == nothing

@@ -38,6 +38,7 @@ BENCHMARKS = {
     "register": "apps.api.bench_ingest.register",
     "import": "apps.customers.bench.import_people",
     "accept_to_gateway": "apps.api.bench_latency.accept_to_gateway",
+    "logsearch": "apps.api.bench_log.logsearch",
 }
 
 # Far from those of `up` and of the tests.
@@ -55,6 +56,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
         parser.add_argument("--runs", type=int, default=1, help="repeat so often and report medians")
         parser.add_argument("--devices", type=int, default=20_000, help="how many devices (or ledger rows)")
+        parser.add_argument("--rows", type=int, default=10_000_000, help="logsearch: how many rows of the ledger")
         parser.add_argument("--gateway", choices=["fcm", "apns", "webpush"], default="fcm")
         parser.add_argument("--sink-delay-ms", type=int, default=0, help="how long the sink thinks before it answers")
         parser.add_argument("--baseline", action="store_true", help="campaign: compare with the vendors' libraries")
