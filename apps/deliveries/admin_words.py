@@ -25,6 +25,9 @@ OUTCOME_LABELS: dict[str, Word] = {
     "excluded:moved": Word(_("Device changed hands"), _("Somebody else logged in on it meanwhile.")),
     "excluded:erased": Word(_("Erased"), _("The person asked to be forgotten.")),
     "excluded:left_segment": Word(_("Left the audience"), _("No longer in the segment when it was their turn.")),
+    "excluded:missed_hour": Word(
+        _("Their hour had passed"), _("It was that hour on their clock before it was launched.")
+    ),
     "excluded:stale": Word(_("Not seen for long"), _("The app was not opened on that device for 30 days.")),
 }
 

@@ -20,7 +20,7 @@ from apps.customers.queries import ids_of_people
 from apps.deliveries.delivery_ids import make_delivery_id
 from apps.deliveries.models import Batch, Delivery, Dispatch, Receipt, Retry
 from apps.deliveries.policy import Policy
-from apps.deliveries.services.quiet_hours import sending_window
+from apps.deliveries.services.moments import Moment, moment_of
 from apps.deliveries.states import GATEWAY_WORDS, OUTCOME_WORDS, OUTCOMES, PLATFORM_WORDS, RECEIPT_WORDS
 from apps.devices.models import Device
 
@@ -188,21 +188,34 @@ def _spent_by(case: _Case, days: int, topic: str) -> list[dict[str, Any]]:
     ]
 
 
+def _zone(case: _Case) -> str:
+    return case.customer.time_zone or (case.device.time_zone if case.device else "") or case.policy.default_time_zone
+
+
+def _moment(case: _Case) -> Moment:
+    """As it was planned; where everybody has an hour of their own, for those who have none."""
+    begun, ends = case.dispatch.created_at, case.dispatch.expires_at
+    return moment_of(policy=case.policy, zone=_zone(case), begins_at=begun, expires_at=ends)
+
+
 def _quiet(case: _Case) -> _Why:
-    zone = case.customer.time_zone or (case.device.time_zone if case.device else "") or case.policy.default_time_zone
-    window = sending_window(
-        quiet=case.policy.quiet_hours,
-        zone=zone,
-        default_zone=case.policy.default_time_zone,
-        not_before=case.dispatch.created_at,
-    )
-    told = {"from": case.policy.quiet_from, "until": case.policy.quiet_until, "time_zone": zone}
+    moment = _moment(case)
+    told = {"from": case.policy.quiet_from, "until": case.policy.quiet_until, "time_zone": _zone(case)}
     facts = {
-        "quiet_hours": {**told, "ends_at": window.opens_at.isoformat()},
-        "expires_at": case.dispatch.expires_at.isoformat(),
+        "quiet_hours": {**told, "ends_at": moment.opens_at.isoformat()},
+        "expires_at": moment.expires_at.isoformat(),
     }
     text = _("Quiet hours (%(from)s to %(until)s in %(time_zone)s) would have outlasted the message.")
     return text % told, facts
+
+
+def _missed_hour(case: _Case) -> _Why:
+    wall, launched_at = case.policy.wall, case.dispatch.created_at
+    told = {"local": date_format(wall, "j M Y, H:i") if wall else "", "zone": _zone(case), "day": _day(launched_at)}
+    facts = {"local_at": case.policy.local_at, "time_zone": _zone(case), "launched_at": launched_at.isoformat()}
+    if case.policy.by_habit:
+        return _("Their usual hour of that day (%(zone)s) had passed when it was launched, on %(day)s.") % told, facts
+    return _("%(local)s on their clock (%(zone)s) had passed when it was launched, on %(day)s.") % told, facts
 
 
 def _holdout(case: _Case) -> _Why:
@@ -249,7 +262,8 @@ def _gave_up(case: _Case) -> _Why:
 
 
 def _expired(case: _Case) -> _Why:
-    at = case.dispatch.expires_at
+    is_local = case.policy.wall is not None
+    at = min(_moment(case).expires_at, case.row.recorded_at) if is_local else case.dispatch.expires_at
     text = _("It was not sent before it expired, on %(day)s.") % {"day": _day(at)}
     return text, {"expires_at": at.isoformat(), "tries": case.row.attempt}
 
@@ -294,6 +308,7 @@ _WHY: Mapping[str, Callable[[_Case], _Why]] = {
     "excluded:no_live_device": _no_live_device,
     "excluded:capped": _capped,
     "excluded:quiet_hours_past_expiry": _quiet,
+    "excluded:missed_hour": _missed_hour,
     "excluded:holdout": _holdout,
     "excluded:duplicate_device": _duplicate,
     "excluded:moved": _moved,

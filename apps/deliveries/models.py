@@ -296,6 +296,24 @@ class PaceBucket(models.Model):
     refilled_at = models.DateTimeField()
 
 
+class OpeningHour(models.Model):
+    """At which hour of their own day somebody usually opens a push (services.habits). Who has no row has no habit yet.
+
+    opens: how many pushes of the last 90 days it rests on. A raw id, as in the ledger: rows change by the million.
+    """
+
+    customer_id = models.BigIntegerField(primary_key=True)
+    app_id = models.BigIntegerField()
+    hour = models.SmallIntegerField()
+    opens = models.PositiveIntegerField()
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(hour__gte=0, hour__lte=23), name="opening_hour_of_day")
+        ]
+
+
 class Meter(models.Model):
     """What only workers can count, for /metrics; each adds what it has once a second.
 

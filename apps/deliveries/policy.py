@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import time
+from datetime import datetime, time
 from itertools import accumulate
 from typing import Any, Self
 
@@ -13,8 +13,11 @@ class Policy:
 
     topic: only people who are in it; "" = whatever they chose. platforms: empty = all. devices: "all" of a person's,
     or only the "latest" seen. cap_count None = no frequency cap; topic_cap_count: the same, among campaigns of `topic`
-    alone. quiet_from, quiet_until: "HH:MM" in the recipient's
-    zone, both "" = none. shares: percent of each variant; what is missing to 100 is planned held, as variant -1.
+    alone. quiet_from, quiet_until: "HH:MM" in the recipient's zone, both "" = none. local_at: "YYYY-MM-DDTHH:MM", read
+    on each recipient's own clock; "" = one moment for all. by_habit: on that local day at the hour each person usually
+    opens at, at local_at where none is known. missed_hour: who has that hour behind them when it is planned is left out
+    ("skip") or gets it on the "next_day". shares: percent of each variant; what is missing to 100 is planned held, as
+    variant -1.
     salt: what variant and hold-out are drawn from. on_unknown: after a call without an answer "resend" (at-least-
     once) or "leave" (at-most-once). is_test: never reaches a phone in production. canary_devices: so many are sent
     and judged before the rest; None = by size, 0 = none. stop_*: a campaign or automation stops by itself when of its
@@ -32,6 +35,9 @@ class Policy:
     quiet_from: str = ""
     quiet_until: str = ""
     default_time_zone: str = "UTC"
+    local_at: str = ""
+    by_habit: bool = False
+    missed_hour: str = "skip"
     shares: tuple[float, ...] = (100,)
     holdout_percent: float = 0
     salt: str = ""
@@ -69,6 +75,11 @@ class Policy:
         if bounds[-1] > 99.5:
             bounds[-1] = 100.0
         return bounds
+
+    @property
+    def wall(self) -> datetime | None:
+        """local_at as a time without a zone; None where it goes out at one moment for all."""
+        return datetime.fromisoformat(self.local_at) if self.local_at else None
 
     @property
     def quiet_hours(self) -> tuple[time, time] | None:

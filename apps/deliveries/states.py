@@ -40,6 +40,7 @@ OUTCOMES: dict[str, int] = {
     "excluded:erased": 27,
     "excluded:left_segment": 28,
     "excluded:stale": 29,
+    "excluded:missed_hour": 30,
 }
 OUTCOME_WORDS = {number: word for word, number in OUTCOMES.items()}
 

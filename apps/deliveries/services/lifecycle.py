@@ -55,6 +55,8 @@ def finish_dispatches(*, now: datetime) -> int:
         _close(dispatch, "cancelled", now)
     for dispatch in unfinished.filter(state="sending", expires_at__lte=now):
         _close(dispatch, "expired", now)
+    for dispatch in unfinished.filter(state="sending", expires_at__gt=now, policy__local_at__gt=""):
+        _close_expired_zones(dispatch, now)
     for dispatch in unfinished.filter(decided_at__isnull=False, winner=None):
         drop_held(dispatch=dispatch, now=now)
     return execute("deliveries", "finish_dispatches", {"now": now})
@@ -90,6 +92,14 @@ def purge_contents(*, now: datetime) -> int:
     kinds = ("transactional", "test")
     old = Content.objects.filter(dispatch__kind__in=kinds, dispatch__expires_at__lt=now - KEPT_AFTER_EXPIRY)
     return delete_in_steps(old)
+
+
+def _close_expired_zones(dispatch: Dispatch, now: datetime) -> None:
+    """Where the time is local, each zone's pushes expire in their turn, up to two days before the last."""
+    with transaction.atomic():
+        expired = Batch.objects.filter(dispatch=dispatch, state__in=["waiting", "held"], expires_at__lte=now)
+        chosen = expired.select_for_update(skip_locked=True).values_list("id", flat=True)[:CLOSED_AT_ONCE]
+        close_batches(batch_ids=list(chosen), outcome="expired", now=now)
 
 
 def _close(dispatch: Dispatch, outcome: str, now: datetime) -> None:

@@ -5,7 +5,7 @@ the ledger with the reason. So planned = plan + ledger, always.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
@@ -20,7 +20,7 @@ from apps.core.sql import Compiled, execute, rows
 from apps.deliveries.models import Content, Dispatch, PaceBucket
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.guard import canary_size, guard_at_start
-from apps.deliveries.services.quiet_hours import sending_window
+from apps.deliveries.services.moments import Moment, latest_start, moment_of
 from apps.deliveries.services.wake import wake_on_commit
 from apps.deliveries.states import DISPATCH_STATES, GATEWAY_NUMBERS, OUTCOME_WORDS, PLATFORM_NUMBERS
 
@@ -41,6 +41,9 @@ _LIVE = """select id, customer_id, gateway, platform, state, time_zone, last_see
 where state in ('active', 'stale') and (%(platforms)s::text[] = '{}' or platform = any(%(platforms)s::text[]))"""
 _LATEST = f"select distinct on (customer_id) * from ({_LIVE}) live order by customer_id, last_seen_at desc, id desc"
 
+_HABITS = Compiled("select customer_id, hour from deliveries_openinghour")
+_NO_HABITS = Compiled("select null::bigint as customer_id, null::smallint as hour where false")
+
 
 @dataclass(frozen=True, slots=True)
 class ContentDraft:
@@ -52,10 +55,21 @@ class ContentDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """The devices of one zone and usual hour, and when they are sent to, or why not. hour -1: nobody asked for it."""
+
+    time_zone: str
+    hour: int
+    devices: int
+    moment: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class Waterfall:
     """Who is in the audience, who is left out and why, who will be sent to. excluded: {reason: (people, devices)}.
 
     capped_by_topic: of those excluded as `capped`, whom only the cap of the campaign's topic stops.
+    releases: when, by zone; as planned, so only where it was just planned or simulated.
     """
 
     planned_people: int
@@ -64,6 +78,7 @@ class Waterfall:
     sending_devices: int
     excluded: Mapping[str, tuple[int, int]]
     capped_by_topic: tuple[int, int] = (0, 0)
+    releases: Sequence[Release] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +186,7 @@ def _plan_of(
     now: datetime,
 ) -> _Plan:
     begin = max(release_at or now, now)
-    expires_at = min(due_at or begin, begin) + timedelta(seconds=policy.expire_after_seconds)
+    expires_at = (latest_start(policy) or min(due_at or begin, begin)) + timedelta(seconds=policy.expire_after_seconds)
     return _Plan(app, kind, lane, audience, policy, throttle, begin, expires_at, now)
 
 
@@ -253,6 +268,7 @@ def _freeze(plan: _Plan) -> Waterfall:
             "bounds": bounds,
             "undecided": len(bounds),
         },
+        habits=_HABITS if policy.by_habit else _NO_HABITS,
     )
     _analyze("plan_person")
     devices = Compiled(_LATEST if policy.devices == "latest" else _LIVE, {"platforms": list(policy.platforms)})
@@ -263,12 +279,12 @@ def _freeze(plan: _Plan) -> Waterfall:
             "gateways": _words(GATEWAY_NUMBERS),
             "platform_words": _words(PLATFORM_NUMBERS),
             "excludes_stale": policy.excludes_stale,
-            "has_quiet_hours": policy.quiet_hours is not None,
+            "needs_zones": policy.quiet_hours is not None or policy.wall is not None,
         },
         devices=devices,
     )
-    _freeze_windows(plan)
-    return _waterfall()
+    releases = _freeze_windows(plan)
+    return replace(_waterfall(), releases=releases)
 
 
 def _freeze_spent(plan: _Plan, topic: str, cap_count: int | None, cap_days: int) -> None:
@@ -302,28 +318,30 @@ def _lock_caps(plan: _Plan) -> None:
         cursor.execute(f"select {how}(hashtextextended(%s, 0))", [f"deliveries.cap:{plan.app.id}"])
 
 
-def _freeze_windows(plan: _Plan) -> None:
-    zones = [zone for (zone,) in rows("deliveries", "plan_zones", {})]
-    windows = [
-        sending_window(
-            quiet=plan.policy.quiet_hours,
-            zone=zone,
-            default_zone=plan.policy.default_time_zone,
-            not_before=plan.release_at,
+def _freeze_windows(plan: _Plan) -> list[Release]:
+    releases = [
+        Release(
+            zone,
+            hour,
+            devices,
+            moment_of(policy=plan.policy, zone=zone, hour=hour, begins_at=plan.release_at, expires_at=plan.expires_at),
         )
-        for zone in zones
+        for zone, hour, devices in rows("deliveries", "plan_zones", {})
     ]
     execute(
         "deliveries",
         "plan_windows",
         {
-            "zones": zones,
-            "opens": [window.opens_at for window in windows],
-            "closes": [window.closes_at for window in windows],
-            "expires_at": plan.expires_at,
+            "zones": [one.time_zone for one in releases],
+            "hours": [one.hour for one in releases],
+            "opens": [one.moment.opens_at for one in releases],
+            "closes": [one.moment.closes_at for one in releases],
+            "expires": [one.moment.expires_at for one in releases],
+            "reasons": [one.moment.reason for one in releases],
         },
     )
     _analyze("plan_device")
+    return releases
 
 
 def _waterfall() -> Waterfall:
@@ -351,7 +369,9 @@ def _write(plan: _Plan, dispatch: Dispatch) -> None:
     execute("deliveries", "plan_exclusion_page", day)
     size = _batch_size(plan)
     canaries = _canaries(plan, waterfall.sending_devices, size)
-    values = {"lane": plan.lane, "size": size, "expires_at": plan.expires_at, **canaries}
+    sent = [one.moment for one in waterfall.releases if not one.moment.reason]
+    expires_at = max((moment.expires_at for moment in sent), default=plan.expires_at)
+    values = {"lane": plan.lane, "size": size, "expires_at": expires_at, **canaries}
     execute("deliveries", "plan_batches", {**common, **values})
     if plan.throttle_per_second is not None:
         PaceBucket.objects.create(owner=f"dispatch:{dispatch.id}", tokens=1, refilled_at=plan.now)
@@ -360,6 +380,7 @@ def _write(plan: _Plan, dispatch: Dispatch) -> None:
         "sending",
         planned_people=waterfall.planned_people,
         planned_devices=waterfall.planned_devices,
+        expires_at=expires_at,
         guard=guard_at_start(plan.kind, waterfall.sending_devices, has_canary=bool(canaries["canaries"])),
     )
     if opened:
@@ -369,14 +390,15 @@ def _write(plan: _Plan, dispatch: Dispatch) -> None:
 
 
 def _canaries(plan: _Plan, devices: int, size: int) -> dict[str, list[Any]]:
-    """How many devices of each gateway and zone go first: their share, of those who are released first of all."""
+    """How many devices of each gateway, zone and hour go first: their share, of those who are released first of all."""
     wanted = min(canary_size(plan.kind, plan.policy, devices), size)
     groups = rows("deliveries", "plan_canaries", {}) if wanted else []
-    total = sum(count for _gateway, _zone, count in groups)
+    total = sum(count for _gateway, _zone, _hour, count in groups)
     return {
-        "gateways": [gateway for gateway, _zone, _count in groups],
-        "zones": [zone for _gateway, zone, _count in groups],
-        "canaries": [min(count, ceil(wanted * count / total)) for _gateway, _zone, count in groups],
+        "gateways": [gateway for gateway, _zone, _hour, _count in groups],
+        "zones": [zone for _gateway, zone, _hour, _count in groups],
+        "hours": [hour for _gateway, _zone, hour, _count in groups],
+        "canaries": [min(count, ceil(wanted * count / total)) for _gateway, _zone, _hour, count in groups],
     }
 
 

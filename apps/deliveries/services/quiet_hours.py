@@ -23,7 +23,7 @@ def sending_window(
     """The first window that is open at `not_before` or later. An unknown zone counts as the default one."""
     if quiet is None:
         return SendingWindow(not_before, None)
-    nights = _nights(quiet, _zone_named(zone, default_zone), not_before)
+    nights = _nights(quiet, zone_named(zone, default_zone), not_before)
     opens_at = next((end for begin, end in nights if begin <= not_before < end), not_before)
     return SendingWindow(opens_at, next(begin for begin, _end in nights if begin > opens_at))
 
@@ -46,7 +46,8 @@ def _nights(quiet: tuple[time, time], zone: ZoneInfo, around: datetime) -> list[
 
 
 @cache
-def _zone_named(name: str, default: str) -> ZoneInfo:
+def zone_named(name: str, default: str) -> ZoneInfo:
+    """The zone, else the default one, else UTC."""
     for candidate in (name, default):
         if candidate:
             try:

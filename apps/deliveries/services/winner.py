@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
 from apps.core.problems import Conflict
 from apps.core.sql import rows
 from apps.core.states import InvalidTransition
-from apps.deliveries.models import Dispatch
+from apps.deliveries.models import Batch, Dispatch
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.lifecycle import drop_held
+from apps.deliveries.services.moments import next_moment
 from apps.deliveries.services.wake import wake_on_commit
 from apps.deliveries.states import DISPATCH_STATES
 
@@ -62,9 +65,26 @@ def choose_winner(*, dispatch_id: int, variant: int | None, by: str, now: dateti
         if variant is None:
             drop_held(dispatch=dispatch, now=now)
             return Decision(None, by, now)
+        _move_to_next_hour(dispatch, now)
         released = rows("deliveries", "release_held", {"dispatch_id": dispatch_id, "variant": variant})
         wake_on_commit(dispatch.lane)
     return Decision(variant, by, now, sum(devices for (devices,) in released))
+
+
+def _move_to_next_hour(dispatch: Dispatch, now: datetime) -> None:
+    """Where the time is local, whoever has theirs behind them gets it at that time again, the next time it comes."""
+    policy = Policy.from_json(dispatch.policy)
+    if policy.wall is None:
+        return
+    held = Batch.objects.filter(dispatch=dispatch, state="held")
+    last = dispatch.expires_at
+    for zone, released_at in held.order_by().values_list("time_zone", "release_at").distinct():
+        moment = next_moment(policy=policy, zone=zone, released_at=released_at, now=now)
+        last = max(last, moment.expires_at)
+        held.filter(time_zone=zone, release_at=released_at).update(
+            release_at=moment.opens_at, not_after=moment.closes_at, expires_at=moment.expires_at
+        )
+    Dispatch.objects.filter(pk=dispatch.pk).update(expires_at=Greatest(F("expires_at"), last))
 
 
 def _as_decided(dispatch: Dispatch, wanted: int | None) -> Decision:

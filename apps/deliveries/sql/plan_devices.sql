@@ -1,8 +1,8 @@
 -- Decides per device: one row each, device 0 for a person who has none that fits.
 -- Parameters: platforms (words; empty = all), gateways and platform_words (in the order of their numbers),
--- excludes_stale, has_quiet_hours (else one zone for all). Part: devices = the live devices to choose from.
+-- excludes_stale, needs_zones (else one zone for all). Part: devices = the live devices to choose from.
 -- Rows: 1.3 a person (1M people: 3 s).
-insert into plan_device (customer_id, device_id, gateway, platform, variant, reason, time_zone)
+insert into plan_device (customer_id, device_id, gateway, platform, variant, reason, hour, time_zone)
 select person.customer_id,
        coalesce(device.id, 0),
        coalesce(array_position(%(gateways)s::text[], device.gateway::text), 0),
@@ -14,6 +14,7 @@ select person.customer_id,
            when device.state = 'stale' and %(excludes_stale)s then 29
            else 0
        end,
-       case when %(has_quiet_hours)s then coalesce(nullif(person.time_zone, ''), device.time_zone, '') else '' end
+       person.hour,
+       case when %(needs_zones)s then coalesce(nullif(person.time_zone, ''), device.time_zone, '') else '' end
 from plan_person person
 left join {{devices}} device on device.customer_id = person.customer_id

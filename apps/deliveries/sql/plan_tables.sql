@@ -7,6 +7,7 @@ create temporary table plan_person (
     customer_id bigint not null,
     reason smallint not null,
     variant smallint not null,
+    hour smallint not null,
     time_zone text not null
 ) on commit drop;
 create temporary table plan_device (
@@ -16,10 +17,14 @@ create temporary table plan_device (
     platform smallint not null,
     variant smallint not null,
     reason smallint not null,
+    hour smallint not null,
     time_zone text not null
 ) on commit drop;
 create temporary table plan_zone (
     time_zone text not null,
+    hour smallint not null,
     release_at timestamptz not null,
-    not_after timestamptz
+    not_after timestamptz,
+    expires_at timestamptz not null,
+    reason smallint not null
 ) on commit drop;

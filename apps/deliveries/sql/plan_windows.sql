@@ -1,11 +1,15 @@
--- Keeps each zone's sending window; a window that opens only after the expiry excludes its devices.
--- Parameters: zones, opens, closes (parallel arrays), expires_at. Reason 0 -> 23.
+-- Keeps when each zone and hour is sent to; where that cannot be, its devices are left out with the reason.
+-- Parameters: zones, hours, opens, closes, expires, reasons (parallel arrays). Reason 0 -> 23 (quiet hours), 30 (missed).
 with zone as (
-    insert into plan_zone (time_zone, release_at, not_after)
-    select * from unnest(%(zones)s::text[], %(opens)s::timestamptz[], %(closes)s::timestamptz[])
-    returning time_zone, release_at
+    insert into plan_zone (time_zone, hour, release_at, not_after, expires_at, reason)
+    select *
+    from unnest(
+        %(zones)s::text[], %(hours)s::smallint[], %(opens)s::timestamptz[], %(closes)s::timestamptz[],
+        %(expires)s::timestamptz[], %(reasons)s::smallint[]
+    )
+    returning time_zone, hour, reason
 )
 update plan_device device
-set reason = 23
+set reason = zone.reason
 from zone
-where device.time_zone = zone.time_zone and device.reason = 0 and zone.release_at >= %(expires_at)s::timestamptz
+where device.time_zone = zone.time_zone and device.hour = zone.hour and device.reason = 0 and zone.reason > 0
