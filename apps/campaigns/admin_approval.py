@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from apps.campaigns.admin_audience import shown
 from apps.campaigns.admin_draft import language_name
 from apps.campaigns.admin_experiment import test_summary
+from apps.campaigns.admin_moments import when_shown
 from apps.campaigns.admin_preview import Screen
 from apps.campaigns.admin_problems import labels
 from apps.campaigns.admin_steps import extra_steps
@@ -77,6 +78,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "texts": list(texts_of(campaign)),
         "extras": [(step, step.summary(campaign)) for step in extra_steps()],
         "test_says": test_summary(campaign),
+        **when_shown(campaign),
         "former": former,
         "changes": [change(found, campaign) for found in differences(former.frozen, approval.frozen)] if former else [],
         "is_stale": freeze(campaign, timezone.now()) != approval.frozen,

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.utils import OperationalError
 from django.utils.translation import gettext as _
 
+from apps.campaigns.admin_moments import turns_of
 from apps.campaigns.experiments import words
 from apps.campaigns.experiments.sizing import size_hint
 from apps.campaigns.models import Campaign
@@ -64,12 +65,14 @@ def shown(waterfall: Waterfall) -> dict[str, Any]:
 
 
 def forecast(campaign: Campaign, waterfall: Waterfall, now: datetime) -> dict[str, Any]:
-    """When the last push leaves, where a pace says so; quiet hours may hold people longer."""
-    if not campaign.throttle_per_second:
+    """When the last push leaves, where a pace says so: whoever waits for their hour or their morning included."""
+    pace, turns = campaign.throttle_per_second, turns_of(waterfall)
+    if not pace or not turns:
         return {}
-    begins = campaign.scheduled_at if campaign.timing == "at" and campaign.scheduled_at else now
-    seconds = waterfall.sending_devices / campaign.throttle_per_second
-    return {"lasts_seconds": seconds, "ends": begins + timedelta(seconds=seconds)}
+    ends = begins = turns[0].at
+    for turn in turns:
+        ends = max(ends, turn.at) + timedelta(seconds=turn.devices / pace)
+    return {"lasts_seconds": (ends - begins).total_seconds(), "ends": ends}
 
 
 def size_shown(campaign: Campaign, receiving: int, now: datetime) -> dict[str, Any] | None:

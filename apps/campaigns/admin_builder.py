@@ -18,6 +18,7 @@ from apps.accounts.queries import apps_of
 from apps.campaigns.admin_audience import at_once, counted, size_shown
 from apps.campaigns.admin_draft import Draft, VariantForms, language_name, open_draft, store
 from apps.campaigns.admin_forms import NewCampaignForm, text_prefix
+from apps.campaigns.admin_moments import when_shown
 from apps.campaigns.admin_preview import found_readers, sample_people, screen
 from apps.campaigns.admin_problems import standing
 from apps.campaigns.admin_review import sent_number
@@ -86,6 +87,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "may_try": model_admin.has_try_permission(request, campaign),  # type: ignore[attr-defined]
         "people": sample_people(campaign),
         **_message(draft),
+        **when_shown(campaign),
         **standing(draft, campaign, timezone.now(), is_reviewed=False),
         "screen": screen(campaign, language=campaign.app.default_language, external_id=""),
     }
@@ -189,6 +191,7 @@ def _after_save(request: HttpRequest, draft: Draft, campaign: Campaign, version:
         "version": version,
         "saved_at": now,
         "tabs": tabs(),
+        **when_shown(campaign),
         "screen": screen(campaign, language=language, external_id=_reader(request), position=position),
         **standing(draft, campaign, now, is_reviewed=request.POST.get("reviewed") == "1"),
     }

@@ -33,6 +33,8 @@ _COUNTED = frozenset(
         "expire_after_minutes",
         "timing",
         "scheduled_at",
+        "clock",
+        "missed_hour",
     }
 )
 

@@ -4,6 +4,7 @@ Whether a campaign may be launched is services.readiness' word alone: a draft ma
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,13 +12,16 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from apps.campaigns.admin_moments import clock_change_words
 from apps.campaigns.models import Campaign, MessageTemplate
 from apps.customers.models import Topic
+from apps.deliveries.services.moments import instant_of
 from apps.devices.models import PLATFORMS
 from apps.segments.models import Segment
 
 BUTTONS = 3
 TEXT_FIELDS = ("title", "body", "image_url", "link")
+_NO_CHANGES = ZoneInfo("UTC")
 MINUTES_OF: dict[str, int] = {"minutes": 1, "hours": 60, "days": 24 * 60}
 
 
@@ -182,11 +186,36 @@ class TextForm(forms.Form):
         return initial
 
 
+class WallTimeField(forms.DateTimeField):
+    """A time on the current zone's clock. Skipped by a clock change it is as much later; coming twice, the first.
+
+    wall: what was typed, for `DeliveryForm.clock_change` to say so.
+    """
+
+    wall: datetime | None = None
+
+    def to_python(self, value: Any) -> datetime | None:
+        zone = timezone.get_current_timezone()
+        with timezone.override(_NO_CHANGES):
+            read = super().to_python(value)
+        if read is None or read.tzinfo is not _NO_CHANGES:
+            return read
+        self.wall = read.replace(tzinfo=None)
+        return instant_of(self.wall, ZoneInfo(str(zone)))
+
+
 class DeliveryForm(StepForm):
     """When, how fast, and when rather not."""
 
     timing = forms.ChoiceField(choices=Campaign.TIMINGS)
-    scheduled_at = forms.DateTimeField(
+    clock = forms.ChoiceField(choices=Campaign.CLOCKS, required=False)
+    missed_hour = forms.ChoiceField(
+        choices=Campaign.MISSED_HOURS,
+        required=False,
+        label=_("Who has that time behind them"),
+        widget=forms.Select(attrs={"class": "hg-input"}),
+    )
+    scheduled_at = WallTimeField(
         required=False,
         label=_("Day and time"),
         widget=forms.DateTimeInput(attrs={"class": "hg-input", "type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
@@ -210,6 +239,8 @@ class DeliveryForm(StepForm):
         at = self.campaign.scheduled_at
         return {
             "timing": self.campaign.timing,
+            "clock": self.campaign.clock,
+            "missed_hour": self.campaign.missed_hour,
             "scheduled_at": at and timezone.localtime(at, self.zone).replace(tzinfo=None),
             "pace": "steady" if self.campaign.throttle_per_second else "full",
             "throttle_per_second": self.campaign.throttle_per_second,
@@ -223,8 +254,16 @@ class DeliveryForm(StepForm):
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.campaign.app.time_zone)
 
+    @property
+    def clock_change(self) -> str:
+        """What a clock change on the app's clock does to the set time, in words; "" where there is none."""
+        at, field = self.campaign.scheduled_at, self.fields["scheduled_at"]
+        typed = field.wall if isinstance(field, WallTimeField) else None
+        wall = typed or (at and timezone.localtime(at, self.zone).replace(tzinfo=None))
+        return clock_change_words(wall, self.zone) if wall else ""
+
     def full_clean(self) -> None:
-        """Times are read on the app's clock; an hour that a clock change skips or doubles is refused."""
+        """Times are read on the app's clock."""
         with timezone.override(self.zone):
             super().full_clean()
 
@@ -237,6 +276,7 @@ class DeliveryForm(StepForm):
 
     def changes(self) -> dict[str, Any]:
         values = self.valid("timing", "scheduled_at", "respects_quiet_hours", "respects_cap")
+        values |= {name: value for name, value in self.valid("clock", "missed_hour").items() if value}
         cleaned = self.cleaned_data
         if cleaned.get("pace") == "full":
             values["throttle_per_second"] = None

@@ -20,6 +20,7 @@ from apps.accounts.services.audit import write_audit
 from apps.campaigns import admin_numbers as numbers
 from apps.campaigns.admin_draft import texts_by_language
 from apps.campaigns.admin_experiment import experiment_context, test_summary
+from apps.campaigns.admin_moments import when_shown
 from apps.campaigns.admin_preview import screen
 from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.admin_words import is_running, state_of
@@ -58,6 +59,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "screen": screen(campaign, language=campaign.app.default_language, external_id=""),
         "texts": texts_by_language(campaign),
         "test_says": test_summary(campaign),
+        **when_shown(campaign),
         "extras": [(step, step.summary(campaign)) for step in extra_steps()],
         **_standing(model_admin, request, campaign),
     }

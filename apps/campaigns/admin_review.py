@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from apps.campaigns.admin_audience import at_once, counted, exactly, forecast, size_shown
 from apps.campaigns.admin_draft import all_texts, open_draft
 from apps.campaigns.admin_experiment import test_summary
+from apps.campaigns.admin_moments import moment_advice, releases_shown, when_shown
 from apps.campaigns.admin_problems import Shown, place, standing
 from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.models import Campaign
@@ -46,6 +47,7 @@ def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice:
         "version": campaign.version,
         "texts": all_texts(campaign),
         "test_says": test_summary(campaign),
+        **when_shown(campaign),
         "extras": [(step, step.summary(campaign)) for step in extra_steps()],
         "may_launch": model_admin.has_launch_permission(request),  # type: ignore[attr-defined]
         **standing(open_draft(campaign), campaign, now, is_reviewed=True),
@@ -53,6 +55,10 @@ def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice:
     }
     if "waterfall" in context:
         context.update(forecast(campaign, context["waterfall"], now))
+        context.update(releases_shown(campaign, context["waterfall"], now))
+        context["advice"] += [
+            place(found, context["draft"], is_advice=True) for found in moment_advice(campaign, context["waterfall"])
+        ]
         context["size"] = size_shown(campaign, context["waterfall"].sending_people, now)
         context["people"] = context["waterfall"].sending_people
         context["weights"] = heaviest_pushes(campaign)

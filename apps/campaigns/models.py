@@ -29,6 +29,7 @@ class Campaign(models.Model):
     With several variants: test_percent of the audience is in the test, the rest waits for the winner. fallback: the
     variant it gets where no difference was seen, AHEAD = whichever leads. decided_how: why it got what it got.
     holdout_percent: of the audience, get nothing, to compare with; goal_event: what both are compared by.
+    clock: on whose clock the set time is read (services.local_time); scheduled_at is that time on the project's.
     """
 
     AHEAD: ClassVar = -1
@@ -38,6 +39,13 @@ class Campaign(models.Model):
 
     DEVICE_CHOICES: ClassVar = [("all", _("every device of a person")), ("latest", _("only the most recently used"))]
     TIMINGS: ClassVar = [("now", _("as soon as I launch it")), ("at", _("at a set time"))]
+
+    CLOCKS: ClassVar = [
+        ("app", _("the project's clock")),
+        ("each", _("each person's clock")),
+        ("habit", _("each person's usual hour")),
+    ]
+    MISSED_HOURS: ClassVar = [("skip", _("is left out")), ("next_day", _("gets it the next day"))]
 
     app = models.ForeignKey(App, models.PROTECT, related_name="+")
     name = models.CharField(_("internal name"), max_length=150)
@@ -61,6 +69,10 @@ class Campaign(models.Model):
 
     timing = models.CharField(_("when"), max_length=3, choices=TIMINGS, default="now")
     scheduled_at = models.DateTimeField(_("time"), null=True, blank=True)
+    clock = models.CharField(_("on whose clock"), max_length=5, choices=CLOCKS, default="app", db_default="app")
+    missed_hour = models.CharField(
+        _("who has that time behind them"), max_length=8, choices=MISSED_HOURS, default="skip", db_default="skip"
+    )
     throttle_per_second = models.FloatField(
         _("pace (pushes a second)"), null=True, blank=True, help_text=_("Empty = as fast as the gateways take it.")
     )

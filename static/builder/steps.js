@@ -66,8 +66,8 @@ form.querySelector('[role="tablist"]').addEventListener("keydown", (event) => {
 // Fields that another choice brings into play.
 function follow() {
   for (const part of form.querySelectorAll("[data-shown-by]")) {
-    const chosen = form.querySelector(`[data-shows="${part.dataset.shownBy}"]`);
-    part.hidden = !chosen?.checked;
+    const choices = [...form.querySelectorAll(`[data-shows~="${part.dataset.shownBy}"]`)];
+    part.hidden = !choices.some((choice) => choice.checked);
   }
 }
 form.addEventListener("change", follow);

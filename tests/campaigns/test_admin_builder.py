@@ -1,9 +1,11 @@
 """The builder: a draft saved while it is typed, problems in their places, and one button that sends."""
 
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -149,10 +151,27 @@ def test_a_time_is_read_on_the_apps_clock(marketer: Client, campaign: Campaign) 
     assert "08:30 UTC" in answer.content.decode()
 
 
-def test_an_hour_that_a_clock_change_skips_is_refused(marketer: Client, campaign: Campaign) -> None:
+def test_an_hour_that_a_clock_change_skips_is_later_by_the_gap(marketer: Client, campaign: Campaign) -> None:
     answer = save(marketer, campaign, timing="at", scheduled_at="2027-03-28T02:30")
-    assert stored(campaign).scheduled_at is None
-    assert "interpreted" in answer.content.decode()
+    assert stored(campaign).scheduled_at == datetime(2027, 3, 28, 1, 30, tzinfo=UTC)
+    assert "02:30 does not exist on that day in Europe/Warsaw (clocks go forward): it is 03:30" in said(answer)
+
+
+def test_an_hour_that_comes_twice_is_its_first_and_said_so(marketer: Client, campaign: Campaign) -> None:
+    answer = save(marketer, campaign, timing="at", scheduled_at="2027-10-31T02:30")
+    assert stored(campaign).scheduled_at == datetime(2027, 10, 31, 0, 30, tzinfo=UTC)
+    assert "02:30 comes twice" in said(answer)
+
+
+def test_each_persons_clock_is_stored_and_its_span_said(marketer: Client, campaign: Campaign) -> None:
+    local = {"timing": "at", "scheduled_at": "2027-01-15T09:30", "clock": "each", "missed_hour": "next_day"}
+    answer = save(marketer, campaign, **local)
+    assert (stored(campaign).clock, stored(campaign).missed_hour) == ("each", "next_day")
+    assert "From Thu 14 Jan, 20:30 in the first zone to Fri 15 Jan, 22:30 in the last" in said(answer)
+
+
+def said(answer: HttpResponse) -> str:
+    return unescape(answer.content.decode())
 
 
 def test_buttons_close_up_and_keep_their_ids(marketer: Client, campaign: Campaign) -> None:

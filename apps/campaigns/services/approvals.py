@@ -15,6 +15,7 @@ from apps.campaigns.models import Approval, Campaign
 from apps.campaigns.services import lifecycle
 from apps.campaigns.services.four_eyes import end_approval
 from apps.campaigns.services.frozen import fingerprint_of, freeze
+from apps.campaigns.services.local_time import begins_at, ends_at
 from apps.campaigns.services.readiness import NotReady, readiness_problems
 from apps.campaigns.services.simulate import simulate_campaign
 from apps.campaigns.states import APPROVAL_STATES, CAMPAIGN_STATES
@@ -110,8 +111,9 @@ def is_own(approval: Approval, actor: Actor) -> bool:
 def _ask(campaign: Campaign, counted: Waterfall, actor: Actor, note: str, now: datetime) -> Approval:
     frozen = freeze(campaign, now)
     until = now + timedelta(hours=campaign.app.approve_hours)
-    if campaign.timing == "at" and campaign.scheduled_at is not None:
-        until = min(until, campaign.scheduled_at)
+    begins, ends = begins_at(campaign), ends_at(campaign)
+    if begins is not None and ends is not None:
+        until = min(until, begins if begins > now else ends)
     return Approval.objects.create(
         campaign=campaign,
         fingerprint=fingerprint_of(frozen),
@@ -153,7 +155,7 @@ def _why_void(asked: Approval, fingerprint: str, now: datetime) -> str:
 
 def _decide(asked: Approval, to: str, actor: Actor, comment: str, now: datetime) -> None:
     """A yes holds as long as the question did, counted from when it is to go out."""
-    begins = asked.campaign.scheduled_at if asked.campaign.timing == "at" and asked.campaign.scheduled_at else now
+    begins = max(now, begins_at(asked.campaign) or now)
     changes: dict[str, Any] = {
         "decided_by": None if isinstance(actor, str) else actor,
         "decided_name": _name(actor),

@@ -5,6 +5,7 @@ from typing import Any
 
 from apps.accounts.models import App
 from apps.campaigns.models import Campaign
+from apps.campaigns.services.local_time import begins_at, local_fields
 from apps.campaigns.services.reach import audience_of
 from apps.customers.models import Topic
 from apps.deliveries.policy import Policy
@@ -32,6 +33,7 @@ def plan_arguments(campaign: Campaign, now: datetime) -> dict[str, Any]:
         ],
         "policy": _policy(campaign),
         "throttle_per_second": campaign.throttle_per_second,
+        "release_at": begins_at(campaign) if campaign.state in ("draft", "awaiting_approval") else None,
         "due_at": campaign.scheduled_at if campaign.state == "scheduled" else None,
         "now": now,
     }
@@ -59,6 +61,7 @@ def _policy(campaign: Campaign) -> Policy:
         quiet_from=f"{quiet[0]:%H:%M}" if quiet[0] and quiet[1] else "",
         quiet_until=f"{quiet[1]:%H:%M}" if quiet[0] and quiet[1] else "",
         default_time_zone=app.time_zone,
+        **local_fields(campaign),
         shares=_shares(campaign),
         holdout_percent=campaign.holdout_percent,
         salt=origin_of(campaign.pk),

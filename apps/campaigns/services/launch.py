@@ -13,6 +13,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.queries import launched_waterfall
 from apps.campaigns.services.four_eyes import end_approval, objection_at_launch, standing_approval
 from apps.campaigns.services.handover import plan_arguments
+from apps.campaigns.services.local_time import FARTHEST_AHEAD, IS_LOCAL, ends_at, is_time_to_launch
 from apps.campaigns.services.readiness import world_problems
 from apps.campaigns.states import CAMPAIGN_STATES
 from apps.core.problems import Conflict
@@ -96,8 +97,10 @@ def _refresh(segment_id: int, now: datetime) -> None:
 
 
 def _due(now: datetime) -> list[int]:
-    rows = Campaign.objects.filter(_is_free(now), state="scheduled", scheduled_at__lte=now)
-    return list(rows.order_by("scheduled_at").values_list("pk", flat=True)[:20])
+    rows = Campaign.objects.filter(_is_free(now), state="scheduled").order_by("scheduled_at")
+    come = list(rows.filter(scheduled_at__lte=now).values_list("pk", flat=True)[:20])
+    soon = rows.filter(IS_LOCAL, scheduled_at__gt=now, scheduled_at__lte=now + FARTHEST_AHEAD).select_related("app")
+    return come + [one.pk for one in soon if is_time_to_launch(one, now)]
 
 
 def _is_free(now: datetime) -> Q:
@@ -106,10 +109,8 @@ def _is_free(now: datetime) -> Q:
 
 def _missed(campaign: Campaign, now: datetime) -> str:
     """Why it is too late, where nothing launched it before its pushes had expired; or ""."""
-    if campaign.scheduled_at is None:
-        return ""
-    expired_at = campaign.scheduled_at + timedelta(minutes=campaign.expire_after_minutes)
-    if now < expired_at:
+    expired_at = ends_at(campaign)
+    if campaign.scheduled_at is None or expired_at is None or now < expired_at:
         return ""
     due, end = (f"{at.astimezone(UTC):%Y-%m-%d %H:%M}" for at in (campaign.scheduled_at, expired_at))
     return f"missed: it was due at {due} and had expired at {end} UTC when launching was possible again"

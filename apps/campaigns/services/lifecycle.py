@@ -15,6 +15,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.parts import parts
 from apps.campaigns.services import launch as launching
 from apps.campaigns.services.four_eyes import ApprovalRequired, end_approval, require_approval, standing_approval
+from apps.campaigns.services.local_time import is_local, is_time_to_launch
 from apps.campaigns.services.readiness import NotReady, readiness_problems
 from apps.campaigns.states import CAMPAIGN_STATES
 from apps.core.problems import Conflict
@@ -79,6 +80,8 @@ def launch_now(*, campaign: Campaign, version: int, actor: Actor, now: datetime)
             schedule_locked(fresh, version, actor, now)
         else:
             _require_its_time(fresh, now)
+            if is_local(fresh) and not is_time_to_launch(fresh, now):
+                Campaign.objects.filter(pk=fresh.pk).update(timing="now", scheduled_at=now)
         if not launching.take_lease(campaign_id=campaign.pk, now=now):
             raise Conflict("launching", _("it is being launched at this moment"))
     launching.launch_leased(campaign_id=campaign.pk, now=now)
@@ -187,8 +190,7 @@ def schedule_locked(fresh: Campaign, version: int, actor: Actor, now: datetime) 
 
 def _require_its_time(campaign: Campaign, now: datetime) -> None:
     """What was approved for a time goes out then, not before."""
-    is_early = campaign.timing == "at" and campaign.scheduled_at is not None and now < campaign.scheduled_at
-    if is_early and standing_approval(campaign) is not None:
+    if campaign.timing == "at" and not is_time_to_launch(campaign, now) and standing_approval(campaign) is not None:
         raise ApprovalRequired(_("it was approved for its time: to launch it before, make it a draft and ask again"))
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from apps.campaigns.models import Campaign, Variant
 from apps.campaigns.parts import parts
 from apps.campaigns.services.experiment_problems import experiment_problems, experiment_warnings
+from apps.campaigns.services.local_time import is_local, last_call_at, local_warnings
 from apps.campaigns.services.reach import channel_problems, is_empty_audience
 from apps.core.problems import FieldProblem, InvalidInput
 from apps.core.text import clean_language
@@ -109,7 +110,7 @@ def readiness_warnings(campaign: Campaign) -> list[FieldProblem]:
         for language, body in sorted(variant.texts.items())
         for found in display_warnings(body)
     ]
-    shown += experiment_warnings(campaign)
+    shown += [*experiment_warnings(campaign), *local_warnings(campaign)]
     return shown + [found for part in parts() for found in part.warnings(campaign=campaign)]
 
 
@@ -120,7 +121,7 @@ def known_names(campaign: Campaign) -> Collection[str]:
 
 def _timing_problems(campaign: Campaign, now: datetime) -> Iterator[FieldProblem]:
     if campaign.timing == "at":
-        yield from _schedule_problems(campaign.scheduled_at, now)
+        yield from _schedule_problems(campaign, now)
     pace = campaign.throttle_per_second
     if pace is not None and not (math.isfinite(pace) and 0 < pace <= FASTEST_PER_SECOND):
         message = _("must be above 0 and at most %(most)s a second, or empty") % {"most": FASTEST_PER_SECOND}
@@ -133,11 +134,14 @@ def _timing_problems(campaign: Campaign, now: datetime) -> Iterator[FieldProblem
         yield FieldProblem("/platforms", "required", _("choose at least one platform"))
 
 
-def _schedule_problems(at: datetime | None, now: datetime) -> Iterator[FieldProblem]:
-    if at is None:
+def _schedule_problems(campaign: Campaign, now: datetime) -> Iterator[FieldProblem]:
+    at, last = campaign.scheduled_at, last_call_at(campaign)
+    if at is None or last is None:
         yield FieldProblem("/scheduled_at", "required", _("set the time of the launch"))
-    elif at < now:
+    elif last < now:
         message = _("is in the past; the server's time is %(now)s UTC") % {"now": format(now, "%Y-%m-%d %H:%M:%S")}
+        if is_local(campaign):
+            message = _("has passed on every clock of the world")
         yield FieldProblem("/scheduled_at", "schedule_in_past", message, at.isoformat())
     elif at > now + FARTHEST:
         yield FieldProblem("/scheduled_at", "schedule_too_far", _("is more than a year ahead"), at.isoformat())

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("deliveries", "0010_sending_stop"),
+        ("deliveries", "0011_log_search"),
     ]
 
     operations = [
