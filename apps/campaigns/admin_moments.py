@@ -95,10 +95,8 @@ def _clock_change(wall: datetime, zone: ZoneInfo) -> datetime | None:
 def _change_words(typed: datetime, seen: datetime, zones: str) -> str:
     words = {"typed": f"{typed:%H:%M}", "zones": zones, "seen": f"{seen:%H:%M}"}
     if seen != typed:
-        return (
-            _("%(typed)s does not exist on that day in %(zones)s, the clocks go forward: it is %(seen)s there") % words
-        )
-    return _("%(typed)s comes twice on that day in %(zones)s, the clocks go back: the first one counts, once") % words
+        return _("%(typed)s does not exist on that day in %(zones)s (clocks go forward): it is %(seen)s there") % words
+    return _("%(typed)s comes twice on that day in %(zones)s (clocks go back): the first one counts, once") % words
 
 
 def when_shown(campaign: Campaign) -> dict[str, object]:
