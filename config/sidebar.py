@@ -28,6 +28,7 @@ GROUPS: list[tuple[Any, list[Page]]] = [
         _("Engage"),
         [
             Page("campaigns.campaign", _("Campaigns"), "campaign"),
+            Page("campaigns.automation", _("Automations"), "account_tree"),
             Page("campaigns.messagetemplate", _("Message templates"), "bookmarks"),
             Page("segments.segment", _("Segments"), "groups"),
             Page("deliveries.delivery", _("Delivery log"), "receipt_long", view="delivery_log"),

@@ -17,6 +17,7 @@ from unfold.decorators import display
 from apps.accounts.admin_pages import refuse_method
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.campaigns import admin_approval as approval
+from apps.campaigns import admin_automations  # noqa: F401  (registers its pages)
 from apps.campaigns import admin_builder as builder
 from apps.campaigns import admin_experiment as experiment
 from apps.campaigns import admin_live as live

@@ -23,6 +23,7 @@ from apps.sms_booster.models import SmsMessage, SmsReply
 from apps.sms_booster.services.choose import choose_due
 from tests.factories import NOW, make_app, make_channel, make_segment, make_user
 from tests.factories.api import make_key
+from tests.factories.automations import make_automation
 from tests.factories.boosters import make_boost, make_unopened
 
 LATER = NOW + timedelta(hours=2)
@@ -68,6 +69,7 @@ def foreign() -> dict[str, Model]:
         store_upload(app=other, pieces=[f"external_id\n{MARK}\n".encode()], file_name=MARK, created_by="", now=NOW),
         MessageTemplate.objects.create(app=other, name=MARK, texts={"en": {"title": MARK}}, created_at=NOW),
         rule.campaign,
+        make_automation(other, name=MARK),
         SmsMessage.objects.get(),
         reply,
         ApiKey.objects.get(app=other),

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from apps.accounts.models import App, AuditEntry
 from apps.api.models import ApiKey
-from apps.campaigns.models import Campaign
+from apps.campaigns.models import Automation, Campaign
 from apps.campaigns.services import approvals, lifecycle
 from apps.customers.models import Customer
 from apps.deliveries.models import Dispatch
@@ -22,6 +22,7 @@ from apps.devices.models import Channel
 from apps.segments.models import Segment
 from tests.factories import make_app, make_customer, make_ready_campaign, make_user
 from tests.factories.api import make_key
+from tests.factories.automations import make_active, make_automation
 from tests.journeys.test_roles import SPECIAL
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +62,19 @@ def name_other(campaign: Campaign) -> Mapping[str, str]:
     return {"other": str(make_customer(campaign.app, external_id="other-one").external_id)}
 
 
+def draft_automation(campaign: Campaign) -> None:
+    make_automation(campaign.app)
+
+
+def activate(campaign: Campaign) -> None:
+    make_active(campaign.app)
+
+
+def pause_automation(campaign: Campaign) -> None:
+    activate(campaign)
+    Automation.objects.update(state="paused")
+
+
 def make_a_key(campaign: Campaign) -> None:
     make_key(campaign.app)
 
@@ -91,6 +105,11 @@ ACTS: Mapping[str, Act] = {
     "campaigns_campaign_unschedule": Act("campaign.unscheduled", prepare=schedule),
     "campaigns_campaign_launch-ahead": Act("campaign.launched", prepare=schedule),
     "campaigns_campaign_duplicate": Act("campaign.duplicated"),
+    "campaigns_automation_activate": Act("automation.activated", {"version": "1"}, prepare=draft_automation),
+    "campaigns_automation_pause": Act("automation.paused", prepare=activate),
+    "campaigns_automation_resume": Act("automation.resumed", prepare=pause_automation),
+    "campaigns_automation_end": Act("automation.ended", prepare=activate),
+    "campaigns_automation_duplicate": Act("automation.duplicated", prepare=draft_automation),
     "devices_channel_pause": Act("channel.changed"),
     "devices_channel_resume": Act("channel.changed", prepare=pause_channel),
     "devices_channel_restore": Act("channel.changed"),
@@ -109,6 +128,7 @@ ACTS: Mapping[str, Act] = {
 # Pages that need a permission to change something, and leave no entry.
 SILENT: Mapping[str, str] = {
     "campaigns_campaign_save": "saved while it is typed; what was launched stands in its approval and its dispatch",
+    "campaigns_automation_save": "as a campaign's; what was activated cannot be changed any more",
     "campaigns_campaign_languages": "as save",
     "campaigns_campaign_variants": "as save",
     "campaigns_campaign_choose": "campaign.decided, for a running test alone (tests/campaigns)",
@@ -162,7 +182,8 @@ def test_a_button_leaves_its_entry(name: str, client: Client, app: App, campaign
         "api": ApiKey.objects.first(),
     }
     room, model, verb = name.replace("auth_user_password_change", "accounts_user_password").split("_", 2)
-    client.post(f"/admin/{room}/{model}/{rows[room].pk}/{verb}/", {**act.sent, **more})
+    row = Automation.objects.get() if model == "automation" else rows[room]
+    client.post(f"/admin/{room}/{model}/{row.pk}/{verb}/", {**act.sent, **more})
     assert act.action in AuditEntry.objects.values_list("action", flat=True)
 
 

@@ -32,6 +32,7 @@ from tests.factories import (
     make_user,
 )
 from tests.factories.api import make_key
+from tests.factories.automations import make_automation
 
 pytestmark = pytest.mark.django_db
 
@@ -111,6 +112,12 @@ SPECIAL: Mapping[str, str] = {
     "campaigns_campaign_variants": "campaigns.change_campaign",
     "campaigns_campaign_choose": "campaigns.launch_campaign",
     "campaigns_campaign_test-export": "campaigns.view_campaign",
+    "campaigns_automation_save": "campaigns.change_automation",
+    "campaigns_automation_activate": "campaigns.launch_automation",
+    "campaigns_automation_pause": "campaigns.launch_automation",
+    "campaigns_automation_resume": "campaigns.launch_automation",
+    "campaigns_automation_end": "campaigns.launch_automation",
+    "campaigns_automation_duplicate": "campaigns.add_automation",
     "campaigns_campaign_trial-pair": "devices.add_paireddevice",
     "campaigns_campaign_trial-unpair": "devices.add_paireddevice",
 }
@@ -158,6 +165,7 @@ def world(app: App) -> dict[str, int]:
     write_audit(app=app, actor="x", action="app.changed", subject="app:1", details={}, now=NOW)
     rows = {
         "campaigns.campaign": campaign,
+        "campaigns.automation": make_automation(app),
         "segments.segment": Segment.objects.get(),
         "customers.customer": Customer.objects.first(),
         "devices.device": Device.objects.first(),

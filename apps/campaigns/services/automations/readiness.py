@@ -101,7 +101,7 @@ def _ways_out(automation: Automation) -> Iterator[FieldProblem]:
     events = automation.exit_events
     if automation.trigger == "event" and automation.trigger_event in events:
         message = _("is also what people do to enter: they would leave at once")
-        yield FieldProblem("/exit_events", "not_together", message, automation.trigger_event)
+        yield FieldProblem("/exit_events", "choice", message, automation.trigger_event)
     if len(events) > MOST_EXIT_EVENTS:
         message = _("are %(count)d; at most %(limit)d are possible")
         yield FieldProblem("/exit_events", "too_many", message % {"count": len(events), "limit": MOST_EXIT_EVENTS})
@@ -134,7 +134,7 @@ def _wait(automation: Automation, step: AutomationStep, steps: list[AutomationSt
     elif not minutes and not until:
         yield FieldProblem("/minutes", "required", _("say how long, or until when"))
     if until and not _is_time(until):
-        yield FieldProblem("/until", "time_format", _("must be a time such as 18:00"), str(until))
+        yield FieldProblem("/until", "choice", _("must be a time such as 18:00"), str(until))
 
 
 def _is_time(word: Any) -> bool:
@@ -150,7 +150,7 @@ def _condition(automation: Automation, step: AutomationStep, steps: list[Automat
         yield FieldProblem("/otherwise", "choice", _("must be leave or skip"), str(settings.get("otherwise")))
     if settings.get("ask") in kinds.OPENED:
         if not any(one.kind == kinds.PUSH for one in steps[: step.position]):
-            yield FieldProblem("/ask", "not_together", _("there is no push before it that people could open"))
+            yield FieldProblem("/ask", "choice", _("there is no push before it that people could open"))
         return
     rule = settings.get("rule")
     if not isinstance(rule, dict) or not rule.get("rules"):

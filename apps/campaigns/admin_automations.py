@@ -1,0 +1,301 @@
+"""The staff's door to automations: the list, the builder of a draft, the funnel of what runs."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from apps.accounts.admin_scope import AppScopedAdmin
+from apps.accounts.queries import apps_of
+from apps.campaigns.admin_flow import card_kinds, open_flow, standing, store
+from apps.campaigns.admin_flow_forms import NewAutomationForm
+from apps.campaigns.admin_flow_words import reason_words, state_word, step_words, trigger_words
+from apps.campaigns.admin_review import sent_number
+from apps.campaigns.funnel import attach_counts, funnel, waiting_at
+from apps.campaigns.models import Automation, Campaign
+from apps.campaigns.services.automations import lifecycle
+from apps.campaigns.services.automations.starters import starters
+from apps.campaigns.services.readiness import known_names
+from apps.core.problems import Conflict, InvalidInput
+from apps.core.states import InvalidTransition
+
+
+def new_page(model_admin: "AutomationAdmin", request: HttpRequest) -> HttpResponse:
+    """Name it and choose what to begin with; then its draft opens."""
+    apps = apps_of(request.user).filter(is_active=True)
+    form = NewAutomationForm(apps, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        app, slug = form.cleaned_data["app"], form.cleaned_data["starter"]
+        chosen = next((one for one in starters(app) if one.slug == slug), starters(app)[0])
+        author: Any = request.user
+        automation = lifecycle.create_automation(
+            app=app,
+            name=form.cleaned_data["name"],
+            author=author,
+            now=timezone.now(),
+            steps=chosen.steps,
+            **chosen.fields,
+        )
+        model_admin.log_addition(request, automation, [{"added": {}}])
+        return redirect("admin:campaigns_automation_change", automation.pk)
+    return _page(model_admin, request, "campaigns/flow/new.html", {"form": form, "title": _("New automation")})
+
+
+def builder_page(model_admin: "AutomationAdmin", request: HttpRequest, automation: Automation) -> HttpResponse:
+    """The draft as a flow of cards."""
+    flow = open_flow(automation)
+    context = {
+        "title": automation.name,
+        "original": automation,
+        "automation": automation,
+        "campaign": Campaign(app=automation.app, name=automation.name),
+        "flow": flow,
+        "kinds": card_kinds(),
+        "version": automation.version,
+        "may_edit": model_admin.has_change_permission(request, automation),
+        "may_delete": model_admin.has_delete_permission(request, automation),
+        "may_launch": model_admin.has_launch_permission(request, automation),
+        "variables": sorted(known_names(Campaign(app=automation.app))),
+        **standing(flow),
+    }
+    return _page(model_admin, request, "campaigns/flow/page.html", context)
+
+
+def save(model_admin: "AutomationAdmin", request: HttpRequest, automation: Automation) -> HttpResponse:
+    """Stores what is valid. With `edit` (a step added, moved, removed) the page is drawn anew, else what follows."""
+    author: Any = request.user
+    edit = request.POST.get("edit", "")
+    flow = open_flow(automation, request.POST)
+    try:
+        version = store(flow, version=sent_number(request, "version"), edit=edit, author=author, now=timezone.now())
+    except Conflict as refusal:
+        if "HX-Request" not in request.headers:
+            messages.error(request, str(refusal))
+            return redirect("admin:campaigns_automation_change", automation.pk)
+        return TemplateResponse(request, "campaigns/flow/stale.html", {"automation": automation}, status=409)
+    if "HX-Request" not in request.headers:
+        verb, _colon, place = edit.partition(":")
+        anchor = f"#card-{place.partition(':')[0]}" if verb else "#start"
+        return redirect(reverse("admin:campaigns_automation_change", args=[automation.pk]) + anchor)
+    fresh = model_admin.get_queryset(request).get(pk=automation.pk)
+    redrawn = open_flow(fresh, language=request.POST.get("preview_language", ""))
+    typed = {**standing(flow), "flow": redrawn}
+    stored = standing(redrawn)
+    context = {
+        **typed,
+        "stopping": [*[one for one in typed["stopping"] if one not in stored["stopping"]], *stored["stopping"]],
+        "slots": _merged(typed["slots"], dict(stored["slots"])),
+        "automation": fresh,
+        "campaign": Campaign(app=fresh.app, name=fresh.name),
+        "version": version,
+        "saved_at": timezone.now(),
+        "may_launch": model_admin.has_launch_permission(request, fresh),
+    }
+    return TemplateResponse(request, "campaigns/flow/saved.html", context)
+
+
+def _merged(typed: list[Any], stored: dict[str, Any]) -> list[Any]:
+    """What could not be stored as it was typed, else what is wrong with what is stored."""
+    return [(slot, stored.get(slot) or shown) for slot, shown in typed]
+
+
+def run_page(model_admin: "AutomationAdmin", request: HttpRequest, automation: Automation) -> HttpResponse:
+    """What runs, or ran: its funnel, step by step."""
+    counted = funnel(automation, timezone.now())
+    steps = [
+        {
+            "numbers": one,
+            "kind": next((kind for kind in card_kinds() if kind.kind == one.step.kind), None),
+            "words": step_words(one.step, automation),
+            "left": [(reason_words(reason), count) for reason, count in one.left.items()],
+            "people": waiting_at(automation, one.step.position) if one.waiting else [],
+        }
+        for one in counted.steps
+    ]
+    context = {
+        "title": automation.name,
+        "original": automation,
+        "automation": automation,
+        "word": state_word(automation.state),
+        "enters": trigger_words(automation),
+        "funnel": counted,
+        "left_by": [(reason_words(reason), count) for reason, count in counted.left_by.items()],
+        "steps": steps,
+        "may_launch": model_admin.has_launch_permission(request, automation),
+        "may_add": model_admin.has_add_permission(request),
+    }
+    return _page(model_admin, request, "campaigns/flow/run.html", context)
+
+
+def activate(model_admin: "AutomationAdmin", request: HttpRequest, automation: Automation) -> HttpResponse:
+    """Starts it as the version that was shown; what keeps it from starting stands beside its fields."""
+    actor: Any = request.user
+    try:
+        version = sent_number(request, "version")
+        lifecycle.activate(automation=automation, version=version, actor=actor, now=timezone.now())
+        messages.success(request, _("It is active: from now on people enter."))
+    except InvalidInput:
+        messages.error(request, _("It cannot start yet: what is missing stands below."))
+        return redirect(reverse("admin:campaigns_automation_change", args=[automation.pk]) + "#start")
+    except (Conflict, InvalidTransition) as refusal:
+        messages.error(request, str(refusal))
+    return redirect("admin:campaigns_automation_change", automation.pk)
+
+
+def act(verb: Callable[..., Automation], done: Any) -> Callable[..., HttpResponse]:
+    """A page that does one verb of the lifecycle and shows what it is about afterwards."""
+
+    def page(model_admin: "AutomationAdmin", request: HttpRequest, automation: Automation) -> HttpResponse:
+        after = automation
+        try:
+            after = verb(automation=automation, actor=request.user, now=timezone.now())
+            messages.success(request, done)
+        except InvalidInput as refusal:
+            messages.error(request, "; ".join(problem.message for problem in refusal.problems))
+        except (Conflict, InvalidTransition) as refusal:
+            messages.error(request, str(refusal))
+        return redirect("admin:campaigns_automation_change", after.pk)
+
+    return page
+
+
+# name in the address -> page, permission; all are POST.
+PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
+    "save": (save, "change"),
+    "activate": (activate, "launch"),
+    "pause": (act(lifecycle.pause, _("Paused. Nobody enters or goes on.")), "launch"),
+    "resume": (act(lifecycle.resume, _("It goes on.")), "launch"),
+    "end": (act(lifecycle.end, _("Ended. Whoever was inside has left.")), "launch"),
+    "duplicate": (act(lifecycle.duplicate, _("This is the copy. The original stays as it is.")), "add"),
+}
+
+
+class AutomationList(ChangeList):
+    """The page of rows, each with its numbers: one query for all."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        attach_counts(self.result_list)
+
+
+@admin.register(Automation)
+class AutomationAdmin(AppScopedAdmin):
+    """Automations: newest work first."""
+
+    list_display: ClassVar = ["title", "progress", "entered", "inside", "goals", "moment"]
+    list_display_links = None
+    list_filter: ClassVar = ["app", "state"]
+    search_fields: ClassVar = ["name"]
+    list_per_page = 25
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Automation]:
+        return super().get_queryset(request).select_related("app", "trigger_segment").prefetch_related("steps")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only what nobody ever entered can be thrown away."""
+        return super().has_delete_permission(request, obj) and (obj is None or obj.state == "draft")
+
+    def has_launch_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        is_launcher = request.user.has_perm("campaigns.launch_automation")  # type: ignore[union-attr]
+        return is_launcher and self.has_view_permission(request, obj)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        return [str(automation) for automation in objs], {self.opts.verbose_name_plural: len(objs)}, set(), []
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return AutomationList
+
+    def get_urls(self) -> list[Any]:
+        return [*self._pages(), *super().get_urls()]
+
+    def _pages(self) -> Iterator[Any]:
+        for name, (view, permission) in PAGES.items():
+            door = self.admin_site.admin_view(self._door(view, permission))
+            yield path(f"<int:automation_id>/{name}/", door, name=f"campaigns_automation_{name}")
+
+    def _door(self, view: Callable[..., HttpResponseBase], permission: str) -> Callable[..., HttpResponseBase]:
+        """Asks for the permission, finds the automation among the person's own apps, does it on POST."""
+
+        def door(request: HttpRequest, automation_id: int) -> HttpResponseBase:
+            automation = self.get_object(request, str(automation_id))
+            if automation is None:
+                raise Http404
+            allowed = {
+                "change": self.has_change_permission(request, automation),
+                "launch": self.has_launch_permission(request, automation),
+                "add": self.has_add_permission(request) and self.has_view_permission(request, automation),
+            }
+            if not allowed[permission]:
+                raise PermissionDenied
+            if request.method != "POST":
+                return HttpResponseNotAllowed(["POST"])
+            return view(self, request, automation)
+
+        return door
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return new_page(self, request)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """A draft opens in the builder, anything else with its funnel."""
+        automation = self.get_object(request, object_id)
+        if automation is None:
+            raise Http404
+        if not self.has_view_permission(request, automation):
+            raise PermissionDenied
+        return (builder_page if automation.state == "draft" else run_page)(self, request, automation)
+
+    @display(description=_("automation"), ordering="name")
+    def title(self, automation: Automation) -> str:
+        return cell("title", automation)
+
+    @display(description=_("state"), ordering="state")
+    def progress(self, automation: Automation) -> str:
+        return cell("state", automation)
+
+    @display(description=_("entered"))
+    def entered(self, automation: Automation) -> str:
+        return cell("entered", automation)
+
+    @display(description=_("inside now"))
+    def inside(self, automation: Automation) -> str:
+        return cell("inside", automation)
+
+    @display(description=_("reached the goal"))
+    def goals(self, automation: Automation) -> str:
+        return cell("goals", automation)
+
+    @display(description=_("since"), ordering="updated_at")
+    def moment(self, automation: Automation) -> str:
+        return cell("when", automation)
+
+
+def cell(name: str, automation: Automation) -> str:
+    """One cell of the list, from templates/campaigns/flow/list/."""
+    shown = {"automation": automation, "word": state_word(automation.state), "enters": trigger_words(automation)}
+    return render_to_string(f"campaigns/flow/list/{name}.html", shown)
+
+
+def _page(model_admin: "AutomationAdmin", request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
+    return TemplateResponse(
+        request, template, {**model_admin.admin_site.each_context(request), "opts": model_admin.opts, **context}
+    )

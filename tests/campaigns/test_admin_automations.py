@@ -1,0 +1,161 @@
+"""The builder of automations and the page of one that runs, through their doors."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.accounts.models import App
+from apps.campaigns.models import Automation
+from apps.campaigns.services.automations.entering import take_arrivals
+from apps.campaigns.services.automations.moving import move_due
+from apps.campaigns.services.automations.readiness import automation_problems
+from apps.campaigns.services.automations.starters import starters
+from tests.factories import NOW, make_app, make_channel, make_people, make_segment, make_user
+from tests.factories.automations import PUSH, did, make_active, make_automation, wait
+
+pytestmark = pytest.mark.django_db
+FIELDS = {
+    "name": "Cart",
+    "trigger": "event",
+    "trigger_event": "cart_updated",
+    "reentry": "never",
+    "reentry_days": "30",
+    "goal_days": "7",
+    "holdout_percent": "0",
+    "expire_value": "1",
+    "expire_unit": "days",
+    "respects_cap": "on",
+    "respects_quiet_hours": "on",
+    "version": "1",
+}
+
+
+@pytest.fixture
+def app() -> App:
+    return make_app()
+
+
+@pytest.fixture
+def marketer(app: App, client: Client) -> Client:
+    client.force_login(make_user(app, role="marketer"))
+    return client
+
+
+def save(client: Client, automation: Automation, *, htmx: bool = False, **sent: Any) -> Any:
+    headers = {"HX-Request": "true"} if htmx else {}
+    return client.post(f"/admin/campaigns/automation/{automation.pk}/save/", {**FIELDS, **sent}, headers=headers)
+
+
+def kinds(automation: Automation) -> list[str]:
+    return list(automation.steps.values_list("kind", flat=True))
+
+
+@pytest.mark.parametrize("slug", [one.slug for one in starters()])
+def test_each_starter_opens_as_a_draft(slug: str, app: App, marketer: Client) -> None:
+    sent = {"name": "A new one", "app": app.pk, "starter": slug}
+    answer = marketer.post("/admin/campaigns/automation/add/", sent, follow=True)
+    assert "A new one" in answer.content.decode()
+    steps = Automation.objects.get().steps.count()
+    assert steps == next(len(one.steps) for one in starters() if one.slug == slug)
+
+
+def test_a_started_cart_needs_nothing_but_the_start(app: App, marketer: Client) -> None:
+    make_channel(app)
+    sent = {"name": "Cart", "app": app.pk, "starter": "cart"}
+    marketer.post("/admin/campaigns/automation/add/", sent)
+    automation = Automation.objects.get()
+    assert automation_problems(automation) == []
+    marketer.post(f"/admin/campaigns/automation/{automation.pk}/activate/", {"version": "1"})
+    automation.refresh_from_db()
+    assert automation.state == "active"
+
+
+def test_what_is_typed_is_stored(app: App, marketer: Client) -> None:
+    automation = make_automation(app, wait(60), PUSH)
+    sent = {"s0-amount": "3", "s0-unit": "hours", "s0-until": "18:30", "v1-text-en-title": "Hi", "exit_other": "bought"}
+    answer = save(marketer, automation, htmx=True, **sent)
+    assert answer.status_code == 200
+    automation.refresh_from_db()
+    assert automation.exit_events == ["bought"]
+    settings = list(automation.steps.values_list("settings", flat=True))
+    assert settings[0] == {"minutes": 180, "until": "18:30"}
+    assert settings[1]["texts"]["en"]["title"] == "Hi"
+
+
+def test_steps_are_added_moved_and_removed(app: App, marketer: Client) -> None:
+    automation = make_automation(app, wait(60), PUSH)
+    typed = {"s0-amount": "60", "s0-unit": "minutes", "v1-text-en-title": "Hi", "v1-text-en-body": "There"}
+    save(marketer, automation, edit="add:2:condition", **typed)
+    assert kinds(automation) == ["wait", "push", "condition"]
+    asked = {**typed, "s2-ask": "did", "s2-event": "looked", "s2-days": "3", "s2-otherwise": "skip"}
+    save(marketer, automation, edit="up:2", **{**asked, "version": "2"})
+    assert kinds(automation) == ["wait", "condition", "push"]
+    assert automation.steps.get(position=1).settings["rule"]["rules"][0]["value"] == {"name": "looked", "days": 3}
+    save(marketer, automation, edit="remove:0", **{**typed, "version": "3"})
+    assert kinds(automation) == ["condition", "push"]
+
+
+@pytest.mark.parametrize(
+    "edit", ["add:9:wait", "add:0:gone", "remove:x", "up:0", "speak:0:fr", "mute:1:en", "nonsense"]
+)
+def test_an_edit_that_makes_no_sense_changes_nothing(edit: str, app: App, marketer: Client) -> None:
+    automation = make_automation(app, wait(60), PUSH)
+    assert save(marketer, automation, edit=edit).status_code == 302
+    assert kinds(automation) == ["wait", "push"]
+
+
+def test_two_editors_never_overwrite_each_other(app: App, marketer: Client) -> None:
+    automation = make_automation(app)
+    save(marketer, automation, name="First")
+    answer = save(marketer, automation, htmx=True, name="Second")
+    automation.refresh_from_db()
+    assert (answer.status_code, automation.name) == (409, "First")
+    assert "Somebody else changed" in answer.content.decode()
+
+
+def test_what_is_missing_stands_beside_its_field_and_keeps_it_from_starting(app: App, marketer: Client) -> None:
+    automation = make_automation(app, wait(0), trigger_event="")
+    page = marketer.get(f"/admin/campaigns/automation/{automation.pk}/change/").content.decode()
+    assert "Say what people do to enter" in page
+    assert "Say how long, or until when" in page
+    assert "Add at least one message" in page
+    marketer.post(f"/admin/campaigns/automation/{automation.pk}/activate/", {"version": "1"})
+    automation.refresh_from_db()
+    assert automation.state == "draft"
+
+
+def test_where_a_second_yes_is_asked_for_the_author_does_not_start_it(app: App, marketer: Client) -> None:
+    App.objects.update(approve_above=0)
+    automation = make_automation(app)
+    save(marketer, automation, name="Mine", **{"text-en-title": "Hi", "text-en-body": "There"})
+    marketer.post(f"/admin/campaigns/automation/{automation.pk}/activate/", {"version": "2"})
+    automation.refresh_from_db()
+    assert automation.state == "draft"
+    marketer.force_login(make_user(app, role="approver"))
+    marketer.post(f"/admin/campaigns/automation/{automation.pk}/activate/", {"version": "2"})
+    automation.refresh_from_db()
+    assert automation.state == "active"
+
+
+def test_the_page_of_a_running_one_shows_its_funnel(app: App, marketer: Client) -> None:
+    automation = make_active(app, PUSH, wait(60), PUSH, exit_events=["purchase"], goal_event="purchase")
+    names = [str(device.customer.external_id) for device in make_people(app, 3)]
+    did(app, names)
+    take_arrivals(NOW)
+    move_due(NOW)
+    did(app, names[:1], "purchase")
+    take_arrivals(NOW)
+    page = marketer.get(f"/admin/campaigns/automation/{automation.pk}/change/").content.decode()
+    assert "2 people wait here" in page
+    assert "did “purchase”" in page
+    listed = marketer.get("/admin/campaigns/automation/").content.decode()
+    assert automation.name in listed
+    assert "1 (33 %)" in listed
+
+
+def test_a_segment_that_starts_an_automation_cannot_be_of_another_app(app: App, marketer: Client) -> None:
+    automation, foreign = make_automation(app), make_segment(make_app())
+    save(marketer, automation, trigger="segment", trigger_segment=foreign.pk)
+    automation.refresh_from_db()
+    assert automation.trigger_segment is None
