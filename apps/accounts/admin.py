@@ -95,9 +95,9 @@ class PersonAdmin(AppScopedAdmin, UserAdmin):  # type: ignore[misc]
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or is_managed_by(obj, request.user))  # type: ignore[arg-type]
 
-    @admin.display(description=_("two-step log-in"), boolean=True, ordering="second_factor_at")
-    def has_two_steps(self, person: User) -> bool:
-        return person.second_factor_at is not None
+    @admin.display(description=_("two-step log-in"), ordering="second_factor_at")
+    def has_two_steps(self, person: User) -> str:
+        return str(_("on")) if person.second_factor_at else "–"
 
     @admin.action(description=_("Reset two-step log-in"), permissions=["change"])
     def reset_two_steps(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

@@ -75,7 +75,18 @@ class IdentityCheckAdmin(AppScopedAdmin):
     list_display: ClassVar = ["app", "mode", "key_count"]
     list_select_related: ClassVar = ["app"]
     list_filter: ClassVar = ["app", "mode"]
-    fields: ClassVar = ["app", "mode"]
+    fieldsets: ClassVar = [
+        (
+            None,
+            {
+                "fields": ["app", "mode"],
+                "description": _(
+                    "A publishable key can be read out of your app, so by itself it proves nothing about a person. Your"
+                    " server signs who is logged in, and the app hands that on when it registers a device."
+                ),
+            },
+        )
+    ]
     inlines: ClassVar = [IdentityKeyInline]
     radio_fields: ClassVar = {"mode": admin.VERTICAL}
 

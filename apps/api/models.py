@@ -22,9 +22,19 @@ class ApiKey(models.Model):
     key_hash = models.BinaryField(max_length=32)
     scopes = ArrayField(models.CharField(max_length=30), verbose_name=_("scopes"), default=list)
     # Networks that a secret key may be used from, origins of pages that a publishable one may be; empty = any.
-    allowed_networks = ArrayField(models.CharField(max_length=43), default=list, db_default=[], blank=True)
-    allowed_origins = ArrayField(models.CharField(max_length=200), default=list, db_default=[], blank=True)
-    replaced_by = models.OneToOneField("self", models.SET_NULL, null=True, related_name="replaces")
+    allowed_networks = ArrayField(
+        models.CharField(max_length=43),
+        verbose_name=_("only from these addresses"),
+        default=list,
+        db_default=[],
+        blank=True,
+    )
+    allowed_origins = ArrayField(
+        models.CharField(max_length=200), verbose_name=_("only on these sites"), default=list, db_default=[], blank=True
+    )
+    replaced_by = models.OneToOneField(
+        "self", models.SET_NULL, null=True, related_name="replaces", verbose_name=_("replaced by")
+    )
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
     last_used_at = models.DateTimeField(_("last used at"), null=True)
@@ -42,14 +52,19 @@ class ApiKey(models.Model):
 class IdentityCheck(models.Model):
     """Whether a publishable key's registrations must prove whose they are (services/identity.py)."""
 
-    MODES: ClassVar = [
-        ("off", _("Off: whoever has the publishable key may name anybody")),
-        ("monitor", _("Monitor: everything is let through, the answer warns where a proof is missing or wrong")),
-        ("enforce", _("Enforce: a person is named only with a proof of your server")),
-    ]
+    MODES: ClassVar = [("off", _("Off")), ("monitor", _("Monitor")), ("enforce", _("Enforce"))]
 
     app = models.OneToOneField(App, models.CASCADE, related_name="identity_check")
-    mode = models.CharField(_("signed identities"), max_length=8, choices=MODES, default="off")
+    mode = models.CharField(
+        _("ask for a proof"),
+        max_length=8,
+        choices=MODES,
+        default="off",
+        help_text=_(
+            "Off: whoever has the publishable key may name anybody. Monitor: everybody is let through, and the answer"
+            " warns where the proof is missing or wrong. Enforce: a person is named only with a proof."
+        ),
+    )
 
     class Meta:
         verbose_name = _("signed identities")
