@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from apps.core.guarded_http import CallFailed, RefusedUrl, check_url, get, is_public
+from apps.core.guarded_http import CallFailed, Line, RefusedUrl, check_url, get, is_public
 
 
 @pytest.fixture
@@ -121,3 +121,40 @@ def test_proxy_variables_are_not_read(serve: Callable[..., str], monkeypatch: py
 def test_loopback_is_not_called_unless_allowed(serve: Callable[..., str]) -> None:
     with pytest.raises(RefusedUrl):
         get(serve([], 0), seconds=1)
+
+
+def test_where_loopback_is_allowed_nothing_else_is_called_without_tls() -> None:
+    with pytest.raises(RefusedUrl) as refusal:
+        get("http://shop.test/", seconds=1, allows_loopback=True, resolve=lambda host, port: ["8.8.8.8"])
+    assert refusal.value.code == "scheme"
+
+
+def test_a_line_carries_many_calls_over_one_connection(serve: Callable[..., str]) -> None:
+    answers = [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nRetry-After: 7\r\n\r\na", b"HTTP/1.1 204 No Content\r\n\r\n"]
+    line = Line(serve(answers, 0.2), allows_loopback=True)
+    first, second = (line.call("POST", b"{}", seconds=2) for _ in range(2))
+    line.close()
+    assert (first.status, first.body, first.headers["retry-after"], second.status) == (200, b"a", "7", 204)
+
+
+def test_a_connection_closed_meanwhile_is_replaced() -> None:
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def answer_each_once() -> None:
+        for _ in range(2):
+            connection, _address = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    threading.Thread(target=answer_each_once, daemon=True).start()
+    line = Line(f"http://127.0.0.1:{server.getsockname()[1]}/", allows_loopback=True)
+    assert [line.call("POST", b"x", seconds=2).status for _ in range(2)] == [200, 200]
+    line.close()
+    server.close()
+
+
+def test_a_checked_address_that_does_not_answer_gives_way_to_the_next(serve: Callable[..., str]) -> None:
+    url = serve([b"HTTP/1.1 204 No Content\r\n\r\n"], 0).replace("127.0.0.1", "shop.test")
+    answer = get(url, seconds=2, allows_loopback=True, resolve=lambda host, port: ["127.0.0.2", "127.0.0.1"])
+    assert answer.status == 204
