@@ -211,7 +211,10 @@ class Delivery(models.Model):
 
 
 class Receipt(models.Model):
-    """The app's own word about a delivery, once per type. Engagement, never a status."""
+    """The app's own word about a delivery, once per type. Engagement, never a status.
+
+    variant: as its delivery id named it; null in rows of versions that did not keep it.
+    """
 
     pk = models.CompositePrimaryKey("planned_on", "dispatch_id", "device_id", "type")
     planned_on = models.DateField()
@@ -221,6 +224,7 @@ class Receipt(models.Model):
     at = models.DateTimeField()
     received_at = models.DateTimeField()
     action = models.CharField(max_length=60)
+    variant = models.SmallIntegerField(null=True)
 
     class Meta:
         managed = False

@@ -14,10 +14,10 @@ with received as (
     order by given.planned_on, given.dispatch_id, given.device_id, given.type, given.at
 ),
 stored as (
-    insert into deliveries_receipt (planned_on, dispatch_id, device_id, type, at, received_at, action)
+    insert into deliveries_receipt (planned_on, dispatch_id, device_id, type, at, received_at, action, variant)
     select received.planned_on, received.dispatch_id, received.device_id, received.type,
            case when received.at < received.created_at then %(now)s::timestamptz else received.at end,
-           %(now)s::timestamptz, received.action
+           %(now)s::timestamptz, received.action, received.variant
     from received
     on conflict do nothing
     returning planned_on, dispatch_id, device_id, type

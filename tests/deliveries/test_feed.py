@@ -1,0 +1,121 @@
+"""The feed gives out every row that is recorded, once, whatever the order in which transactions end."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import psycopg
+import pytest
+from django.db import connection
+
+from apps.accounts.models import App
+from apps.deliveries import feed
+from apps.deliveries.delivery_ids import make_delivery_id
+from apps.deliveries.feed import Position, Row, behind, end_of_feed, pages_after, pages_again, read_part, read_rows
+from apps.deliveries.models import Delivery
+from apps.deliveries.services.receipts import ReceiptDraft, store
+from apps.deliveries.states import OUTCOMES, RECEIPT_TYPES
+from tests.deliveries.conftest import Worker
+from tests.factories import NOW, make_app, make_channel, make_customer, make_dispatch, make_people
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EVERYTHING = {*OUTCOMES.values(), *(100 + number for number in RECEIPT_TYPES.values())}
+
+
+@pytest.fixture
+def app() -> App:
+    app = make_app()
+    make_channel(app)
+    return app
+
+
+def ticking() -> Iterator[datetime]:
+    """Each writing has a time of its own, as it has in life."""
+    return (NOW + timedelta(milliseconds=number) for number in range(100_000))
+
+
+def read_all(position: Position, *, pages_at_once: int = 2) -> list[Row]:
+    """In small steps, so that positions matter."""
+    found: list[Row] = []
+    while pages := pages_after(position, most=pages_at_once):
+        found += read_rows(pages, EVERYTHING)
+        position = behind(pages[-1])
+    return found
+
+
+def keys(rows: list[Row]) -> Counter[tuple[int, int]]:
+    return Counter((row.dispatch_id, row.device_id) for row in rows)
+
+
+def test_every_outcome_is_given_out_once(app: App, run_lane: Worker) -> None:
+    start, clock = end_of_feed(), ticking()
+    make_people(app, 250)
+    make_customer(app)  # without a device: left out at planning
+    make_dispatch(app)
+    run_lane(clock=lambda: next(clock))
+    found = read_all(start)
+    assert keys(found) == Counter(Delivery.objects.values_list("dispatch_id", "device_id"))
+    assert len(found) == 251
+    assert read_all(end_of_feed()) == []
+
+
+def test_large_dispatches_are_read_by_time_to_the_same_end(
+    app: App, run_lane: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, clock = end_of_feed(), ticking()
+    make_people(app, 250)
+    dispatch = make_dispatch(app)
+    run_lane(clock=lambda: next(clock))
+    few = read_all(start)
+    monkeypatch.setattr(feed, "SMALL_DISPATCH", 10)
+    assert [page.is_of_small for page in pages_after(start)] == [False] * len(pages_after(start))
+    assert read_all(start) == few
+    assert {row.dispatch_id for row in few} == {dispatch.pk}
+
+
+def test_receipts_stand_in_it_with_their_type(app: App) -> None:
+    (device,) = make_people(app, 1)
+    dispatch = make_dispatch(app)
+    start = end_of_feed()
+    told = make_delivery_id(planned_on=NOW.date(), dispatch_id=dispatch.pk, device_id=device.pk)
+    store(receipts=[ReceiptDraft(told, "opened")], app_id=app.pk, now=NOW)
+    assert read_all(start) == [Row(NOW, 103, NOW.date(), dispatch.pk, 0, device.pk)]
+
+
+def test_a_page_waits_for_transactions_older_than_it(app: App) -> None:
+    make_customer(app)
+    start = end_of_feed()
+    with psycopg.connect(**connection.get_connection_params()) as older:
+        older.execute("select pg_current_xact_id()")
+        make_dispatch(app)
+        assert pages_after(start) == []
+        older.rollback()
+        assert len(pages_after(start)) == 1
+
+
+def test_a_large_page_is_read_in_parts(app: App) -> None:
+    for _ in range(7):
+        make_customer(app)
+    start = end_of_feed()
+    make_dispatch(app)
+    (page,) = pages_after(start)
+    assert page.count(EVERYTHING) == 7
+    position, found = start, []
+    while position != behind(page):
+        part, position = read_part(page, position, EVERYTHING, most=3)
+        assert len(part) <= 3
+        found += part
+    assert found == read_rows([page], EVERYTHING)
+    assert len(found) == 7
+
+
+def test_pages_of_a_stretch_of_time_are_read_again(app: App) -> None:
+    make_customer(app)
+    make_dispatch(app)
+    make_dispatch(app, now=NOW + timedelta(days=1))
+    make_dispatch(make_app())
+    ((page),) = pages_again(
+        app_id=app.pk, page_id=0, last_page_id=2**40, since=NOW, until=NOW + timedelta(hours=1), most=10
+    )
+    assert page.written_at == NOW
