@@ -38,6 +38,12 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def mail(url: str) -> dict[str, Any]:
+    """Django's EMAIL_ settings from smtp://user:password@host:port, smtp+tls:// or smtp+ssl://."""
+    found: dict[str, Any] = environ.Env.email_url_config(url)
+    return {name: value for name, value in found.items() if name.startswith("EMAIL_")}
+
+
 ENVIRONMENT = text("HELIOGRAPH_ENV", "demo")
 IS_PRODUCTION = ENVIRONMENT == "production"
 DATA_DIR = Path(text("HELIOGRAPH_DATA_DIR", str(BASE_DIR / ".heliograph"))).absolute()

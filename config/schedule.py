@@ -55,6 +55,7 @@ TICKS = [
     Tick("campaigns.decide_tests", 5, UPKEEP),
     Tick("campaigns.automations", 2, BULK),
     Tick("sms_booster.boost", 5, BULK),
+    Tick("api.webhooks", 1, UPKEEP),
     Tick("api.purge_expired", 3600, UPKEEP),
     *(Tick("config.heartbeat", HEARTBEAT_SECONDS, lane, (lane,)) for lane in LANES),
 ]

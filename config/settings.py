@@ -213,6 +213,13 @@ SECURE_CSP: dict[str, list[str]] = {
 DELIVERY_LEASE_SECONDS = float(env.text("HELIOGRAPH_LEASE_SECONDS", "45"))
 # A person may then type addresses of this machine, which the guarded client refuses otherwise.
 HEALTH_PROBE_ALLOWS_LOOPBACK = not IS_PRODUCTION and env.text("HEALTH_PROBE_ALLOWS_LOOPBACK") == "1"
+WEBHOOKS_ALLOW_LOOPBACK = not IS_PRODUCTION and env.text("WEBHOOKS_ALLOW_LOOPBACK") == "1"
+# Where notices leave; "" = nobody is written to, and the admin alone says it.
+EMAIL_URL = env.text("EMAIL_URL")
+EMAIL_TIMEOUT = 10
+if EMAIL_URL:
+    vars().update(env.mail(EMAIL_URL))
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"heliograph@{urlsplit(PUBLIC_URL).hostname}")
 GATEWAY_ENDPOINTS = gateway_addresses.endpoints(DATA_DIR, may_be_sandbox=not IS_PRODUCTION)
 
 if IS_PRODUCTION:

@@ -70,6 +70,12 @@ _CAMPAIGNS: Mapping[str, str] = {
     "devices.paireddevice": _ALL,
     "sms_booster.boostrule": _ALL,
 }
+_WEBHOOKS: Mapping[str, str] = {
+    "api.webhookendpoint": _ALL,
+    "api.webhookmessage": _VIEW,
+    "api.webhookattempt": _VIEW,
+    "api.webhookreplay": _VIEW,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,7 @@ ROLES: Mapping[str, Role] = {
                 "api.identitycheck": _EDIT,
                 "api.identitykey": _ALL,
                 "campaigns.automation": f"{_ALL} launch",
+                **_WEBHOOKS,
                 "campaigns.campaign": f"{_ALL} launch approve try",
                 "customers.customer": f"{_ALL} reveal",
                 "deliveries.sendingstop": "view change",
@@ -145,6 +152,7 @@ ROLES: Mapping[str, Role] = {
                 "api.apikey": _ALL,
                 "api.identitycheck": _EDIT,
                 "api.identitykey": _ALL,
+                **_WEBHOOKS,
                 "devices.channel": _EDIT,
                 "devices.device": "view change",
                 "devices.paireddevice": _ALL,

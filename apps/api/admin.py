@@ -18,6 +18,7 @@ from apps.api import admin_identity  # noqa: F401  (registers its page)
 from apps.api.admin_forms import ApiKeyForm, RotateForm
 from apps.api.models import ApiKey
 from apps.api.services.keys import create_api_key, revoke_api_key, rotate_api_key
+from apps.api.webhooks import admin as webhooks_admin  # noqa: F401  (registers its page)
 from apps.core.problems import Conflict
 
 

@@ -81,6 +81,17 @@ CODES: Mapping[str, Code] = {
     "auth_must_be_16_bytes": Code(0, _("The subscription's auth secret has not 16 bytes.")),
     "language_tag": Code(0, _("The language is not a tag such as pl or pt-BR.")),
     "time_zone_unknown": Code(0, _("The time zone is not in the IANA list.")),
+    # Webhooks.
+    "url_invalid": Code(0, _("The text is no address of a server.")),
+    "https_required": Code(0, _("The address does not begin with https.")),
+    "url_userinfo": Code(0, _("The address holds a user or password.")),
+    "url_port": Code(0, _("The address has another port than 443 or 8443.")),
+    "url_fragment": Code(0, _("The address has a part after #.")),
+    "url_ip_address": Code(0, _("The address names an IP address instead of a host.")),
+    "url_unresolved": Code(0, _("The address names a host that cannot be found.")),
+    "resolves_to_private_address": Code(0, _("The address leads to something that is not on the internet.")),
+    "too_many_endpoints": Code(409, _("The app has as many webhooks as it may have.")),
+    "replay_running": Code(409, _("A replay of the webhook is running.")),
     # People.
     "phone_invalid": Code(0, _("The phone number is not a full one.")),
     "phone_not_mobile": Code(0, _("The phone number cannot receive an SMS.")),

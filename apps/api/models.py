@@ -1,4 +1,4 @@
-"""The machine door's own rows: keys and idempotency."""
+"""The machine door's own rows: keys and idempotency; those of the webhooks stand in webhooks/models.py."""
 
 from typing import ClassVar
 
@@ -7,7 +7,19 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import App
+from apps.api.webhooks.models import WebhookAttempt, WebhookEndpoint, WebhookMessage, WebhookReplay
 from apps.core.fields import EncryptedJSONField
+
+__all__ = [
+    "ApiKey",
+    "IdempotencyRecord",
+    "IdentityCheck",
+    "IdentityKey",
+    "WebhookAttempt",
+    "WebhookEndpoint",
+    "WebhookMessage",
+    "WebhookReplay",
+]
 
 
 class ApiKey(models.Model):

@@ -17,6 +17,7 @@ from apps.api.views import (
     push,
     receipts,
     segments,
+    webhooks,
 )
 
 LARGEST_ID = 2**63 - 1
@@ -78,6 +79,10 @@ urlpatterns = [
     path("v2.1/campaigns/<id:campaign_id>/cancel", campaigns.CancelCampaignView.as_view()),
     path("v2.1/dispatches/<id:dispatch_id>", dispatches.DispatchView.as_view()),
     path("v2.1/dispatches/<id:dispatch_id>/deliveries.csv", dispatches.DeliveriesView.as_view()),
+    path("v2.1/webhooks", webhooks.WebhooksView.as_view()),
+    path("v2.1/webhooks/<id:webhook_id>", webhooks.OneWebhookView.as_view()),
+    path("v2.1/webhooks/<id:webhook_id>/replay", webhooks.ReplayWebhookView.as_view()),
+    path("v2.1/webhooks/<id:webhook_id>/test", webhooks.TryWebhookView.as_view()),
     path("v2.1/callbacks/sms/<slug:provider>", callbacks.sms),
     path("v2.1/schema", documents.schema),
     path("v2.1/docs", documents.docs),

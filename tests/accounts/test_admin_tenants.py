@@ -25,6 +25,7 @@ from tests.factories import NOW, make_app, make_channel, make_segment, make_user
 from tests.factories.api import make_key
 from tests.factories.automations import make_automation
 from tests.factories.boosters import make_boost, make_unopened
+from tests.factories.webhooks import make_endpoint
 
 LATER = NOW + timedelta(hours=2)
 pytestmark = pytest.mark.django_db
@@ -74,6 +75,7 @@ def foreign() -> dict[str, Model]:
         reply,
         ApiKey.objects.get(app=other),
         IdentityCheck.objects.create(app=other),
+        make_endpoint(other, f"http://127.0.0.1:9/{MARK}"),
     ]
     return {row._meta.label_lower: row for row in rows}
 

@@ -8,6 +8,8 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from apps.api.metrics import exposition
+from apps.api.webhooks.services.recording import count_results
+from apps.api.webhooks.services.sending import Try
 from apps.deliveries.models import HourCount, Meter
 from apps.deliveries.states import OUTCOMES, PLATFORM_NUMBERS
 from tests.factories import NOW, make_app, make_customer, make_device
@@ -79,3 +81,10 @@ def test_what_workers_metered_is_a_histogram_and_a_counter(app):
     assert found["heliograph_gateway_seconds_sum", "fcm"] == 42.5
     assert found["heliograph_accept_to_gateway_seconds_bucket", "urgent", "0.05"] == 4
     assert found["heliograph_maybe_duplicate_total",] == 7
+
+
+def test_tries_of_webhooks_are_counted_by_what_came_of_them(app):
+    count_results([Try("delivered", 200), Try("delivered", 204), Try("no_answer")])
+    found = samples(exposition(NOW))
+    assert found["heliograph_webhook_attempts_total", "delivered"] == 2
+    assert found["heliograph_webhook_attempts_total", "no_answer"] == 1

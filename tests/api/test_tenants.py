@@ -9,6 +9,7 @@ from apps.api.scopes import PUBLISHABLE
 from apps.api.urls import urlpatterns
 from tests.factories import make_app, make_campaign, make_customer, make_device, make_segment
 from tests.factories.api import ApiCaller, make_key
+from tests.factories.webhooks import make_endpoint
 
 pytestmark = pytest.mark.django_db
 MARK = "only-of-the-other-app"
@@ -37,6 +38,7 @@ def foreign(db):
         "device_id": device.pk,
         "segment_id": make_segment(other, [customer], name=MARK).pk,
         "campaign_id": make_campaign(other, name=MARK).pk,
+        "webhook_id": make_endpoint(other, f"http://127.0.0.1:9/{MARK}").pk,
         "dispatch_id": sent.json()["meta"]["uniqId"],
         "push_id": sent.json()["meta"]["uniqId"],
     }

@@ -13,7 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import App, AuditEntry
-from apps.api.models import ApiKey
+from apps.api.models import ApiKey, WebhookEndpoint
+from apps.api.webhooks.services.replays import start_replay
 from apps.campaigns.models import Automation, Campaign
 from apps.campaigns.services import approvals, lifecycle
 from apps.customers.models import Customer
@@ -23,6 +24,7 @@ from apps.segments.models import Segment
 from tests.factories import make_app, make_customer, make_ready_campaign, make_user
 from tests.factories.api import make_key
 from tests.factories.automations import make_active, make_automation
+from tests.factories.webhooks import make_endpoint
 from tests.journeys.test_roles import SPECIAL
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +81,21 @@ def make_a_key(campaign: Campaign) -> None:
     make_key(campaign.app)
 
 
+def make_a_webhook(campaign: Campaign) -> Mapping[str, str]:
+    """And a span that could be sent once more."""
+    make_endpoint(campaign.app, "http://127.0.0.1:9/")
+    return {"since": (timezone.now() - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M")}
+
+
+def make_a_disabled_webhook(campaign: Campaign) -> None:
+    make_endpoint(campaign.app, "http://127.0.0.1:9/", state="disabled")
+
+
+def make_a_replay(campaign: Campaign) -> None:
+    endpoint, now = make_endpoint(campaign.app, "http://127.0.0.1:9/"), timezone.now()
+    start_replay(endpoint=endpoint, since=now - timedelta(hours=1), until=None, actor="test", now=now)
+
+
 def name_own(campaign: Campaign) -> Mapping[str, str]:
     return {"typed": str(Customer.objects.order_by("pk")[0].external_id)}
 
@@ -123,10 +140,18 @@ ACTS: Mapping[str, Act] = {
     "segments_segment_people": Act("segment.changed", prepare=name_stranger),
     "segments_segment_remove": Act("segment.changed", {"customer": "1"}),
     "api_apikey_rotate": Act("apikey.rotated", {"hours": "24"}, prepare=make_a_key),
+    "api_webhookendpoint_rotate": Act("webhookendpoint.secret_rotated", prepare=make_a_webhook),
+    "api_webhookendpoint_disable": Act("webhookendpoint.disabled", prepare=make_a_webhook),
+    "api_webhookendpoint_enable": Act("webhookendpoint.enabled", prepare=make_a_disabled_webhook),
+    "api_webhookendpoint_revive": Act("webhookendpoint.revived", prepare=make_a_webhook),
+    "api_webhookendpoint_replay": Act("webhookendpoint.replayed", prepare=make_a_webhook),
+    "api_webhookendpoint_stop-replay": Act("webhookendpoint.replay_stopped", prepare=make_a_replay),
+    "api_webhookendpoint_remove": Act("webhookendpoint.deleted", prepare=make_a_webhook),
     "auth_user_password_change": Act("user.changed", {"password1": "long-Enough-7", "password2": "long-Enough-7"}),
 }
 # Pages that need a permission to change something, and leave no entry.
 SILENT: Mapping[str, str] = {
+    "api_webhookendpoint_test": "one request to the app's own server; it stands in the webhook's log",
     "campaigns_campaign_save": "saved while it is typed; what was launched stands in its approval and its dispatch",
     "campaigns_automation_save": "as a campaign's; what was activated cannot be changed any more",
     "campaigns_campaign_languages": "as save",
@@ -179,7 +204,7 @@ def test_a_button_leaves_its_entry(name: str, client: Client, app: App, campaign
         "customers": Customer.objects.order_by("pk")[0],
         "segments": Segment.objects.get(),
         "accounts": make_user(app),
-        "api": ApiKey.objects.first(),
+        "api": WebhookEndpoint.objects.first() or ApiKey.objects.first(),
     }
     room, model, verb = name.replace("auth_user_password_change", "accounts_user_password").split("_", 2)
     row = Automation.objects.get() if model == "automation" else rows[room]

@@ -33,6 +33,7 @@ from tests.factories import (
 )
 from tests.factories.api import make_key
 from tests.factories.automations import make_automation
+from tests.factories.webhooks import make_endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +48,14 @@ SPECIAL: Mapping[str, str] = {
     "delivery_story": "deliveries.view_delivery",
     "auth_user_password_change": "accounts.change_user",
     "api_apikey_rotate": "api.change_apikey",
+    "api_webhookendpoint_test": "api.change_webhookendpoint",
+    "api_webhookendpoint_rotate": "api.change_webhookendpoint",
+    "api_webhookendpoint_disable": "api.change_webhookendpoint",
+    "api_webhookendpoint_enable": "api.change_webhookendpoint",
+    "api_webhookendpoint_revive": "api.change_webhookendpoint",
+    "api_webhookendpoint_replay": "api.change_webhookendpoint",
+    "api_webhookendpoint_stop-replay": "api.change_webhookendpoint",
+    "api_webhookendpoint_remove": "api.delete_webhookendpoint",
     "accounts_auditentry_export": "accounts.view_auditentry",
     "customers_importrun_live": "customers.view_importrun",
     "customers_importrun_columns": "customers.add_importrun",
@@ -174,6 +183,7 @@ def world(app: App) -> dict[str, int]:
         "accounts.user": make_user(app, role="analyst"),
         "accounts.auditentry": AuditEntry.objects.first(),
         "api.apikey": ApiKey.objects.first(),
+        "api.webhookendpoint": make_endpoint(app, "http://127.0.0.1:9/"),
         "api.identitycheck": IdentityCheck.objects.create(app=app),
         "customers.topic": Topic.objects.create(app=app, key="news", name="News"),
         "customers.wording": Wording.objects.create(app=app, subject="push", version=1, text="Yes?", created_at=NOW),

@@ -36,6 +36,7 @@ BENCHMARKS = {
     "accept": "apps.api.bench.accept",
     "events": "apps.api.bench_ingest.events",
     "register": "apps.api.bench_ingest.register",
+    "webhooks": "apps.api.bench_webhooks.webhooks",
     "import": "apps.customers.bench.import_people",
     "accept_to_gateway": "apps.api.bench_latency.accept_to_gateway",
     "logsearch": "apps.api.bench_log.logsearch",

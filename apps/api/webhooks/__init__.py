@@ -1,0 +1,1 @@
+"""Webhooks: an app's own servers are told what became of its pushes, signed as Standard Webhooks says."""

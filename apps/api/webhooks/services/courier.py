@@ -1,0 +1,179 @@
+"""The courier: one thread of a worker that cuts, claims and records, and a short-lived thread for each request.
+
+Only the first touches the database, and it never waits for an endpoint: so one that does not answer holds up nobody but
+itself, by at most `flight` requests, and by one once it fails.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from random import Random
+from threading import Event, Thread
+from time import monotonic
+
+from django.db import close_old_connections
+
+from apps.api.webhooks.models import WebhookMessage
+from apps.api.webhooks.services.bodies import EventKey, body_of, events_of, is_receipt
+from apps.api.webhooks.services.cutting import Bodies, cut_due
+from apps.api.webhooks.services.recording import Tried, record_tries
+from apps.api.webhooks.services.sending import Try, not_called, try_once
+from apps.api.webhooks.services.signing import signed_headers
+from apps.core.database import AWAY
+from apps.core.guarded_http import Line, RefusedUrl
+from apps.core.sql import rows
+
+MOST_IN_FLIGHT = 64
+# Failing endpoints share these, so that any number of them leaves room for those that answer.
+MOST_PROBES = 16
+# Longer than resolving and PATIENCE_SECONDS together.
+LEASE = timedelta(seconds=90)
+# A name is resolved and checked anew at least so often.
+LINE_SECONDS = 30.0
+# Bodies kept between making a message and sending it; 10 MB at most. Others are made again.
+MOST_BODIES = 500
+_WAIT_SECONDS = 0.2
+_AWAY_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class Courier:
+    """Delivers what is due. One a process; any number of processes share the work."""
+
+    def __init__(self, *, clock: Callable[[], datetime], chance: Random, allows_loopback: bool) -> None:
+        self._clock, self._chance, self._allows_loopback = clock, chance, allows_loopback
+        self._came: SimpleQueue[Tried] = SimpleQueue()
+        self._unwritten: list[Tried] = []
+        self._bodies: Bodies = {}
+        self._lines: dict[int, list[tuple[str, Line]]] = {}
+        self._in_flight = 0
+        self._woken = Event()
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._woken.set()
+
+    def run(self, is_stopping: Callable[[], bool]) -> None:
+        """Work whenever woken, until told to stop. What is under way then is tried again after its lease."""
+        while not is_stopping():
+            self._woken.wait(1.0)
+            self._woken.clear()
+            try:
+                self.deliver(is_stopping)
+                self._close_old_lines()
+            except AWAY as error:
+                _log.warning("webhooks wait for the database: %s", str(error).strip())
+                close_old_connections()
+                self._woken.wait(_AWAY_SECONDS)
+            except Exception:
+                _log.exception("webhooks failed")
+                self._woken.wait(_AWAY_SECONDS)
+
+    def deliver(self, is_stopping: Callable[[], bool] = lambda: False, *, seconds: float | None = None) -> int:
+        """Work until nothing is due and nothing under way, or for so long. Returns the tries that were written down."""
+        end, written = monotonic() + (seconds or 1e9), 0
+        while not is_stopping() and monotonic() < end:
+            written += self._record()
+            has_more = self._start()
+            if not self._in_flight and not self._unwritten and not has_more:
+                break
+            self._wait()
+        return written
+
+    def _record(self) -> int:
+        """Answers that came while the database was away are kept and written later."""
+        while not self._came.empty():
+            self._unwritten.append(self._came.get())
+            self._in_flight -= 1
+        count = len(self._unwritten)
+        if count:
+            record_tries(tries=self._unwritten, now=self._clock(), chance=self._chance)
+            self._unwritten = []
+        return count
+
+    def _start(self) -> bool:
+        """Claim what is due and start its requests; whether there was any."""
+        if self._in_flight >= MOST_IN_FLIGHT:
+            return False
+        now = self._clock()
+        if len(self._bodies) > MOST_BODIES:  # another process has taken their messages
+            self._bodies.clear()
+        self._bodies |= cut_due(now=now)
+        claimed = claim_due(now=now, most=MOST_IN_FLIGHT - self._in_flight)
+        for message in claimed:
+            body = self._bodies.pop(message.pk, None) or rebuilt(message)
+            self._in_flight += 1
+            Thread(target=self._carry, args=(message, body, now), name="webhook", daemon=True).start()
+        return bool(claimed)
+
+    def _wait(self) -> None:
+        """For the next answer, and those that come with it."""
+        try:
+            first = self._came.get(timeout=_WAIT_SECONDS)
+        except Empty:
+            return
+        self._came.put(first)
+
+    def _carry(self, message: WebhookMessage, body: bytes, now: datetime) -> None:
+        """In a thread of its own: no database here."""
+        begun = monotonic()
+        try:
+            outcome = self._tried(message, body, now)
+        except Exception as error:  # whatever it is, the message has to come back
+            _log.exception("a webhook could not be sent")
+            outcome = Try("not_called", detail=type(error).__name__)
+        if not outcome.seconds:
+            outcome = replace(outcome, seconds=monotonic() - begun)
+        self._came.put(Tried(message, now, outcome))
+
+    def _tried(self, message: WebhookMessage, body: bytes, now: datetime) -> Try:
+        endpoint = message.endpoint
+        headers = signed_headers(message_id=message.message_id, body=body, kept=endpoint.secrets, now=now)
+        try:
+            line = self._line(endpoint.pk, endpoint.url)
+        except RefusedUrl as refusal:
+            return not_called(refusal)
+        outcome = try_once(line, headers=headers, body=body, now=now)
+        if outcome.is_ok:
+            self._lines.setdefault(endpoint.pk, []).append((endpoint.url, line))
+        else:
+            line.close()
+        return outcome
+
+    def _line(self, endpoint_id: int, url: str) -> Line:
+        kept = self._lines.get(endpoint_id, [])
+        while kept:
+            known, line = kept.pop()
+            if known == url and monotonic() - line.made_at < LINE_SECONDS:
+                return line
+            line.close()
+        return Line(url, allows_loopback=self._allows_loopback)
+
+    def _close_old_lines(self) -> None:
+        for kept in self._lines.values():
+            for known, line in [kept.pop() for _ in range(len(kept))]:
+                if monotonic() - line.made_at < LINE_SECONDS:
+                    kept.append((known, line))
+                else:
+                    line.close()
+
+
+def claim_due(*, now: datetime, most: int) -> list[WebhookMessage]:
+    """Take messages to be tried now, with their endpoints. They are ours until LEASE is over."""
+    values = {"now": now, "leased_until": now + LEASE, "most": most, "most_probes": min(most, MOST_PROBES)}
+    claimed = [row[0] for row in rows("api", "claim_webhooks", values)]
+    if not claimed:
+        return []
+    return list(WebhookMessage.objects.filter(pk__in=claimed).select_related("endpoint").order_by("due_at", "pk"))
+
+
+def rebuilt(message: WebhookMessage) -> bytes:
+    """The message's body from its keys."""
+    receipt = is_receipt(message.type)
+    columns = (message.days, message.dispatch_ids, message.customer_ids, message.device_ids)
+    keys = [EventKey(*key, receipt) for key in zip(*columns, strict=True)]
+    events = enumerate(events_of(keys), start=message.first_sequence)
+    return body_of(message.type, [(number, event) for number, event in events if event], at=message.created_at)
