@@ -24,5 +24,5 @@ drop index ledger_page_feed;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("deliveries", "0010_sending_stop")]
+    dependencies = [("deliveries", "0012_opening_hours")]
     operations = [migrations.RunSQL(CREATE, DROP)]

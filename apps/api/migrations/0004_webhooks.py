@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0005_audit_refuses_truncate"),
-        ("api", "0002_key_places_and_identities"),
+        ("api", "0003_words_of_keys"),
     ]
 
     operations = [
