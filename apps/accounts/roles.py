@@ -49,6 +49,7 @@ _CAMPAIGNS_TO_READ: Mapping[str, str] = {
     "campaigns.automationstep": _VIEW,
     "campaigns.campaign": _VIEW,
     "campaigns.messagetemplate": _VIEW,
+    "campaigns.occurrence": _VIEW,
     "campaigns.variant": _VIEW,
     "sms_booster.boostrule": _VIEW,
 }

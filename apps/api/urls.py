@@ -74,6 +74,7 @@ urlpatterns = [
     path("v2.1/campaigns/<id:campaign_id>/report", campaigns.CampaignReportView.as_view()),
     path("v2.1/campaigns/<id:campaign_id>/simulate", campaigns.SimulateCampaignView.as_view()),
     path("v2.1/campaigns/<id:campaign_id>/launch", campaigns.LaunchCampaignView.as_view()),
+    path("v2.1/campaigns/<id:campaign_id>/trigger", campaigns.TriggerCampaignView.as_view()),
     path("v2.1/campaigns/<id:campaign_id>/pause", campaigns.PauseCampaignView.as_view()),
     path("v2.1/campaigns/<id:campaign_id>/resume", campaigns.ResumeCampaignView.as_view()),
     path("v2.1/campaigns/<id:campaign_id>/cancel", campaigns.CancelCampaignView.as_view()),

@@ -28,6 +28,7 @@ from apps.campaigns import admin_templates as templates
 from apps.campaigns import admin_trial as trial
 from apps.campaigns.admin_words import state_of
 from apps.campaigns.models import Campaign
+from apps.campaigns.queries import dispatches_of
 from apps.campaigns.services import approvals, lifecycle
 from apps.deliveries import story_parts
 
@@ -56,6 +57,7 @@ PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
     "refuse": (approval.refuse, "approve"),
     "withdraw": (live.act(approvals.withdraw, _("It is a draft again.")), "launch"),
     "live": (live.live, "view"),
+    "sent": (live.page, "view"),
     "report": (live.report_part, "view"),
     "export": (live.export, "view"),
     "choose": (experiment.choose, "launch"),
@@ -116,8 +118,9 @@ class CampaignAdmin(AppScopedAdmin):
         return rows.prefetch_related("include_segments", "exclude_segments", "variants")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What was ever sent stays in the books: only a draft can be thrown away."""
-        return super().has_delete_permission(request, obj) and (obj is None or obj.state == "draft")
+        """What was ever sent stays in the books: only a draft that never was can be thrown away."""
+        is_unsent = obj is None or (obj.state == "draft" and not dispatches_of(obj).exists())
+        return super().has_delete_permission(request, obj) and is_unsent
 
     def has_launch_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         is_launcher = request.user.has_perm("campaigns.launch_campaign")  # type: ignore[union-attr]

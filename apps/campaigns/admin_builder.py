@@ -21,11 +21,13 @@ from apps.campaigns.admin_forms import NewCampaignForm, text_prefix
 from apps.campaigns.admin_moments import when_shown
 from apps.campaigns.admin_preview import found_readers, sample_people, screen
 from apps.campaigns.admin_problems import standing
+from apps.campaigns.admin_repeat import rhythm_of
 from apps.campaigns.admin_review import sent_number
 from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.admin_templates import first_text
 from apps.campaigns.admin_variants import VERBS, Edit
 from apps.campaigns.models import Campaign
+from apps.campaigns.queries import dispatches_of
 from apps.campaigns.services.drafts import create_draft
 from apps.campaigns.services.experiment_problems import MOST_VARIANTS
 from apps.campaigns.services.images import check_image
@@ -90,6 +92,8 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         **when_shown(campaign),
         **standing(draft, campaign, timezone.now(), is_reviewed=False),
         "screen": screen(campaign, language=campaign.app.default_language, external_id=""),
+        "rhythm": rhythm_of(campaign, timezone.now()),
+        "launch_count": dispatches_of(campaign).count(),
     }
     return _page(model_admin, request, "campaigns/builder/page.html", context)
 
@@ -192,6 +196,7 @@ def _after_save(request: HttpRequest, draft: Draft, campaign: Campaign, version:
         "saved_at": now,
         "tabs": tabs(),
         **when_shown(campaign),
+        "rhythm": rhythm_of(campaign, now),
         "screen": screen(campaign, language=language, external_id=_reader(request), position=position),
         **standing(draft, campaign, now, is_reviewed=request.POST.get("reviewed") == "1"),
     }

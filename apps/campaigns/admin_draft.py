@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from apps.campaigns.admin_experiment_forms import ExperimentForm, ShareForm
 from apps.campaigns.admin_forms import AudienceForm, DeliveryForm, TextForm
 from apps.campaigns.admin_push_settings import PushSettingsForm
+from apps.campaigns.admin_repeat import RepeatForm
 from apps.campaigns.admin_steps import ExtraStep, extra_steps
 from apps.campaigns.admin_variants import NO_EDIT, Edit
 from apps.campaigns.experiments.standing import letter
@@ -62,6 +63,7 @@ class Draft:
     push: PushSettingsForm
     experiment: ExperimentForm
     delivery: DeliveryForm
+    repeat: RepeatForm
     extras: list[tuple[ExtraStep, forms.Form]]
 
     @property
@@ -77,6 +79,7 @@ class Draft:
         yield "message", self.push
         yield "message", self.experiment
         yield "delivery", self.delivery
+        yield "delivery", self.repeat
         yield from ((step.slug, form) for step, form in self.extras)
 
 
@@ -96,6 +99,7 @@ def open_draft(campaign: Campaign, sent: Mapping[str, Any] | None = None) -> Dra
         push=PushSettingsForm(texts_of(campaign)[campaign.app.default_language], sent),
         experiment=ExperimentForm(campaign, sent),
         delivery=DeliveryForm(campaign, sent),
+        repeat=RepeatForm(campaign, sent),
         extras=[(step, step.form(campaign, sent)) for step in extra_steps()],
     )
 
@@ -125,7 +129,12 @@ def changes_of(draft: Draft, edit: Edit = NO_EDIT) -> DraftChanges:
         )
         for one in draft.variants
     ]
-    fields = {**draft.audience.changes(), **draft.experiment.changes(), **draft.delivery.changes()}
+    fields = {
+        **draft.audience.changes(),
+        **draft.experiment.changes(),
+        **draft.delivery.changes(),
+        **draft.repeat.changes(),
+    }
     after = edit.applied(typed, campaign.app.default_language)
     fallback = fields.get("fallback", campaign.fallback)
     if edit.fallback_after(fallback) != fallback:

@@ -20,12 +20,13 @@ from apps.accounts.services.audit import write_audit
 from apps.campaigns import admin_numbers as numbers
 from apps.campaigns.admin_draft import texts_by_language
 from apps.campaigns.admin_experiment import experiment_context, test_summary
+from apps.campaigns.admin_lasting import lasting_context, launch_chosen
 from apps.campaigns.admin_moments import when_shown
 from apps.campaigns.admin_preview import screen
 from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.admin_words import is_running, state_of
 from apps.campaigns.models import Campaign
-from apps.campaigns.queries import launched_waterfall
+from apps.campaigns.queries import launched_waterfall, report_of_launches, waterfall_of_launches
 from apps.campaigns.services import lifecycle
 from apps.core.problems import Conflict
 from apps.core.states import InvalidTransition
@@ -35,6 +36,7 @@ from apps.deliveries.models import Dispatch
 from apps.deliveries.pace_story import pace_stories
 from apps.deliveries.queries import Report, progress, report
 from apps.deliveries.services.export import delivery_csv
+from apps.deliveries.services.plan import Waterfall
 
 type Admin = ModelAdmin[Campaign]
 
@@ -63,8 +65,11 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "extras": [(step, step.summary(campaign)) for step in extra_steps()],
         **_standing(model_admin, request, campaign),
     }
+    if campaign.is_lasting:
+        context.update(lasting_context(request, campaign))
     if campaign.dispatch:
-        context.update(live_context(campaign), **report_context(campaign))
+        context.update(live_context(campaign))
+    context.update(shown_report(request, campaign))
     return TemplateResponse(request, "campaigns/live/page.html", context)
 
 
@@ -79,7 +84,9 @@ def live(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
 
 def report_part(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """The report, asked for again while it runs and when it has ended."""
-    context = {**_standing(model_admin, request, campaign), **report_context(campaign)}
+    context = {**_standing(model_admin, request, campaign), **shown_report(request, campaign)}
+    if "report" not in context:
+        raise Http404(f"campaign {campaign.pk} is not launched")
     return TemplateResponse(request, "campaigns/live/report.html", context)
 
 
@@ -106,7 +113,7 @@ def launch_ahead(*, campaign: Campaign, actor: Any, now: datetime) -> Campaign:
 
 def export(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> StreamingHttpResponse:
     """Every delivery as CSV, streamed; who took it away stands in the audit log."""
-    dispatch = _dispatch(campaign)
+    dispatch = launch_chosen(request, campaign) or _dispatch(campaign)
     actor: Any = request.user
     subject = f"campaign:{campaign.pk}"
     write_audit(
@@ -133,10 +140,34 @@ def live_context(campaign: Campaign) -> dict[str, Any]:
     return {"progress": found, "parts": parts, "stories": pace_stories(dispatch, now=now), "now": now}
 
 
+def shown_report(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
+    """The report of its launch; of what goes out more than once that of ?launch=, else of all. Empty before it."""
+    chosen = launch_chosen(request, campaign)
+    if chosen is not None:
+        campaign.dispatch = chosen
+        return {**report_context(campaign), "launch": chosen}
+    if campaign.is_lasting:
+        return _report_of_all(campaign)
+    return report_context(campaign) if campaign.dispatch else {}
+
+
 def report_context(campaign: Campaign) -> dict[str, Any]:
     """The report in tables and charts."""
-    found = report(_dispatch(campaign))
-    waterfall = launched_waterfall(campaign)
+    return {**_in_tables(campaign, report(_dispatch(campaign)), launched_waterfall(campaign)), **_beside(campaign)}
+
+
+def _report_of_all(campaign: Campaign) -> dict[str, Any]:
+    found = report_of_launches(campaign)
+    return _in_tables(campaign, found, waterfall_of_launches(campaign)) if found else {}
+
+
+def _beside(campaign: Campaign) -> dict[str, Any]:
+    """What is read from one launch alone."""
+    extras = [(step, shown) for step in extra_steps() if (shown := step.report(campaign)) is not None]
+    return {**experiment_context(campaign), "extra_reports": extras}
+
+
+def _in_tables(campaign: Campaign, found: Report, waterfall: Waterfall) -> dict[str, Any]:
     outcomes = sorted(found.outcomes.items(), key=lambda entry: -entry[1])
     return {
         "report": found,
@@ -149,9 +180,7 @@ def report_context(campaign: Campaign) -> dict[str, Any]:
             for reason, (people, devices) in sorted(waterfall.excluded.items(), key=lambda entry: -entry[1][0])
         ],
         "platforms": platform_rows(found.by_platform),
-        **experiment_context(campaign),
         "hours": hours(found.by_hour, campaign.app.time_zone),
-        "extra_reports": [(step, shown) for step in extra_steps() if (shown := step.report(campaign)) is not None],
     }
 
 
@@ -195,6 +224,7 @@ def hours(by_hour: Mapping[str, Mapping[str, int]], zone: str) -> list[Column]:
 def _standing(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
     """State and what this person may do about it."""
     state = campaign.dispatch.state if campaign.dispatch else ""
+    waits = campaign.state == "scheduled" and campaign.is_lasting
     return {
         "campaign": campaign,
         "word": state_of(campaign),
@@ -202,8 +232,9 @@ def _standing(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> d
         "may_launch": request.user.has_perm("campaigns.launch_campaign"),  # type: ignore[union-attr]
         "may_archive": campaign.state in lifecycle.AT_REST and model_admin.has_change_permission(request, campaign),
         "may_add": model_admin.has_add_permission(request),
-        "may_pause": campaign.state == "launched" and state == "sending",
-        "may_resume": campaign.state == "launched" and state == "paused",
+        "may_pause": (waits and not campaign.paused_at) or (campaign.state == "launched" and state == "sending"),
+        "may_resume": (waits and (campaign.paused_at or state == "paused"))
+        or (campaign.state == "launched" and state == "paused"),
     }
 
 

@@ -14,7 +14,7 @@ from apps.campaigns.models import Campaign
 from apps.core.templatetags.house import Column
 from apps.customers.models import Customer
 from apps.deliveries.models import Delivery, Dispatch, DispatchCount, HourCount, Receipt
-from apps.deliveries.queries import RECEIPT_MEASURES, SMALL_DISPATCH
+from apps.deliveries.queries import RECEIPT_MEASURES, SMALL_DISPATCH, counts_of_origins
 from apps.deliveries.states import OUTCOMES, RECEIPT_TYPES
 from apps.devices.models import Channel, Device
 
@@ -134,8 +134,29 @@ def audience_words(campaign: Campaign) -> str:
 
 def attach_numbers(campaigns: Sequence[Any]) -> None:
     """Give every campaign of a page its `numbers`, and the best opened rate among them (the full length of a bar)."""
-    found = numbers_of(campaign.dispatch for campaign in campaigns if campaign.dispatch)
-    best = max((one.opened / one.sent for one in found.values() if one.sent), default=0)
+    lasting = [campaign for campaign in campaigns if campaign.is_lasting]
+    found = numbers_of(one.dispatch for one in campaigns if one.dispatch and not one.is_lasting)
+    summed = numbers_of_launches(lasting) if lasting else {}
     for campaign in campaigns:
-        campaign.numbers = found.get(campaign.dispatch_id, Numbers())
+        campaign.numbers = summed.get(campaign.pk) or found.get(campaign.dispatch_id, Numbers())
+    best = max((one.numbers.opened / one.numbers.sent for one in campaigns if one.numbers.sent), default=0)
+    for campaign in campaigns:
         campaign.best_rate = best
+
+
+def numbers_of_launches(campaigns: Sequence[Campaign]) -> dict[int, Numbers]:
+    """Numbers by campaign id, all launches of each together, in two queries."""
+    origins = {campaign.origin: campaign.pk for campaign in campaigns}
+    app_ids = sorted({campaign.app_id for campaign in campaigns})
+    launches = Dispatch.objects.filter(app__in=app_ids, kind="campaign", origin__in=origins)
+    planned = dict(launches.values_list("origin").annotate(Sum("planned_devices")))
+    counted = counts_of_origins(app_ids=app_ids, origins=list(origins))
+    return {
+        pk: Numbers(
+            planned=planned.get(origin, 0),
+            done=sum(one.count for one in counted.get(origin, []) if not one.is_receipt),
+            sent=sum(one.count for one in counted.get(origin, []) if one.word == "accepted"),
+            opened=sum(one.count for one in counted.get(origin, []) if one.word == "opened"),
+        )
+        for origin, pk in origins.items()
+    }

@@ -21,6 +21,7 @@ _COUNTED = frozenset({"title_truncated_ios", "title_truncated_android", "body_tr
 _PATIENT = frozenset({"required", "audience_missing", "default_language_missing"})
 # Fields that stand in the page only where there are variants to compare.
 _OF_A_TEST = ("test_percent", "winner_by", "decides", "decide_after_hours", "fallback")
+_OF_REPEATING = ("repeat_weekdays", "repeat_day", "repeat_until", "repeat_times", "api_facts")
 _SLOTS = {
     "include_segments": ("audience", "include"),
     "exclude_segments": ("audience", "exclude"),
@@ -30,6 +31,7 @@ _SLOTS = {
     "scheduled_at": ("delivery", "scheduled_at"),
     "throttle_per_second": ("delivery", "throttle_per_second"),
     "expire_after_minutes": ("delivery", "expire_value"),
+    **{name: ("delivery", name) for name in _OF_REPEATING},
     "variants": ("message", "message"),
     **{name: ("message", name) for name in (*_OF_A_TEST, "holdout_percent", "goal_event")},
 }
@@ -59,6 +61,11 @@ def labels() -> dict[str, Any]:
         "scheduled_at": _("Day and time"),
         "throttle_per_second": _("Pace"),
         "expire_value": _("Expires after"),
+        "repeat_weekdays": _("On these days"),
+        "repeat_day": _("Day of the month"),
+        "repeat_until": _("It ends"),
+        "repeat_times": _("It ends"),
+        "api_facts": _("What it sends along"),
         "message": _("Message"),
         "title": _("Title"),
         "body": _("Message"),
@@ -132,7 +139,7 @@ def slots(draft: Draft) -> list[str]:
     names = ["message"]
     for _step, form in draft.forms():
         names += [form[name].auto_id for name, entry in form.fields.items() if not entry.widget.is_hidden]
-    absent = {"timing", "pace", "expire_unit"}
+    absent = {"timing", "pace", "expire_unit", "repeat_every", "repeat_ends"}
     if len(draft.variants) < 2:
         absent |= {"v0-share", *_OF_A_TEST}
     return [name for name in names if name not in absent]

@@ -17,6 +17,7 @@ from apps.campaigns.admin_draft import all_texts, open_draft
 from apps.campaigns.admin_experiment import test_summary
 from apps.campaigns.admin_moments import moment_advice, releases_shown, when_shown
 from apps.campaigns.admin_problems import Shown, place, standing
+from apps.campaigns.admin_repeat import rhythm_of
 from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.approvals import request_approval
@@ -48,10 +49,11 @@ def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice:
         "texts": all_texts(campaign),
         "test_says": test_summary(campaign),
         **when_shown(campaign),
+        "rhythm": rhythm_of(campaign, now),
         "extras": [(step, step.summary(campaign)) for step in extra_steps()],
         "may_launch": model_admin.has_launch_permission(request),  # type: ignore[attr-defined]
         **standing(open_draft(campaign), campaign, now, is_reviewed=True),
-        **counted(campaign, exactly, now),
+        **({} if campaign.timing == "api" else counted(campaign, exactly, now)),
     }
     if "waterfall" in context:
         context.update(forecast(campaign, context["waterfall"], now))
@@ -103,7 +105,7 @@ def _is_asking(campaign: Campaign, people: int, now: datetime) -> bool:
 
 
 def _launch(request: HttpRequest, campaign: Campaign) -> None:
-    step = schedule if campaign.timing == "at" else launch_now
+    step = launch_now if campaign.timing == "now" else schedule
     actor: Any = request.user
     step(campaign=campaign, version=sent_number(request, "version"), actor=actor, now=timezone.now())
 
@@ -136,7 +138,7 @@ def _unconfirmed(request: HttpRequest, campaign: Campaign) -> str:
     """
     if campaign.state != "draft" or campaign.version != sent_number(request, "version"):
         return ""
-    found = counted(campaign, at_once, timezone.now())
+    found = {} if campaign.timing == "api" else counted(campaign, at_once, timezone.now())
     if "waterfall" not in found:
         return str(found.get("uncounted", ""))
     people, shown = found["waterfall"].sending_people, sent_number(request, "shown")

@@ -23,16 +23,24 @@ LIVE: Mapping[str, Word] = {
     "cancelled": Word(_("Cancelled"), _("What was not sent yet stays unsent.")),
     "failed": Word(_("Failed"), _("It could not be started; nobody was sent anything."), "bad"),
 }
+LASTING: Mapping[str, Word] = {
+    "repeat": Word(_("Repeating"), _("Goes out again at its next time."), "accent"),
+    "api": Word(_("Ready for the API"), _("Goes out whenever your systems ask for it."), "accent"),
+}
 RUNNING = ("planning", "sending", "paused")
 
 
 def state_of(campaign: Campaign) -> Word:
     """The word for where a campaign stands now. Reads campaign.dispatch: select it."""
+    if campaign.state == "scheduled" and campaign.is_lasting:
+        return LIVE["paused"] if campaign.paused_at else LASTING[campaign.timing]
     if campaign.state == "launched" and campaign.dispatch:
         return LIVE[campaign.dispatch.state]
     return DRAFTED[campaign.state]
 
 
 def is_running(campaign: Campaign) -> bool:
-    """Launched and not yet at its end."""
+    """Launched and not yet at its end; of a repeating campaign its latest launch."""
+    if campaign.state == "scheduled":
+        return campaign.dispatch is not None and campaign.dispatch.state in RUNNING
     return campaign.state == "launched" and (campaign.dispatch is None or campaign.dispatch.state in RUNNING)

@@ -6,7 +6,11 @@ CAMPAIGN_STATES = StateTable(
     "campaign",
     State("draft", "being written", ("awaiting_approval", "scheduled", "cancelled")),
     State("awaiting_approval", "frozen until an approver says yes", ("draft", "scheduled", "cancelled")),
-    State("scheduled", "frozen; launches by itself at its time", ("launched", "draft", "cancelled")),
+    State(
+        "scheduled",
+        "frozen; launches by itself at its time, at each of its times, or when the API asks",
+        ("launched", "draft", "cancelled"),
+    ),
     State("launched", "handed to the engine; see its dispatch", ("finished", "cancelled")),
     State("finished", "its dispatch is done; its booster may run on"),
     State("cancelled", "stopped by a person"),

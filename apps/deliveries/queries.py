@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db.models import Max, Sum
+
 from apps.core.sql import rows
 from apps.deliveries.models import Dispatch, LedgerPage
 from apps.deliveries.states import OUTCOME_WORDS, PLATFORM_WORDS, RECEIPT_WORDS
@@ -74,7 +76,33 @@ class Progress:
 
 def report(dispatch: Dispatch) -> Report:
     """Exact at every moment: counts not folded yet are included. Cost: 1 ms, whatever the size."""
-    counts = counts_of(dispatch)
+    planned = (dispatch.planned_people, dispatch.planned_devices)
+    return _summed_up(counts_of(dispatch), dispatch.pk, dispatch.state, planned)
+
+
+def report_of_all(*, app_id: int, origin: str, state: str) -> Report | None:
+    """All launches of one maker together, as exact; None where there is none. People count once a launch.
+
+    dispatch_id: the latest. Cost: 1 ms and, for each launch of under SMALL_DISPATCH devices, a walk over its rows.
+    """
+    launches = Dispatch.objects.filter(app=app_id, origin=origin, kind__in=["campaign", "automation"])
+    total = launches.aggregate(latest=Max("id"), people=Sum("planned_people"), devices=Sum("planned_devices"))
+    if total["latest"] is None:
+        return None
+    counts = counts_of_origins(app_ids=[app_id], origins=[origin]).get(origin, [])
+    return _summed_up(counts, total["latest"], state, (total["people"], total["devices"]))
+
+
+def counts_of_origins(*, app_ids: Sequence[int], origins: Sequence[str]) -> dict[str, list[Count]]:
+    """The counts of all launches of each of these makers."""
+    found: dict[str, list[Count]] = {}
+    params = {"app_ids": list(app_ids), "origins": list(origins), "small": SMALL_DISPATCH}
+    for origin, *row in rows("deliveries", "counts_of_origins", params):
+        found.setdefault(origin, []).append(_count(*row))
+    return found
+
+
+def _summed_up(counts: Sequence[Count], dispatch_id: int, state: str, planned: tuple[int, int]) -> Report:
     outcomes = Counter[str]()
     excluded = Counter[str]()
     receipts = Counter[str]()
@@ -86,10 +114,10 @@ def report(dispatch: Dispatch) -> Report:
         else:
             outcomes[one.word] += one.count
     return Report(
-        dispatch_id=dispatch.pk,
-        state=dispatch.state,
-        planned_people=dispatch.planned_people,
-        planned_devices=dispatch.planned_devices,
+        dispatch_id=dispatch_id,
+        state=state,
+        planned_people=planned[0],
+        planned_devices=planned[1],
         outcomes=outcomes,
         excluded=excluded,
         receipts=receipts,

@@ -30,7 +30,7 @@ def test_campaigns_are_listed_newest_first(api, app):
     second = api.get(f"{CAMPAIGNS}?limit=2&cursor={first['next_cursor']}").json()
     assert [one["id"] for one in first["data"] + second["data"]] == made[::-1]
     assert api.get(f"{CAMPAIGNS}?state=launched").json()["data"] == []
-    assert set(first["data"][0]) == {"id", "name", "state", "dispatch_id", "scheduled_at"}
+    assert set(first["data"][0]) == {"id", "name", "state", "timing", "is_paused", "dispatch_id", "scheduled_at"}
 
 
 def test_a_dry_run_says_what_the_launch_then_does(api, app):

@@ -94,6 +94,7 @@ SPECIAL: Mapping[str, str] = {
     "campaigns_campaign_audience": "campaigns.view_campaign",
     "campaigns_campaign_review": "campaigns.view_campaign",
     "campaigns_campaign_live": "campaigns.view_campaign",
+    "campaigns_campaign_sent": "campaigns.view_campaign",
     "campaigns_campaign_report": "campaigns.view_campaign",
     "campaigns_campaign_export": "campaigns.view_campaign",
     "campaigns_campaign_launch": "campaigns.launch_campaign",

@@ -1,6 +1,7 @@
-"""Campaigns: read, launch, pause, resume, cancel, simulate."""
+"""Campaigns: read, launch, trigger, pause, resume, cancel, simulate."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -10,22 +11,30 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from apps.api.base import ApiView, json_response
-from apps.api.calls import NULLABLE_TIME, NUMBER, TEXT, Answer, Call, listing, record
+from apps.api.calls import FLAG, NULLABLE_TIME, NUMBER, TEXT, Answer, Call, listing, record
 from apps.api.paging import each, page_response
 from apps.api.query import PAGE, choice
+from apps.api.services.idempotency import read_key
+from apps.api.services.triggers import ACCEPTED, accept_trigger
+from apps.api.trigger_request import ANSWER, TRIGGER, trigger_answer
 from apps.api.views.reports import REPORT, SIMULATION, with_pace
 from apps.campaigns.models import Campaign
 from apps.campaigns.queries import campaign_report, campaigns_of
 from apps.campaigns.services import lifecycle
 from apps.campaigns.services.simulate import simulate_campaign
 from apps.campaigns.states import CAMPAIGN_STATES
+from apps.core.problems import Conflict
 from apps.deliveries.services.plan import Waterfall
+from apps.segments.models import Segment
+from apps.segments.services.refresh import refresh_segment
 
 _CAMPAIGN = record(
     {
         "id": NUMBER,
         "name": TEXT,
         "state": {"type": "string", "enum": CAMPAIGN_STATES.words},
+        "timing": {"type": "string", "enum": [word for word, _label in Campaign.TIMINGS]},
+        "is_paused": FLAG,
         "dispatch_id": {"type": ["integer", "null"]},
         "scheduled_at": NULLABLE_TIME,
     }
@@ -115,8 +124,8 @@ def _step(name: str, about: str) -> dict[str, Call]:
 
 
 def _launch(*, campaign: Campaign, actor: str, now: datetime) -> None:
-    """As the button of the builder does: at its time where it has one, else now."""
-    step = lifecycle.schedule if campaign.timing == "at" else lifecycle.launch_now
+    """As the button of the builder does: now, or at its time or times, or when it is triggered."""
+    step = lifecycle.launch_now if campaign.timing == "now" else lifecycle.schedule
     step(campaign=campaign, version=campaign.version, actor=actor, now=now)
 
 
@@ -157,11 +166,55 @@ class CancelCampaignView(_StepView):
     calls: ClassVar = _step("cancelCampaign", "Stop for good; what was not sent has the outcome `cancelled`.")
 
 
+class TriggerCampaignView(CampaignView):
+    """/v2.1/campaigns/{id}/trigger"""
+
+    calls: ClassVar = {
+        "POST": Call(
+            "triggerCampaign",
+            "campaigns:trigger",
+            "Send an active campaign, whose time is “when the API asks”, to these people.\n\nThe campaign's own rules"
+            " hold: frequency cap, quiet hours, topic, hold-out. 202 means that it is stored; every named customer has"
+            " a verdict in `data`: `queued`, `unknown_customer`, `duplicate`, `excluded_segment`, or the reason of the"
+            " exclusion as in reports. The members of a segment are computed afresh; they are counted, not listed."
+            " 409 `campaign_inactive`: nobody has activated it; `campaign_paused`; `not_by_api`; `approval_required`:"
+            " more people than may be sent to without a second person's yes. A test key reaches no phone, and counts in"
+            " no report.",
+            {202: Answer("Accepted", ANSWER)},
+            body=TRIGGER,
+            headers={
+                "Idempotency-Key": "Any 1-255 characters, kept for 30 days: the same request twice is one trigger."
+            },
+            refusals=(409, 413, 422),
+        )
+    }
+
+    def post(self, request: Request, campaign_id: int) -> HttpResponse:
+        campaign, body = self.campaign(campaign_id), self.raw_object()
+        app, is_test, now = self.caller.app, self.caller.is_test, timezone.now()
+        named = {**body, "campaign_id": campaign_id}
+        key = read_key(app=app, is_test=is_test, header=request.headers.get("Idempotency-Key"), body=named)
+        _compute(campaign, body.get("segment"), now)
+        accepted = accept_trigger(campaign=campaign, is_test=is_test, body=body, key=key, now=now)
+        replayed = {"Idempotency-Replayed": "true"} if accepted.is_replay else None
+        return json_response(trigger_answer(body, campaign_id, accepted.stored), ACCEPTED, replayed)
+
+
+def _compute(campaign: Campaign, segment_id: Any, now: datetime) -> None:
+    """Members as of now, where the trigger names a rule; whoever is computing them already does it as well."""
+    if type(segment_id) is int and 0 < segment_id < 2**63:
+        for segment in Segment.objects.filter(app=campaign.app_id, pk=segment_id, kind="dynamic"):
+            with suppress(Conflict):
+                refresh_segment(segment_id=segment.pk, now=now)
+
+
 def _shown(campaign: Campaign) -> dict[str, Any]:
     return {
         "id": campaign.pk,
         "name": campaign.name,
         "state": campaign.state,
+        "timing": campaign.timing,
+        "is_paused": campaign.paused_at is not None,
         "dispatch_id": campaign.dispatch_id,
         "scheduled_at": campaign.scheduled_at.isoformat() if campaign.scheduled_at else None,
     }

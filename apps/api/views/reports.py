@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from apps.api.calls import NUMBER, TEXT, map_of, record
+from apps.api.calls import NUMBER, TEXT, TIME, list_of, map_of, record
 from apps.deliveries.models import Dispatch
 from apps.deliveries.pace_story import pace_story
 
@@ -22,8 +22,19 @@ REPORT = record(
         "pace": {"type": ["object", "null"]},
         "experiment": {"type": "object"},
         "holdout": {"type": "object"},
+        "launches": list_of(
+            record(
+                {
+                    "day": {"type": ["string", "null"], "format": "date"},
+                    "at": TIME,
+                    "outcome": {"type": "string", "enum": ["launched", "missed", "skipped"]},
+                    "reason": TEXT,
+                    "dispatch_id": {"type": ["integer", "null"]},
+                }
+            )
+        ),
     },
-    optional=("experiment", "holdout"),
+    optional=("experiment", "holdout", "launches"),
 )
 SIMULATION = record({"planned": PLANNED, "sending": PLANNED, "excluded": map_of(NUMBER), "capped_by_topic": PLANNED})
 

@@ -16,6 +16,7 @@ from apps.campaigns.services import lifecycle
 from apps.campaigns.services.four_eyes import end_approval
 from apps.campaigns.services.frozen import fingerprint_of, freeze
 from apps.campaigns.services.local_time import begins_at, ends_at
+from apps.campaigns.services.occurrences import last_time
 from apps.campaigns.services.readiness import NotReady, readiness_problems
 from apps.campaigns.services.simulate import simulate_campaign
 from apps.campaigns.states import APPROVAL_STATES, CAMPAIGN_STATES
@@ -24,6 +25,7 @@ from apps.core.states import InvalidTransition
 from apps.deliveries.services.plan import Waterfall
 
 Actor = User | str
+LONGEST_YES = timedelta(days=366)
 
 
 def request_approval(*, campaign: Campaign, version: int, actor: Actor, note: str, now: datetime) -> Approval:
@@ -154,17 +156,23 @@ def _why_void(asked: Approval, fingerprint: str, now: datetime) -> str:
 
 
 def _decide(asked: Approval, to: str, actor: Actor, comment: str, now: datetime) -> None:
-    """A yes holds as long as the question did, counted from when it is to go out."""
-    begins = max(now, begins_at(asked.campaign) or now)
+    """A yes holds as long as the question did, counted from when it is to go out (its last time, where it repeats)."""
     changes: dict[str, Any] = {
         "decided_by": None if isinstance(actor, str) else actor,
         "decided_name": _name(actor),
         "decided_at": now,
         "comment": comment.strip()[:500],
-        "expires_at": begins + timedelta(hours=asked.campaign.app.approve_hours),
+        "expires_at": _last_launch(asked.campaign, now) + timedelta(hours=asked.campaign.app.approve_hours),
     }
     APPROVAL_STATES.require(Approval.objects.filter(pk=asked.pk), to, **changes)
     _note(asked, actor, to, now, people=asked.people, comment=changes["comment"])
+
+
+def _last_launch(campaign: Campaign, now: datetime) -> datetime:
+    """A yes to what has no end holds for a year."""
+    if campaign.timing == "repeat":
+        return last_time(campaign, now, within=LONGEST_YES)
+    return max(now, begins_at(campaign) or now)
 
 
 def _back_to_draft(asked: Approval, to: str, reason: str, now: datetime) -> None:

@@ -35,6 +35,7 @@ BOOKKEEPING = frozenset(
         "launched_at",
         "archived_at",
         "launching_until",
+        "paused_at",
         "launch_problem",
         "campaign",
     }
@@ -53,7 +54,7 @@ class Difference:
 def freeze(campaign: Campaign, now: datetime) -> dict[str, Any]:
     """Settings, messages, audience definition, policy and parts. Members of segments are no part of it, rules are."""
     settings = _columns(campaign)
-    if campaign.timing == "now":
+    if campaign.timing != "at":
         settings.pop("scheduled_at")
     whole = {
         "settings": settings,

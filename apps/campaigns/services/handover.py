@@ -7,6 +7,7 @@ from apps.accounts.models import App
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.local_time import begins_at, local_fields
 from apps.campaigns.services.reach import audience_of
+from apps.core.sql import Compiled
 from apps.customers.models import Topic
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.plan import ContentDraft
@@ -17,15 +18,15 @@ def origin_of(campaign_id: int) -> str:
     return f"campaign:{campaign_id}"
 
 
-def plan_arguments(campaign: Campaign, now: datetime) -> dict[str, Any]:
-    """Keyword arguments of plan_dispatch and simulate_dispatch."""
+def plan_arguments(campaign: Campaign, now: datetime, *, audience: Compiled | None = None) -> dict[str, Any]:
+    """Keyword arguments of plan_dispatch and simulate_dispatch. audience None = its segments'."""
     return {
         "app": campaign.app,
         "kind": "campaign",
         "origin": origin_of(campaign.pk),
-        "occurrence": "1",
+        "occurrence": _occurrence(campaign),
         "name": campaign.name,
-        "audience": audience_of(campaign),
+        "audience": audience_of(campaign) if audience is None else audience,
         "contents": [
             ContentDraft(variant=variant.position, language=language, body=body)
             for variant in campaign.variants.all()
@@ -37,6 +38,13 @@ def plan_arguments(campaign: Campaign, now: datetime) -> dict[str, Any]:
         "due_at": campaign.scheduled_at if campaign.state == "scheduled" else None,
         "now": now,
     }
+
+
+def _occurrence(campaign: Campaign) -> str:
+    """Its launch by name: a repeating campaign's by the local day it is planned for, so that no day goes out twice."""
+    if campaign.timing != "repeat" or campaign.scheduled_at is None:
+        return "1"
+    return campaign.recurrence.local_day(campaign.scheduled_at).isoformat()
 
 
 def _shares(campaign: Campaign) -> tuple[float, ...]:

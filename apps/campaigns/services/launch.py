@@ -1,4 +1,4 @@
-"""Scheduled campaigns become dispatches, each exactly once, however often launchers die or meet."""
+"""Scheduled campaigns become dispatches, each time of each exactly once, however often launchers die or meet."""
 
 import time
 from contextlib import suppress
@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from apps.accounts.services.audit import write_audit
 from apps.campaigns.models import Campaign
@@ -14,6 +15,7 @@ from apps.campaigns.queries import launched_waterfall
 from apps.campaigns.services.four_eyes import end_approval, objection_at_launch, standing_approval
 from apps.campaigns.services.handover import plan_arguments
 from apps.campaigns.services.local_time import FARTHEST_AHEAD, IS_LOCAL, ends_at, is_time_to_launch
+from apps.campaigns.services.occurrences import days_due, go_on, note_occurrence
 from apps.campaigns.services.readiness import world_problems
 from apps.campaigns.states import CAMPAIGN_STATES
 from apps.core.problems import Conflict
@@ -30,6 +32,10 @@ _WAIT_SECONDS = 0.2
 
 class _PlanFailed(Exception):
     """Undoes what the planner had done; says why."""
+
+
+class _Objected(_PlanFailed):
+    """Four eyes do not let the plan go out: somebody has to look at it before anything else does."""
 
 
 def launch_due(now: datetime) -> int:
@@ -49,7 +55,7 @@ def launch(*, campaign_id: int, now: datetime) -> bool:
 
 def take_lease(*, campaign_id: int, now: datetime) -> bool:
     """Reserve a scheduled campaign for this launcher; a dead launcher's lease runs out."""
-    rows = Campaign.objects.filter(_is_free(now), pk=campaign_id, state="scheduled")
+    rows = Campaign.objects.filter(_is_free(now), pk=campaign_id, state="scheduled", paused_at=None)
     return rows.update(launching_until=now + _LEASE) == 1
 
 
@@ -62,12 +68,9 @@ def launch_leased(*, campaign_id: int, now: datetime) -> bool:
     refresh_segments(Campaign.objects.get(pk=campaign_id), now)
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update(of=("self",)).select_related("app").get(pk=campaign_id)
-        if campaign.state != "scheduled":
+        if campaign.state != "scheduled" or campaign.paused_at is not None:
             return False
-        reason = _missed(campaign, now) or _problem_now(campaign) or _hand_over(campaign, now)
-        if reason:
-            _send_back(campaign, reason, now)
-    return not reason
+        return (_launch_next if campaign.timing == "repeat" else _launch_once)(campaign, now)
 
 
 def refresh_segments(campaign: Campaign, now: datetime) -> None:
@@ -97,7 +100,7 @@ def _refresh(segment_id: int, now: datetime) -> None:
 
 
 def _due(now: datetime) -> list[int]:
-    rows = Campaign.objects.filter(_is_free(now), state="scheduled").order_by("scheduled_at")
+    rows = Campaign.objects.filter(_is_free(now), state="scheduled", paused_at=None).order_by("scheduled_at")
     come = list(rows.filter(scheduled_at__lte=now).values_list("pk", flat=True)[:20])
     soon = rows.filter(IS_LOCAL, scheduled_at__gt=now, scheduled_at__lte=now + FARTHEST_AHEAD).select_related("app")
     return come + [one.pk for one in soon if is_time_to_launch(one, now)]
@@ -120,25 +123,90 @@ def _problem_now(campaign: Campaign) -> str:
     return "; ".join(problem.message for problem in world_problems(campaign))
 
 
-def _hand_over(campaign: Campaign, now: datetime) -> str:
-    """Plan the dispatch; returns why that failed, having undone it, or ""."""
+def _launch_once(campaign: Campaign, now: datetime) -> bool:
+    reason = _missed(campaign, now) or _problem_now(campaign)
     try:
-        with transaction.atomic():
-            dispatch = plan_dispatch(**plan_arguments(campaign, now))
-            if dispatch.state == "failed":
-                raise _PlanFailed(f"the audience could not be planned: {dispatch.reason}")
-            if objection := _objection(campaign, dispatch, now):
-                raise _PlanFailed(objection)
+        if not reason:
+            _hand_over(campaign, now)
     except _PlanFailed as failed:
-        return str(failed)
-    row = Campaign.objects.filter(pk=campaign.pk)
-    CAMPAIGN_STATES.require(
-        row, "launched", dispatch=dispatch, launched_at=now, launching_until=None, launch_problem=""
-    )
+        reason = str(failed)
+    if reason:
+        _send_back(campaign, reason, now)
+    return not reason
+
+
+def _launch_next(campaign: Campaign, now: datetime) -> bool:
+    """The latest of its times that have come; those before it were missed. True if it was launched.
+
+    Nobody in the audience, or a plan that failed, costs it this one time. What a person has to put right makes it a
+    draft, so that it does not fail in silence week after week.
+    """
+    *missed, day = days_due(campaign, now)
+    for one in missed:
+        note_occurrence(campaign, one, "missed", now, reason=_("nothing could launch it before its next time had come"))
+    campaign.scheduled_at = campaign.recurrence.moment(day)
+    late = _missed(campaign, now)
+    problems = [] if late else world_problems(campaign)
+    if any(problem.code != "empty_audience" for problem in problems):
+        _send_back(campaign, "; ".join(problem.message for problem in problems), now)
+        return False
+    outcome, reason, dispatch = "missed" if late else "skipped", late, None
+    try:
+        if problems:
+            reason = problems[0].message
+        elif not late:
+            outcome, dispatch = "launched", _hand_over(campaign, now)
+    except _Objected as objected:
+        _send_back(campaign, str(objected), now)
+        return False
+    except _PlanFailed as failed:
+        outcome, reason = "skipped", str(failed)
+    note_occurrence(campaign, day, outcome, now, reason=reason, dispatch=dispatch)
+    if dispatch is None:
+        _note(campaign, "occurrence_" + outcome, {"day": day.isoformat(), "reason": reason}, now)
+    _go_on_or_end(campaign, now)
+    return dispatch is not None
+
+
+def pass_over_pause(*, campaign: Campaign, now: datetime) -> None:
+    """Write down the times that came while it was paused, for a caller that holds the row, and go on to the next."""
+    if campaign.scheduled_at is None or campaign.scheduled_at > now:
+        return
+    for day in days_due(campaign, now):
+        note_occurrence(campaign, day, "skipped", now, reason=_("it was paused"))
+    _go_on_or_end(campaign, now)
+
+
+def _go_on_or_end(campaign: Campaign, now: datetime) -> None:
+    """Wait for the next time; after the last one it is launched, and finishes with what is still on its way."""
+    if go_on(campaign, now):
+        return
+    if campaign.dispatch_id is None:
+        _send_back(campaign, _("none of its times could be launched"), now)
+        return
+    CAMPAIGN_STATES.require(Campaign.objects.filter(pk=campaign.pk), "launched", launching_until=None)
     end_approval(campaign, "used")
+
+
+def _hand_over(campaign: Campaign, now: datetime) -> Dispatch:
+    """Plan the dispatch, and mark the campaign as launched if that was all. Raises _PlanFailed, with all undone."""
+    with transaction.atomic():
+        dispatch = plan_dispatch(**plan_arguments(campaign, now))
+        if dispatch.state == "failed":
+            raise _PlanFailed(f"the audience could not be planned: {dispatch.reason}")
+        if objection := _objection(campaign, dispatch, now):
+            raise _Objected(objection)
+    row = Campaign.objects.filter(pk=campaign.pk)
+    changes: dict[str, Any] = {"dispatch": dispatch, "launched_at": now}
+    if campaign.timing == "repeat":
+        row.update(**changes, launch_problem="")
+    else:
+        CAMPAIGN_STATES.require(row, "launched", **changes, launching_until=None, launch_problem="")
+        end_approval(campaign, "used")
+    campaign.dispatch = dispatch
     planned = {"people": dispatch.planned_people, "devices": dispatch.planned_devices}
     _note(campaign, "launched", {"dispatch": dispatch.pk, **planned}, now)
-    return ""
+    return dispatch
 
 
 def _objection(campaign: Campaign, dispatch: Dispatch, now: datetime) -> str:

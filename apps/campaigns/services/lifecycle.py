@@ -1,25 +1,31 @@
 """What a person does with a campaign: schedule, launch, pause, resume, cancel, duplicate. Every step is audited.
 
-Each is a compare-and-set: two doors can never both win. Once launched, the live state is the dispatch's.
+Each is a compare-and-set: two doors can never both win. Once launched, the live state is the dispatch's. What repeats,
+or waits for the API, stays `scheduled`: a pause then holds its next times or triggers, and whatever is on its way.
 """
 
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import CharField, Exists, OuterRef, Q, Value
+from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.accounts.services.audit import write_audit
 from apps.campaigns.models import Campaign
 from apps.campaigns.parts import parts
+from apps.campaigns.queries import dispatches_of
 from apps.campaigns.services import launch as launching
 from apps.campaigns.services.four_eyes import ApprovalRequired, end_approval, require_approval, standing_approval
 from apps.campaigns.services.local_time import is_local, is_time_to_launch
+from apps.campaigns.services.occurrences import next_time
 from apps.campaigns.services.readiness import NotReady, readiness_problems
 from apps.campaigns.states import CAMPAIGN_STATES
 from apps.core.problems import Conflict
 from apps.core.states import InvalidTransition
+from apps.deliveries.models import Dispatch
 from apps.deliveries.services import lifecycle as dispatches
 from apps.deliveries.services.stop import require_sending
 
@@ -58,10 +64,14 @@ def schedule(*, campaign: Campaign, version: int, actor: Actor, now: datetime) -
 
 
 def unschedule(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
-    """scheduled -> draft. Raises InvalidTransition when it is launched already."""
+    """scheduled -> draft: none of its times is launched any more; what is on its way goes on.
+
+    Raises InvalidTransition when it is launched already.
+    """
     with transaction.atomic():
         fresh = _locked(campaign)
-        _move(fresh, "draft", launching_until=None)
+        changes = {"scheduled_at": None} if fresh.is_lasting else {}
+        _move(fresh, "draft", launching_until=None, paused_at=None, **changes)
         _note(fresh, actor, "unscheduled", now)
     return fresh
 
@@ -78,6 +88,8 @@ def launch_now(*, campaign: Campaign, version: int, actor: Actor, now: datetime)
         if fresh.state != "scheduled":
             fresh.timing = "now"
             schedule_locked(fresh, version, actor, now)
+        elif fresh.is_lasting:
+            raise Conflict("not_by_hand", _("it goes out by itself: at its times, or when the API asks"))
         else:
             _require_its_time(fresh, now)
             if is_local(fresh) and not is_time_to_launch(fresh, now):
@@ -94,29 +106,54 @@ def launch_now(*, campaign: Campaign, version: int, actor: Actor, now: datetime)
 
 
 def pause(*, campaign: Campaign, actor: Actor, now: datetime, reason: str = "") -> None:
-    """No new gateway call starts 2 s from now. Raises InvalidTransition unless it is sending."""
+    """No new gateway call starts 2 s from now, and nothing begins. Raises InvalidTransition unless it may be paused."""
     with transaction.atomic():
         fresh = _locked(campaign)
-        dispatches.pause(dispatch_id=_dispatch_id(fresh, "paused"), reason=reason or f"paused by {actor}", now=now)
+        reason = reason or f"paused by {actor}"
+        if _is_waiting(fresh):
+            if fresh.paused_at is not None:
+                raise InvalidTransition(CAMPAIGN_STATES, "paused", "paused")
+            Campaign.objects.filter(pk=fresh.pk).update(paused_at=now)
+            sending = _dispatches(fresh, "sending")
+        else:
+            sending = _dispatches(fresh, "sending") if fresh.is_lasting else []
+            sending = sending or [_dispatch_id(fresh, "paused")]
+        for dispatch_id in sending:
+            dispatches.pause(dispatch_id=dispatch_id, reason=reason, now=now)
         _note(fresh, actor, "paused", now)
 
 
 def resume(*, campaign: Campaign, actor: Actor, now: datetime) -> None:
-    """Go on where it stopped. Raises InvalidTransition unless it is paused."""
+    """Go on where it stopped; times that came while it was paused are passed over.
+
+    Raises InvalidTransition unless it, or something of it that is on its way, is paused.
+    """
     with transaction.atomic():
         fresh = _locked(campaign)
-        dispatches.resume(dispatch_id=_dispatch_id(fresh, "sending"), now=now)
+        held = _dispatches(fresh, "paused") if fresh.is_lasting else []
+        if fresh.paused_at is not None:
+            Campaign.objects.filter(pk=fresh.pk).update(paused_at=None)
+            if fresh.timing == "repeat":
+                launching.pass_over_pause(campaign=fresh, now=now)
+        else:
+            held = held or [_dispatch_id(fresh, "sending")]
+        for dispatch_id in held:
+            dispatches.resume(dispatch_id=dispatch_id, now=now)
         _note(fresh, actor, "resumed", now)
 
 
 def cancel(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
-    """Stop for good, at any time before the end. Raises InvalidTransition when it has ended."""
+    """Stop for good, with all that is on its way. Raises InvalidTransition when it has ended."""
     with transaction.atomic():
         fresh = _locked(campaign)
-        if fresh.state == "launched":
-            dispatches.cancel(dispatch_id=_dispatch_id(fresh, "cancelled"), now=now)
+        if fresh.is_lasting:
+            running = _dispatches(fresh, "planning", "sending", "paused")
+        else:
+            running = [_dispatch_id(fresh, "cancelled")] if fresh.state == "launched" else []
+        for dispatch_id in running:
+            dispatches.cancel(dispatch_id=dispatch_id, now=now)
         end_approval(fresh, "void", reason=_("the campaign was cancelled"))
-        _move(fresh, "cancelled", launching_until=None)
+        _move(fresh, "cancelled", launching_until=None, paused_at=None)
         _note(fresh, actor, "cancelled", now)
     return fresh
 
@@ -129,6 +166,7 @@ def duplicate(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
         copy.pk, copy.state, copy.version = None, "draft", 1
         copy.name = (_("Copy of %(name)s") % {"name": source.name})[:150]
         copy.scheduled_at = copy.launched_at = copy.launching_until = copy.archived_at = copy.dispatch = None
+        copy.paused_at = None
         copy.launch_problem = copy.decided_how = ""
         copy.created_by = actor if isinstance(actor, User) else None
         copy._state.adding = True
@@ -163,8 +201,13 @@ def _put(campaign: Campaign, verb: str, archived_at: datetime | None, actor: Act
 
 
 def finish_done(now: datetime) -> int:
-    """launched -> finished where the dispatch is done, -> cancelled where somebody cancelled it. Returns how many."""
-    launched = Campaign.objects.filter(state="launched")
+    """launched -> finished where the dispatch is done, -> cancelled where somebody cancelled it. Returns how many.
+
+    What had repeated waits for all that is still on its way.
+    """
+    origin = Concat(Value("campaign:"), Cast(OuterRef("pk"), CharField()))
+    on_its_way = Dispatch.objects.filter(app=OuterRef("app_id"), kind="campaign", origin=origin, finished_at=None)
+    launched = Campaign.objects.filter(~Exists(on_its_way) | ~Q(timing__in=Campaign.LASTING), state="launched")
     return CAMPAIGN_STATES.move(launched.filter(dispatch__state="done"), "finished") + CAMPAIGN_STATES.move(
         launched.filter(dispatch__state="cancelled"), "cancelled"
     )
@@ -182,10 +225,27 @@ def schedule_locked(fresh: Campaign, version: int, actor: Actor, now: datetime) 
     require_approval(fresh, now)
     if fresh.timing == "now":
         require_sending("campaign")
-    at = fresh.scheduled_at if fresh.timing == "at" else now
+    at = _first_time(fresh, now)
     _move(fresh, "scheduled", scheduled_at=at, timing=fresh.timing, launch_problem="")
     _note(fresh, actor, "scheduled", now, version=version, at=at.isoformat() if at else "")
     return fresh
+
+
+def _first_time(campaign: Campaign, now: datetime) -> datetime | None:
+    """When it launches next; None = when the API asks."""
+    times = {"at": campaign.scheduled_at, "api": None, "now": now}
+    return next_time(campaign, now) if campaign.timing == "repeat" else times[campaign.timing]
+
+
+def _is_waiting(campaign: Campaign) -> bool:
+    """Whether more of it is to come: further times, or triggers."""
+    return campaign.state == "scheduled" and campaign.is_lasting
+
+
+def _dispatches(campaign: Campaign, *states: str) -> list[int]:
+    """Of all its launches those in one of these states, the oldest first."""
+    found = dispatches_of(campaign).filter(finished_at=None, state__in=states)
+    return list(found.order_by("pk").values_list("pk", flat=True))
 
 
 def _require_its_time(campaign: Campaign, now: datetime) -> None:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from apps.campaigns.models import Campaign, Variant
 from apps.campaigns.parts import parts
 from apps.campaigns.services.experiment_problems import experiment_problems, experiment_warnings
+from apps.campaigns.services.lasting_problems import lasting_problems
 from apps.campaigns.services.local_time import is_local, last_call_at, local_warnings
 from apps.campaigns.services.reach import channel_problems, is_empty_audience
 from apps.core.problems import FieldProblem, InvalidInput
@@ -54,6 +55,7 @@ def readiness_problems(campaign: Campaign, now: datetime) -> list[FieldProblem]:
         *world_problems(campaign),
         *channel_problems(campaign),
         *_timing_problems(campaign, now),
+        *lasting_problems(campaign, now),
         *_variant_problems(campaign),
         *experiment_problems(campaign),
         *(problem for part in parts() for problem in part.problems(campaign=campaign, now=now)),
@@ -72,8 +74,8 @@ def world_problems(campaign: Campaign) -> list[FieldProblem]:
             )
         )
     found += _topic_problems(campaign)
-    included = list(campaign.include_segments.all())
-    if not included:
+    included = [] if campaign.timing == "api" else list(campaign.include_segments.all())
+    if not included and campaign.timing != "api":
         found.append(FieldProblem("/include_segments", "audience_missing", _("choose at least one segment")))
     for segment in included:
         found += _segment_problems(segment, campaign, "/include_segments")
@@ -116,7 +118,8 @@ def readiness_warnings(campaign: Campaign) -> list[FieldProblem]:
 
 def known_names(campaign: Campaign) -> Collection[str]:
     """The facts a text of this campaign may ask for."""
-    return {FACT, *FACT_COLUMNS, *TraitType.objects.filter(app=campaign.app_id).values_list("name", flat=True)}
+    sent = campaign.api_facts if campaign.timing == "api" else []
+    return {FACT, *FACT_COLUMNS, *sent, *TraitType.objects.filter(app=campaign.app_id).values_list("name", flat=True)}
 
 
 def _timing_problems(campaign: Campaign, now: datetime) -> Iterator[FieldProblem]:

@@ -2,10 +2,13 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.handover import plan_arguments
 from apps.campaigns.services.launch import refresh_segments
 from apps.campaigns.services.readiness import NotReady, world_problems
+from apps.core.problems import FieldProblem
 from apps.deliveries.services.plan import Waterfall, simulate_dispatch
 
 # Without these there is no audience to plan; anything else a dry run can live with.
@@ -17,6 +20,9 @@ def simulate_campaign(campaign: Campaign, now: datetime) -> Waterfall:
 
     Raises NotReady where it has no audience, or one that cannot be computed.
     """
+    if campaign.timing == "api":
+        message = _("it has no audience of its own: each trigger names its people")
+        raise NotReady([FieldProblem("/include_segments", "audience_missing", message)])
     refresh_segments(campaign, now)
     problems = [problem for problem in world_problems(campaign) if problem.code in _IN_THE_WAY]
     if problems:

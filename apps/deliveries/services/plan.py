@@ -47,11 +47,15 @@ _NO_HABITS = Compiled("select null::bigint as customer_id, null::smallint as hou
 
 @dataclass(frozen=True, slots=True)
 class ContentDraft:
-    """One variant in one language. body: fields of PushContent, texts as Liquid; language "" = for everybody else."""
+    """One variant in one language. body: fields of PushContent, texts as Liquid; language "" = for everybody else.
+
+    facts: values for the texts that win over the profile's.
+    """
 
     variant: int
     language: str
     body: Mapping[str, Any]
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,13 @@ def _first_row(plan: _Plan, origin: str, occurrence: str, name: str, contents: S
         )
         if is_new:
             Content.objects.bulk_create(
-                Content(dispatch=dispatch, variant=draft.variant, language=draft.language, body=dict(draft.body))
+                Content(
+                    dispatch=dispatch,
+                    variant=draft.variant,
+                    language=draft.language,
+                    body=dict(draft.body),
+                    facts=dict(draft.facts),
+                )
                 for draft in contents
             )
     return dispatch

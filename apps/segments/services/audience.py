@@ -25,6 +25,24 @@ group by member.customer_id
 """
 
 
+_PEOPLE = """
+select named.id as customer_id
+from unnest(%(audience_people)s::bigint[]) as named (id)
+where not exists (
+    select
+    from segments_segmentmember as excluded
+    where excluded.customer_id = named.id and excluded.left_at is null
+      and excluded.segment_id = any (%(audience_exclude)s)
+)
+"""
+
+
+def compile_people(*, customer_ids: Sequence[int], exclude_ids: Sequence[int]) -> Compiled:
+    """These people, without the members of some segments; each id once. Whether the segments are whole is not asked."""
+    people = {"audience_people": list(dict.fromkeys(customer_ids)), "audience_exclude": list(exclude_ids)}
+    return Compiled(_PEOPLE, people)
+
+
 def compile_audience(*, app: App, include_ids: Sequence[int], exclude_ids: Sequence[int]) -> Compiled:
     """Members of any of the one, of none of the other, as they were last refreshed; selects customer_id.
 

@@ -68,7 +68,7 @@ def rule_problems(rule: BoostRule) -> list[FieldProblem]:
     """What keeps the rule from doing its work; a rule that is off has no problems. Pointers begin at the rule."""
     if not rule.is_enabled:
         return []
-    return [*_number_problems(rule), *_text_problems(rule), *_channel_problems(rule)]
+    return [*_timing_problems(rule), *_number_problems(rule), *_text_problems(rule), *_channel_problems(rule)]
 
 
 def rule_warnings(rule: BoostRule) -> Iterator[FieldProblem]:
@@ -89,6 +89,12 @@ def rule_warnings(rule: BoostRule) -> Iterator[FieldProblem]:
             "does not say how to opt out, which the law of many countries demands: add for instance “STOP to end”"
         )
         yield FieldProblem("/text", "opt_out_missing", message)
+
+
+def _timing_problems(rule: BoostRule) -> Iterator[FieldProblem]:
+    if rule.campaign.is_lasting:
+        message = _("an SMS follows a campaign that goes out once: switch it off, or let the campaign go out once")
+        yield FieldProblem("", "needs_one_launch", message)
 
 
 def _number_problems(rule: BoostRule) -> Iterator[FieldProblem]:
