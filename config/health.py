@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from kombu.exceptions import KombuError
 from redis import RedisError
 
@@ -19,12 +20,28 @@ OK = "ok"
 BROKER_SECONDS = 2
 
 
+def _only_read(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Machines ask here, so another method than GET and HEAD is refused in JSON."""
+
+    @csrf_exempt
+    @wraps(view)
+    def read(request: HttpRequest) -> HttpResponse:
+        if request.method in ("GET", "HEAD"):
+            return view(request)
+        said = {"title": "Method not allowed", "status": 405, "code": "method_not_allowed", "detail": "GET or HEAD"}
+        return JsonResponse(said, status=405, content_type="application/problem+json", headers={"Allow": "GET, HEAD"})
+
+    return read
+
+
+@_only_read
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
     """200 as long as this process answers; asks nobody else, so that a dead database restarts no web server."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+@_only_read
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when database, migrations, broker, beat and a worker of each lane work; else 503, and what does not."""

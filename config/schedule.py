@@ -37,6 +37,7 @@ class Tick:
 TICKS = [
     Tick("deliveries.release", 1, URGENT),
     Tick("deliveries.reclaim", 5, URGENT),
+    Tick("deliveries.resend_alerts", 2, URGENT),
     Tick("deliveries.ask_health", 3, UPKEEP),
     Tick("deliveries.fold_counts", 1, UPKEEP),
     Tick("deliveries.finish", 1, UPKEEP),
@@ -56,6 +57,7 @@ TICKS = [
     Tick("campaigns.automations", 2, BULK),
     Tick("sms_booster.boost", 5, BULK),
     Tick("api.webhooks", 1, UPKEEP),
+    Tick("sms_booster.fall_back", 2, URGENT),
     Tick("api.purge_expired", 3600, UPKEEP),
     *(Tick("config.heartbeat", HEARTBEAT_SECONDS, lane, (lane,)) for lane in LANES),
 ]

@@ -18,8 +18,10 @@ _ENGINE_ROWS: Mapping[str, str] = {
     "deliveries.retry": _VIEW,
     "deliveries.delivery": _VIEW,
     "deliveries.receipt": _VIEW,
+    "deliveries.criticalalert": _VIEW,
     "deliveries.dispatchcount": _VIEW,
     "deliveries.hourcount": _VIEW,
+    "sms_booster.fallback": _VIEW,
     "sms_booster.smsmessage": _VIEW,
     "sms_booster.smsreply": _VIEW,
 }

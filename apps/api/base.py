@@ -84,7 +84,7 @@ class ApiView(APIView):
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """A browser's preflight, or a look at what the path can do."""
-        return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
+        return no_content({"Allow": ", ".join(self.allowed_methods)})
 
     def body(self) -> dict[str, Any]:
         """The request's JSON object, judged by the shape that the call declares. Raises Refusal."""
@@ -123,6 +123,13 @@ def json_response(answer: Any, status: int = 200, headers: Mapping[str, str] | N
     """The answer as JSON."""
     raw = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
     return HttpResponse(raw, status=status, content_type=ACCEPTED, headers=dict(headers or {}))
+
+
+def no_content(headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """204; of what is not there no type is told."""
+    response = HttpResponse(status=204, headers=dict(headers or {}))
+    del response.headers["Content-Type"]
+    return response
 
 
 def refusal_of(error: Exception) -> Refusal:

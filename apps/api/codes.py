@@ -194,7 +194,7 @@ CODES: Mapping[str, Code] = {
     "too_many_parts": Code(0, _("The SMS has more parts than it may.")),
     "launching": Code(409, _("The campaign is being launched at this moment.")),
     "launch_failed": Code(409, _("The campaign was ready, but its refreshed segments are not.")),
-    "sending_stopped": Code(409, _("The emergency stop is on: nothing is launched until an owner takes it off.")),
+    "sending_stopped": Code(409, _("The emergency stop is on: nothing is launched or sent until it is taken off.")),
     "approval_required": Code(409, _("So many people need a second person's yes first.")),
     "own_request": Code(409, _("Nobody approves what they asked for themselves.")),
     "already_answered": Code(409, _("Somebody else has answered the request.")),
@@ -205,6 +205,9 @@ CODES: Mapping[str, Code] = {
     "device_gone": Code(409, _("The app is gone from the device, so it cannot be a test device.")),
     "too_many_test_devices": Code(409, _("The app has as many test devices as it may have.")),
     "conflict": Code(409, _("The request cannot be carried out now.")),
+    "ttl_shortened": Code(0, _("Warning: it expires earlier than asked; gateways keep no push longer than 28 days.")),
+    "image_left_out": Code(0, _("Warning: the push goes out without its image, whose address is not https.")),
+    "not_passed_on": Code(0, _("Warning: the field is taken, but does not reach the devices.")),
     # Ourselves.
     "database_unavailable": Code(503, _("The database does not answer. Send the same request again.")),
     "storage_full": Code(503, _("The database's disk is full, so nothing is accepted until there is room.")),

@@ -8,7 +8,7 @@ from apps.api.calls import Answer, Call, record
 from apps.api.refusals import ENVELOPE_PATH
 from apps.api.scopes import SCOPES
 
-_HEADER_RULES = {"Idempotency-Key": {"pattern": "^[!-~]{1,255}$"}}
+_HEADER_RULES = {"Idempotency-Key": {"pattern": "^[!-~]([ -~]{0,253}[!-~])?$"}}
 _TAGS = ("push", "devices", "customers", "events", "receipts", "segments", "campaigns", "dispatches")
 _ALWAYS = (401, 403, 404, 405, 429, 503)
 _WITH_BODY = (400, 413, 415)

@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from django.utils.translation import gettext_lazy
+
 from apps.api.calls import NULLABLE_TEXT, NUMBER, TEXT, list_of, record
 from apps.api.codes import CODES
+from apps.api.messageflow import DEVICE, is_messageflow, messageflow_warnings
 from apps.api.push_request import warnings_of
 from apps.api.refusals import envelope_error
 from apps.api.services.recipients import VERDICTS, names_in
@@ -13,18 +16,25 @@ from apps.core.problems import FieldProblem
 from apps.deliveries.delivery_ids import make_delivery_id
 
 QUEUED = VERDICTS.index("queued")
+# Warnings that do not follow from the body, so they are stored: code -> the parameter, and what is said.
+NOTES = {
+    "sending_stopped": ("", gettext_lazy("the emergency stop is on: it waits until an owner takes it off, or expires")),
+    "ttl_shortened": ("ttl", gettext_lazy("is more than 28 days after the push, longer than gateways keep it")),
+}
 
 _ERROR = record({"title": TEXT, "message": TEXT, "code": TEXT, "meta": {"type": "object"}})
 _ENTRY = record(
     {
         "device_token": TEXT,
         "customer": NULLABLE_TEXT,
+        "receiver": TEXT,
+        "externalId": NULLABLE_TEXT,
         "delivery_id": NULLABLE_TEXT,
         "status": {"type": "string", "enum": list(VERDICTS)},
         "external_id": NULLABLE_TEXT,
         "deliveries": list_of(record({"delivery_id": TEXT, "device_id": NUMBER})),
     },
-    optional=("device_token", "customer", "deliveries"),
+    optional=("device_token", "customer", "receiver", "externalId", "deliveries"),
 )
 ANSWER = record(
     {
@@ -38,7 +48,9 @@ ANSWER = record(
 
 def push_answer(body: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
     """`data` has every recipient once, in input order; `errors` repeats those that were refused."""
-    entries = [_entry(body, stored, name, verdict) for name, verdict in _verdicts(body, stored)]
+    entries = [
+        _entry(body, stored, place, name, verdict) for place, (name, verdict) in enumerate(_verdicts(body, stored))
+    ]
     errors = [
         _error(body, place, name, VERDICTS[verdict[0]])
         for place, (name, verdict) in enumerate(_verdicts(body, stored))
@@ -55,9 +67,14 @@ def push_answer(body: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str,
         "errors": errors,
         "warnings": [
             {"parameter": warning.pointer.lstrip("/"), "code": warning.code, "message": warning.message}
-            for warning in warnings_of(body)
+            for warning in _warnings(body, stored.get("notes", ()))
         ],
     }
+
+
+def _warnings(body: Mapping[str, Any], notes: Sequence[str]) -> list[FieldProblem]:
+    warned = messageflow_warnings(body) if is_messageflow(body) else warnings_of(body)
+    return [*warned, *(FieldProblem(NOTES[code][0], code, str(NOTES[code][1])) for code in notes)]
 
 
 def _verdicts(body: Mapping[str, Any], stored: Mapping[str, Any]) -> list[tuple[str | None, Sequence[Any]]]:
@@ -65,7 +82,7 @@ def _verdicts(body: Mapping[str, Any], stored: Mapping[str, Any]) -> list[tuple[
 
 
 def _entry(
-    body: Mapping[str, Any], stored: Mapping[str, Any], name: str | None, verdict: Sequence[Any]
+    body: Mapping[str, Any], stored: Mapping[str, Any], place: int, name: str | None, verdict: Sequence[Any]
 ) -> dict[str, Any]:
     planned_on = date.fromisoformat(stored["on"])
     deliveries = [
@@ -75,6 +92,8 @@ def _entry(
         }
         for device_id in verdict[1]
     ]
+    if "to" in body:
+        return _receiver_entry(body["to"][place], VERDICTS[verdict[0]], deliveries)
     by_token = body.get("device_tokens") is not None
     entry: dict[str, Any] = {
         "device_token" if by_token else "customer": name,
@@ -85,7 +104,21 @@ def _entry(
     return entry if by_token else {**entry, "deliveries": deliveries}
 
 
+def _receiver_entry(asked: Mapping[str, Any], verdict: str, deliveries: list[dict[str, Any]]) -> dict[str, Any]:
+    """In MessageFlow's words, with ours beside them."""
+    entry = {
+        "receiver": asked["receiver"],
+        "externalId": asked.get("externalId"),
+        "delivery_id": deliveries[0]["delivery_id"] if deliveries else None,
+        "status": verdict,
+        "external_id": asked.get("externalId"),
+        "deliveries": deliveries,
+    }
+    return {**entry, "device_token": asked["receiver"]} if asked.get("type", DEVICE) == DEVICE else entry
+
+
 def _error(body: Mapping[str, Any], place: int, name: str | None, verdict: str) -> dict[str, Any]:
-    audience = next(word for word in ("device_tokens", "customers", "segment") if body.get(word) is not None)
-    pointer = f"/{audience}" if audience == "segment" else f"/{audience}/{place}"
+    audience = next(word for word in ("device_tokens", "customers", "segment", "to") if body.get(word) is not None)
+    part = {"segment": "", "to": f"/{place}/receiver"}.get(audience, f"/{place}")
+    pointer = f"/{audience}{part}"
     return envelope_error(FieldProblem(pointer, verdict, str(CODES[verdict].meaning), name or ""), 202)

@@ -54,7 +54,8 @@ def people_sought(app: App, filters: Mapping[str, Any]) -> list[int] | None:
 
 
 def _found(app: App, filters: Mapping[str, Any]) -> QuerySet[Dispatch]:
-    found = Dispatch.objects.filter(app=app)
+    # The copies of a critical alert are part of it.
+    found = Dispatch.objects.filter(app=app).exclude(origin__startswith="copy:")
     names_a_person = bool({"customer", "address_hash"} & filters.keys())
     if "kind" in filters or not names_a_person:
         found = found.filter(kind=filters.get("kind", "transactional"))

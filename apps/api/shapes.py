@@ -6,7 +6,7 @@ refused. Rules of the house's nouns (what a phone number is) stay with the servi
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -23,7 +23,11 @@ from apps.core.suggestions import did_you_mean
 Problems = list[FieldProblem]
 # In the schema: what a text may be made of, and the same with something to see in it.
 NO_CONTROLS = r"^[^\u0000-\u001F\u007F-\u009F]*$"
-VISIBLE = r"^[^\u0000-\u001F\u007F-\u009F]*[!-~][^\u0000-\u001F\u007F-\u009F]*$"
+VISIBLE = (
+    r"^[^\u0000-\u001F\u007F-\u009F]*"
+    r"[^\u0000-\u0020\u007F-\u00A0\u1680\u2000-\u200F\u2028\u2029\u202F\u205F\u2060\u3000\uFEFF]"
+    r"[^\u0000-\u001F\u007F-\u009F]*$"
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -263,6 +267,19 @@ class Either:
 
     def schema(self) -> dict[str, Any]:
         return {"oneOf": [self.one.schema(), self.many.schema()]}
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """One of several objects; whoever reads it tells them apart."""
+
+    forms: Sequence[Record]
+
+    def read(self, value: Any, pointer: str, problems: Problems) -> Any:
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"oneOf": [form.schema() for form in self.forms]}
 
 
 def moment(text: str) -> datetime:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet, Sum
 
+from apps.accounts.models import App
 from apps.campaigns.experiments.standing import (
     GoalStanding,
     Standing,
@@ -15,7 +16,7 @@ from apps.campaigns.experiments.standing import (
     variant_json,
 )
 from apps.campaigns.experiments.standing import interval_json as _interval
-from apps.campaigns.models import Campaign
+from apps.campaigns.models import Campaign, MessageTemplate
 from apps.campaigns.parts import parts
 from apps.core.sql import rows
 from apps.deliveries.models import Dispatch
@@ -24,6 +25,12 @@ from apps.deliveries.services.plan import Waterfall
 from apps.deliveries.states import OUTCOME_WORDS
 
 MOST_LAUNCHES = 100
+
+
+def template_named(app: App, wanted: int | str) -> MessageTemplate | None:
+    """The app's message template of this id or name."""
+    mine = MessageTemplate.objects.filter(app=app)
+    return mine.filter(pk=wanted).first() if isinstance(wanted, int) else mine.filter(name=wanted).first()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import App
 from apps.core.fields import EncryptedJSONField
-from apps.deliveries.states import BATCH_STATES, DISPATCH_STATES
+from apps.deliveries.states import ALERT_STATES, BATCH_STATES, DISPATCH_STATES
 
 KINDS: list[tuple[str, str | Promise]] = [
     ("campaign", _("campaign")),
@@ -104,6 +104,27 @@ class Content(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["dispatch", "variant", "language"], name="content_once")
+        ]
+
+
+class CriticalAlert(models.Model):
+    """A push that is sent again while somebody has not answered (services.alerts). sent: how many copies went out."""
+
+    dispatch = models.OneToOneField(Dispatch, models.CASCADE, related_name="alert", primary_key=True)
+    resend_after_seconds = models.PositiveIntegerField()
+    times = models.PositiveSmallIntegerField()
+    sent = models.PositiveSmallIntegerField(default=0)
+    state = models.CharField(max_length=12, choices=ALERT_STATES.choices, default="waiting")
+    next_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("critical alert")
+        verbose_name_plural = _("critical alerts")
+        default_permissions = ("view",)
+        constraints: ClassVar = [ALERT_STATES.constraint("alert")]
+        indexes: ClassVar = [
+            models.Index(fields=["next_at"], name="alert_due", condition=models.Q(state="waiting")),
         ]
 
 

@@ -6,6 +6,8 @@ from datetime import datetime, time
 from itertools import accumulate
 from typing import Any, Self
 
+_UNSAID = frozenset({"default_language", "named_after"})
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -21,8 +23,10 @@ class Policy:
     salt: what variant and hold-out are drawn from. on_unknown: after a call without an answer "resend" (at-least-
     once) or "leave" (at-most-once). is_test: never reaches a phone in production. canary_devices: so many are sent
     and judged before the rest; None = by size, 0 = none. stop_*: a campaign or automation stops by itself when of its
-    latest answers (at least stop_after_answers) so many percent are errors, or dead addresses; 100 = never. Push
-    consent is always needed; there is no switch for it.
+    latest answers (at least stop_after_answers) so many percent are errors, or dead addresses; 100 = never.
+    default_language: for whom no text is in their language; "" = the app's. named_after: the dispatch
+    ("<planned_on>:<id>") whose delivery ids its messages carry; "" = its own. Push consent is always needed; there is
+    no switch for it.
     """
 
     topic: str = ""
@@ -49,6 +53,8 @@ class Policy:
     stop_after_answers: int = 20
     stop_error_percent: float = 30
     stop_dead_percent: float = 50
+    default_language: str = ""
+    named_after: str = ""
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
@@ -58,11 +64,11 @@ class Policy:
         return cls(**{**{name: value for name, value in stored.items() if name in known}, **lists})
 
     def as_json(self) -> dict[str, Any]:
-        """Without the topic's cap where there is none: what was approved before there were such caps stays the same."""
-        stored = asdict(self)
+        """Younger fields are left out where they say nothing: what was approved before them stays the same."""
+        unsaid = {name for name in _UNSAID if not getattr(self, name)}
         if self.topic_cap_count is None:
-            del stored["topic_cap_count"], stored["topic_cap_days"]
-        return stored
+            unsaid |= {"topic_cap_count", "topic_cap_days"}
+        return {name: value for name, value in asdict(self).items() if name not in unsaid}
 
     @property
     def is_capped(self) -> bool:

@@ -21,6 +21,14 @@ BATCH_STATES = StateTable(
     State("cancelled", "closed without sending; its devices have the outcome cancelled"),
 )
 
+ALERT_STATES = StateTable(
+    "critical alert",
+    State("waiting", "is sent again at next_at, unless a receipt comes", ("acknowledged", "unanswered", "stopped")),
+    State("acknowledged", "everybody who got it has answered with a receipt"),
+    State("unanswered", "was sent as often as asked, or reached nobody; somebody has not answered"),
+    State("stopped", "cancelled, or expired before all had answered"),
+)
+
 # Numbers are stored in the ledger: never renumber, only append.
 OUTCOMES: dict[str, int] = {
     "accepted": 1,

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from apps.deliveries.services import fold, health, lifecycle, partitions, plan, release, wake, work
+from apps.deliveries.services import alerts, fold, health, lifecycle, partitions, plan, release, wake, work
 from apps.deliveries.services.claim import reclaim_batches
 from apps.deliveries.services.gateway_of import gateway_of
 from apps.deliveries.services.wire import Wire
@@ -47,6 +47,12 @@ def look(lane: str) -> None:
 def release_due() -> None:
     """Make due what is due and wake its lanes."""
     release.release_due(now=timezone.now())
+
+
+@shared_task(name="deliveries.resend_alerts")
+def resend_alerts() -> None:
+    """Send critical alerts again to those who have not answered."""
+    alerts.resend_due(now=timezone.now())
 
 
 @shared_task(name="deliveries.reclaim")

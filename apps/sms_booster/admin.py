@@ -75,7 +75,7 @@ class SmsMessageAdmin(_ReadOnlyAdmin):
 
     @display(description=_("campaign"))
     def campaign(self, message: SmsMessage) -> str:
-        return message.rule.campaign.name
+        return message.rule.campaign.name if message.rule else str(_("after a push"))
 
     @display(description=_("state"), ordering="state", label=_STATE_COLOURS)
     def shown_state(self, message: SmsMessage) -> tuple[str, str]:

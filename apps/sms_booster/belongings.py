@@ -17,7 +17,7 @@ class SmsBelongings:
         for app_id, phone in messages.exclude(phone="").values_list("app_id", "phone").distinct():
             SmsReply.objects.filter(app=app_id, phone=phone).delete()
         SMS_STATES.move(messages, "spared", code="erased", settled_at=now)
-        messages.update(phone="", body="")
+        messages.update(phone="", body="", sealed=None)
 
     def merge(self, *, pairs: Pairs, now: datetime) -> None:
         """One person gets one SMS of a campaign: of two, the one not sent yet is spared. History moves where it can."""
@@ -45,9 +45,9 @@ class SmsBelongings:
 
 def _message(message: SmsMessage) -> dict[str, Any]:
     return {
-        "campaign": message.rule.campaign.name,
+        "campaign": message.rule.campaign.name if message.rule else "",
         "to": message.phone,
-        "text": message.body,
+        "text": message.sealed or message.body,
         "state": message.state,
         "planned_at": message.planned_at.isoformat(),
         "sent_at": message.sending_at.isoformat() if message.sending_at else None,

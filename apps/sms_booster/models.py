@@ -2,13 +2,16 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import App
 from apps.campaigns.models import Campaign
+from apps.core.fields import EncryptedJSONField
 from apps.customers.models import Customer
-from apps.sms_booster.states import SMS_STATES
+from apps.deliveries.models import Dispatch
+from apps.sms_booster.states import FALLBACK_STATES, SMS_STATES
 
 
 class BoostRule(models.Model):
@@ -27,14 +30,40 @@ class BoostRule(models.Model):
         verbose_name_plural = _("SMS boosters")
 
 
-class SmsMessage(models.Model):
-    """One SMS to one person of one campaign.
+class Fallback(models.Model):
+    """The SMS after a transactional push, for those who have not answered it by due_at (services.fall_back).
 
-    body: written when chosen, "" until then and where it will not be sent; parts: as GSM-7 or UCS-2 counts them.
+    customer_ids: whom the push was for. text: {"body": Liquid, "facts": the caller's}; nothing once it is forgotten.
+    """
+
+    dispatch = models.OneToOneField(Dispatch, models.CASCADE, related_name="fallback", primary_key=True)
+    customer_ids = ArrayField(models.BigIntegerField())
+    text = EncryptedJSONField(null=True)
+    state = models.CharField(max_length=9, choices=FALLBACK_STATES.choices, default="waiting")
+    due_at = models.DateTimeField()
+    forgotten_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("fallback SMS")
+        verbose_name_plural = _("fallback SMS")
+        default_permissions = ("view",)
+        constraints: ClassVar = [FALLBACK_STATES.constraint("fallback")]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], name="fallback_due", condition=models.Q(state="waiting")),
+        ]
+
+
+class SmsMessage(models.Model):
+    """One SMS to one person, of a campaign (rule) or after a transactional push (fallback).
+
+    sealed: the text of a fallback, encrypted, for it may hold a code; its body stays "". body:
+    written when chosen, "" until then and where it will not be sent; parts: as GSM-7 or UCS-2 counts them.
     due_at: not before this time; quiet hours and a throttling provider move it on. code: why it ended as it did.
     """
 
-    rule = models.ForeignKey(BoostRule, models.CASCADE, related_name="messages")
+    rule = models.ForeignKey(BoostRule, models.CASCADE, null=True, related_name="messages")
+    fallback = models.ForeignKey(Fallback, models.CASCADE, null=True, related_name="messages")
+    sealed = EncryptedJSONField(null=True)
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="+")
     app_id = models.BigIntegerField()
     dispatch_id = models.BigIntegerField()
@@ -55,6 +84,9 @@ class SmsMessage(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["dispatch_id", "customer"], name="sms_once"),
             SMS_STATES.constraint("sms"),
+            models.CheckConstraint(
+                condition=models.Q(rule=None) ^ models.Q(fallback=None), name="sms_of_rule_or_fallback"
+            ),
         ]
         indexes: ClassVar = [
             models.Index(fields=["due_at", "id"], name="sms_planned", condition=models.Q(state="planned")),

@@ -8,7 +8,7 @@ from django.db.models import Count, Sum
 
 from apps.campaigns.models import Campaign
 from apps.core.sql import Compiled, rows
-from apps.sms_booster.models import BoostRule, SmsMessage
+from apps.sms_booster.models import BoostRule, Fallback, SmsMessage
 
 _HANDED_OVER = ("accepted", "delivered", "undelivered", "unknown")
 
@@ -63,6 +63,27 @@ def booster_report(campaign: Campaign) -> BoosterReport:
         cost=parts * rule.price_per_part if rule else Decimal(0),
         opened_after=_opened_after(campaign) if people else 0,
     )
+
+
+def fallback_state(dispatch_id: int) -> dict[str, Any] | None:
+    """What became of the SMS after a push, as the API shows it; None where none was asked for. Cost: two queries."""
+    fallback = Fallback.objects.filter(dispatch=dispatch_id).first()
+    if fallback is None:
+        return None
+    messages = SmsMessage.objects.filter(fallback=fallback).select_related("customer").order_by("id")
+    return {
+        "state": fallback.state,
+        "due_at": fallback.due_at.isoformat(),
+        "messages": [
+            {
+                "customer": message.customer.external_id,
+                "status": message.state,
+                "code": message.code or None,
+                "at": (message.settled_at or message.sending_at or message.planned_at).isoformat(),
+            }
+            for message in messages
+        ],
+    }
 
 
 def sms_columns(dispatch_id: int) -> Compiled:

@@ -2,6 +2,13 @@
 
 from apps.core.states import State, StateTable
 
+FALLBACK_STATES = StateTable(
+    "fallback",
+    State("waiting", "the push's people still have time to answer", ("chosen", "cancelled")),
+    State("chosen", "who had not answered has an SMS, or the reason why not"),
+    State("cancelled", "the push was cancelled before"),
+)
+
 SMS_STATES = StateTable(
     "SMS",
     State("planned", "chosen; not yet handed to the provider", ("spared", "over_budget", "sending", "failed")),

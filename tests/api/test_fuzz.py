@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apps.api.messageflow import MESSAGEFLOW
 from apps.api.push_request import PUSH
 from apps.api.shapes import Record
 from apps.api.views.customers import CUSTOMER
@@ -45,8 +46,16 @@ def many(name: str, item: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str,
     return st.lists(item, max_size=3).map(lambda items: {name: items})
 
 
+MESSAGEFLOW_LEAST = {
+    "applications": ["shop"],
+    "to": [{"receiver": "t"}],
+    "title": {"pl": "t"},
+    "body": {"pl": "b"},
+    "defaultLanguage": "pl",
+}
 CASES = {
     "push": ("/v2.1/push", spoilt(PUSH, device_tokens=["t"], title="t", body="b")),
+    "messageflow": ("/v2.1/push", spoilt(MESSAGEFLOW, **MESSAGEFLOW_LEAST)),
     "devices": ("/v2.1/devices", spoilt(REGISTRATION, platform="android", provider="fcm", address="t")),
     "browsers": ("/v2.1/devices", spoilt(REGISTRATION, platform="web", provider="webpush", subscription={})),
     "customer": ("/v2.1/customers", spoilt(CUSTOMER, external_id="c")),

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from apps.campaigns.models import MessageTemplate
 from apps.deliveries.delivery_ids import read_delivery_id
-from apps.deliveries.models import Batch, Dispatch
+from apps.deliveries.models import Batch, Content, Dispatch
+from apps.deliveries.services.stop import resume_sending, stop_sending
 from tests.factories import make_app, make_customer, make_device, make_people, make_segment
 from tests.factories.api import ApiCaller, codes_of, make_key
 
@@ -195,9 +197,11 @@ def test_warnings_tell_what_a_screen_cuts_off(api, device):
         ({"traits": {"a": {"b": 1}}}, 400, "too_deep"),
         ({"external_id": "x" * 256}, 400, "too_long"),
         ({"external_id": 7}, 400, "type"),
-        ({"template": "welcome"}, 400, "not_available"),
-        ({"fallback_sms": {}}, 400, "not_available"),
-        ({"critical": {"times": 3}}, 400, "not_available"),
+        ({"template": "welcome"}, 404, "not_found"),
+        ({"template": 7}, 404, "not_found"),
+        ({"template": True}, 400, "type"),
+        ({"template": ""}, 400, "type"),
+        ({"template": 2**63}, 400, "type"),
     ],
 )
 def test_94_to_102_what_cannot_be_sent(api, device, changes, status, code):
@@ -258,3 +262,48 @@ def test_a_refusal_keeps_the_envelope_whatever_the_status(app, api):
         assert (answer.status_code, answer.json()["meta"]["status"], answer.json()["data"]) == (status, status, [])
     assert api.send("PUT", PUSH, TEXTS).json()["errors"][0]["code"] == "method_not_allowed"
     assert api.post(PUSH, "{").json()["errors"][0]["code"] == "json_syntax"
+
+
+@pytest.fixture
+def template(app):
+    texts = {"en": {"title": "Hi {{ first_name | default: 'you' }}", "body": "Code {{ code }}"}, "pl": {"title": "Kod"}}
+    texts["pl"] |= {"body": "Kod {{ code }}", "link": "https://shop.example/pl"}
+    return MessageTemplate.objects.create(app=app, name="log-in code", texts=texts, created_at=timezone.now())
+
+
+@pytest.mark.parametrize("by", ["pk", "name"])
+def test_a_template_is_sent_in_all_its_languages(api, device, template, by):
+    body = {"device_tokens": [device.address], "template": getattr(template, by), "traits": {"code": "7"}}
+    assert api.post(PUSH, {**body, "collapse_key": "k"}).status_code == 202
+    texts = {content.language: (content.body, content.facts) for content in Content.objects.all()}
+    assert texts == {
+        language: ({**text, "collapse_key": "k"}, {"code": "7"}) for language, text in template.texts.items()
+    }
+
+
+def test_100_a_template_of_another_app_is_404(api, device, template):
+    MessageTemplate.objects.update(app=make_app())
+    answer = api.post(PUSH, {"device_tokens": [device.address], "template": template.pk})
+    assert (answer.status_code, codes_of(answer)) == (404, {"not_found"})
+
+
+def test_101_what_a_template_lacks_is_listed(api, device, template):
+    answer = api.post(PUSH, {"device_tokens": [device.address], "template": template.pk})
+    assert (answer.status_code, codes_of(answer)) == (422, {"missing_variables"})
+
+
+def test_a_fault_in_a_template_is_told_as_such(api, device, template):
+    template.texts["pl"]["title"] = ""
+    template.save()
+    answer = api.post(PUSH, {"device_tokens": [device.address], "template": template.pk, "traits": {"code": "7"}})
+    assert [error["meta"]["source"] for error in answer.json()["errors"]] == ["/template/pl/title"]
+
+
+def test_a_push_that_the_emergency_stop_holds_says_so_on_a_replay_too(api, device):
+    stop_sending(scope="transactional", reason="r", actor="a", now=timezone.now())
+    body = {"device_tokens": [device.address], **TEXTS}
+    first = api.post(PUSH, body, idempotency_key="k")
+    assert (first.status_code, [one["code"] for one in first.json()["warnings"]]) == (202, ["sending_stopped"])
+    resume_sending(scope="transactional", actor="a", now=timezone.now())
+    assert api.post(PUSH, body, idempotency_key="k").content == first.content
+    assert api.post(PUSH, body).json()["warnings"] == []

@@ -14,6 +14,13 @@ def test_healthz_answers_without_the_database(client: Client) -> None:
     assert client.get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_what_is_only_read_refuses_other_methods_in_json(path: str) -> None:
+    answer = Client(enforce_csrf_checks=True).post(path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert (answer.headers["Content-Type"], answer.json()["code"]) == ("application/problem+json", "method_not_allowed")
+
+
 @pytest.mark.django_db
 def test_readyz_says_who_is_missing(client: Client) -> None:
     cache.clear()

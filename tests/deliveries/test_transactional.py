@@ -9,10 +9,11 @@ from django.db import IntegrityError
 from apps.accounts.models import App
 from apps.customers.models import Customer
 from apps.deliveries.models import Batch, Content, Delivery, Dispatch
+from apps.deliveries.services.stop import stop_sending
 from apps.deliveries.services.transactional import Push, Target, accept_pushes
 from tests.deliveries.conftest import Worker
 from tests.deliveries.phones import Phones
-from tests.factories import NOW, make_app, make_channel, make_people
+from tests.factories import NOW, make_app, make_channel, make_customer, make_device, make_people
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,7 +48,7 @@ def push_to(app: App, **fields: Any) -> Push:
 
 
 def accepted(app: App, **fields: Any) -> Dispatch:
-    (dispatch_id,) = accept_pushes([push_to(app, **fields)])
+    ((dispatch_id, _is_stopped),) = accept_pushes([push_to(app, **fields)])
     return Dispatch.objects.get(id=dispatch_id)
 
 
@@ -94,10 +95,30 @@ def test_many_at_once_keep_their_own_people_and_texts(app: App) -> None:
         push_to(app, occurrence=str(place), targets=[target], body={"title": str(place), "body": "b"})
         for place, target in enumerate(targets)
     ]
-    ids = accept_pushes([*pushes, push_to(make_app(), targets=[])])
+    ids = [one.dispatch_id for one in accept_pushes([*pushes, push_to(make_app(), targets=[])])]
     assert [Batch.objects.get(dispatch_id=one).device_ids for one in ids[:3]] == [[one.id] for one in devices]
     assert [Content.objects.get(dispatch_id=one).body["title"] for one in ids[:3]] == ["0", "1", "2"]
     assert Dispatch.objects.get(id=ids[3]).state == "done"
+
+
+def test_each_reads_their_language_and_all_others_the_default_of_the_push(
+    app: App, phones: Phones, run_lane: Worker
+) -> None:
+    for language in ("de", "fr", ""):
+        make_device(make_customer(app, language=language), address=language or "silent")
+    texts = {word: {"title": word, "body": "b"} for word in ("pl", "de", app.default_language)}
+    accepted(app, body=texts.pop("pl"), language="pl", translations=texts, facts={})
+    run_lane("urgent")
+    assert {(one.address, one.content.title) for one in phones.inbox} == {("de", "de"), ("fr", "pl"), ("silent", "pl")}
+
+
+def test_it_tells_that_the_emergency_stop_holds_it(app: App) -> None:
+    make_people(app, 1)
+    assert not accept_pushes([push_to(app, occurrence="1")])[0].is_stopped
+    stop_sending(scope="marketing", reason="r", actor="a", now=NOW)
+    assert not accept_pushes([push_to(app, occurrence="2")])[0].is_stopped
+    stop_sending(scope="transactional", reason="r", actor="a", now=NOW)
+    assert accept_pushes([push_to(app, occurrence="3")])[0].is_stopped
 
 
 def test_an_occurrence_is_accepted_once(app: App) -> None:

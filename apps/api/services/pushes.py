@@ -14,6 +14,7 @@ import uuid_utils
 from django.db import transaction
 
 from apps.accounts.models import App
+from apps.api.messageflow import is_messageflow, read_messageflow
 from apps.api.push_request import PushRequest, read_push
 from apps.api.refusals import Refusal
 from apps.api.services.idempotency import Key, LostToTwin, close_keys, open_keys, refuse_twin
@@ -21,6 +22,7 @@ from apps.api.services.recipients import Recipient, find_recipients, stored_form
 from apps.core.database import AWAY
 from apps.core.group_commit import GroupCommit
 from apps.deliveries.services.transactional import Push, accept_pushes
+from apps.sms_booster.services.fall_back import FallbackDraft, plan_fallbacks
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +34,10 @@ LINGER_SECONDS = 0.002
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """stored: {"id", "on", "to"}, see `recipients.stored_form`. is_replay: the key had led to it before."""
+    """stored: {"id", "on", "to"}, see `recipients.stored_form`, and "notes", codes of `push_answer.NOTES`, if any.
+
+    is_replay: the key had led to it before.
+    """
 
     stored: Mapping[str, Any]
     is_replay: bool
@@ -74,8 +79,9 @@ def accept(*, app: App, is_test: bool, body: Mapping[str, Any], key: Key | None,
 
 def _read(app: App, is_test: bool, body: Mapping[str, Any], key: Key | None, now: datetime) -> _Order:
     """Raises Refusal only without a key: a key may have led to an answer when the request was still right."""
+    read = read_messageflow if is_messageflow(body) else read_push
     try:
-        return _Order(app, is_test, key, read_push(body, app=app, now=now), now)
+        return _Order(app, is_test, key, read(body, app=app, now=now), now)
     except Refusal as refusal:
         if key is None:
             raise
@@ -142,16 +148,36 @@ def _send(sendable: Sequence[_Sendable]) -> list[Accepted]:
     """Raises LostToTwin."""
     if not sendable:
         return []
-    ids = accept_pushes([_push(*one) for one in sendable])
+    opened = accept_pushes([_push(*one) for one in sendable])
+    _plan_sms([(one.dispatch_id, *order) for one, order in zip(opened, sendable, strict=True) if order[1].sms])
     accepted, closed = [], []
-    for dispatch_id, (order, request, recipients) in zip(ids, sendable, strict=True):
+    for (dispatch_id, is_stopped), (order, request, recipients) in zip(opened, sendable, strict=True):
         to = stored_form(recipients, with_names=request.audience == "segment")
         stored = {"id": dispatch_id, "on": order.now.date().isoformat(), "to": to}
+        if is_stopped or request.notes:
+            stored["notes"] = [*request.notes, *(["sending_stopped"] if is_stopped else [])]
         accepted.append(Accepted(stored, is_replay=False))
         if order.key is not None:
             closed.append((order.key, stored))
     close_keys(closed, status=ACCEPTED, now=sendable[0][0].now)
     return accepted
+
+
+def _plan_sms(followed: Sequence[tuple[int, _Order, PushRequest, Sequence[Recipient]]]) -> None:
+    if followed:
+        plan_fallbacks(
+            [
+                FallbackDraft(
+                    dispatch_id=dispatch_id,
+                    customer_ids=[one for recipient in recipients for one in recipient.customer_ids],
+                    text=request.sms.text,
+                    facts=request.facts,
+                    due_at=request.sms_due_at,
+                )
+                for dispatch_id, _order, request, recipients in followed
+                if request.sms
+            ]
+        )
 
 
 def _push(order: _Order, request: PushRequest, recipients: Sequence[Recipient]) -> Push:
@@ -166,6 +192,9 @@ def _push(order: _Order, request: PushRequest, recipients: Sequence[Recipient]) 
         expires_at=request.expires_at,
         created_at=order.now,
         is_test=order.is_test,
+        language=request.language,
+        translations=request.translations,
+        insistence=request.insistence,
     )
 
 

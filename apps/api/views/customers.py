@@ -9,7 +9,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from apps.accounts.models import App
-from apps.api.base import ApiView, json_response
+from apps.api.base import ApiView, json_response, no_content
 from apps.api.batch import PROBLEM, batch_shape, read_batch, shown_problems
 from apps.api.calls import NUMBER, TEXT, TIME, Answer, Call, list_of, map_of, record
 from apps.api.codes import CODES
@@ -168,7 +168,7 @@ class OneCustomerView(ApiView):
         customer = customer_of(self.caller.app, external_id)
         require_writable(caller=self.caller, customer=customer)
         erase(customer=customer, actor=self.caller.actor, now=timezone.now())
-        return HttpResponse(status=204)
+        return no_content()
 
 
 class ExportCustomerView(ApiView):

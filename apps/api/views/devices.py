@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from apps.api.base import ApiView, json_response
+from apps.api.base import ApiView, json_response, no_content
 from apps.api.batch import PROBLEM, shown_problems
 from apps.api.calls import NULLABLE_TEXT, NUMBER, TEXT, TIME, Answer, Call, list_of, record
 from apps.api.refusals import Refusal
@@ -171,7 +171,7 @@ class OneDeviceView(ApiView):
 
     def delete(self, request: Request, device_id: int) -> HttpResponse:
         remove(device=self._writable(device_id), now=timezone.now())
-        return HttpResponse(status=204)
+        return no_content()
 
     def _writable(self, device_id: int) -> Device:
         device = self._device(device_id)

@@ -1,6 +1,6 @@
 """Transactional pushes: `POST /v2.1/push`, and what became of them."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
@@ -9,19 +9,24 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from apps.api.base import ApiView, json_response
-from apps.api.calls import NULLABLE_TEXT, TEXT, TIME, Answer, Call, list_of, listing, record
+from apps.api.calls import NULLABLE_TEXT, NULLABLE_TIME, NUMBER, TEXT, TIME, Answer, Call, list_of, listing, record
+from apps.api.messageflow import MESSAGEFLOW
 from apps.api.push_answer import ANSWER, push_answer
 from apps.api.push_request import PUSH
 from apps.api.queries import KINDS, InvalidCursor, people_sought, push_page
 from apps.api.query import DEFAULT_LIMIT, PAGE, choice, text, time_of
 from apps.api.refusals import refuse_fields
 from apps.api.services.idempotency import read_key
+from apps.api.services.push_cancel import cancel_push
 from apps.api.services.pushes import ACCEPTED, accept
 from apps.api.services.recipients import address_hash_of
+from apps.api.shapes import Forms
 from apps.core.problems import FieldProblem
 from apps.deliveries.models import Dispatch
 from apps.deliveries.push_queries import push_state, push_states
+from apps.deliveries.services.alerts import alert_state
 from apps.deliveries.states import OUTCOMES
+from apps.sms_booster.queries import fallback_state
 
 STATE_WORDS = ["queued", "sending", "done", "cancelled"]
 _STATE = record(
@@ -46,6 +51,10 @@ _STATE = record(
         ),
     }
 )
+_ALERT = record({"state": TEXT, "sent": NUMBER, "times": NUMBER, "next_at": NULLABLE_TIME})
+_SMS = record({"customer": NULLABLE_TEXT, "status": TEXT, "code": NULLABLE_TEXT, "at": TIME})
+_FALLBACK = record({"state": TEXT, "due_at": TIME, "messages": list_of(_SMS)})
+_WHOLE_STATE = {**_STATE, "properties": {**_STATE["properties"], "critical": _ALERT, "fallback_sms": _FALLBACK}}
 _FILTERS = {
     "external_id": text("your name of the push"),
     "device_token": text("sent to this token, or held back from it"),
@@ -70,7 +79,7 @@ class PushView(ApiView):
             "Send a push to devices or people.\n\nIt goes out at once, on a road of its own: no campaign is in its way."
             " 202 means that it is stored; every recipient has its verdict in `data`.",
             {ACCEPTED: Answer("Accepted", ANSWER)},
-            body=PUSH,
+            body=Forms([PUSH, MESSAGEFLOW]),
             headers={"Idempotency-Key": "Any 1-255 characters, kept for 30 days: the same request twice is one push."},
             refusals=(409, 422),
         ),
@@ -115,9 +124,32 @@ class OnePushView(ApiView):
     """/v2.1/push/{id}"""
 
     calls: ClassVar = {
-        "GET": Call("readPush", "push:send", "What became of one push.", {200: Answer("The push", _STATE)}),
+        "GET": Call("readPush", "push:send", "What became of one push.", {200: Answer("The push", _WHOLE_STATE)}),
+        "DELETE": Call(
+            "cancelPush",
+            "push:send",
+            "Cancel a push that waits for its `send_at`, or an alert still being repeated.\n\nWhat was sent stays sent;"
+            " what was not has the outcome `cancelled`. Cancelling twice is fine; 409 `invalid_transition`: it is over,"
+            " there is nothing left to cancel.",
+            {200: Answer("The push", _WHOLE_STATE)},
+            refusals=(409,),
+        ),
     }
 
     def get(self, request: Request, push_id: int) -> HttpResponse:
-        push = get_object_or_404(Dispatch, app=self.caller.app, kind="transactional", pk=push_id)
-        return json_response(push_state(push))
+        return json_response(_whole_state(self._push(push_id)))
+
+    def delete(self, request: Request, push_id: int) -> HttpResponse:
+        push = self._push(push_id)
+        cancel_push(push=push, actor=self.caller.actor, now=timezone.now())
+        return json_response(_whole_state(self._push(push_id)))
+
+    def _push(self, push_id: int) -> Dispatch:
+        """Raises Http404."""
+        return get_object_or_404(Dispatch, app=self.caller.app, kind="transactional", origin="push", pk=push_id)
+
+
+def _whole_state(push: Dispatch) -> dict[str, Any]:
+    """With what follows it, where it was asked for."""
+    following = {"critical": alert_state(push.pk), "fallback_sms": fallback_state(push.pk)}
+    return {**push_state(push), **{name: state for name, state in following.items() if state is not None}}

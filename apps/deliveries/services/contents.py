@@ -32,11 +32,14 @@ class Text:
 class DispatchText:
     """A planned dispatch as the sender needs it: nothing here changes any more.
 
+    named_on, named_id: the dispatch whose delivery ids its messages carry; but for copies of an alert this one.
     facts: the API caller's values, which win over the profile's. needs_facts: some text reads facts.
     """
 
     dispatch_id: int
     planned_on: date
+    named_on: date
+    named_id: int
     kind: str
     policy: Policy
     default_language: str
@@ -46,7 +49,7 @@ class DispatchText:
     _chosen: dict[tuple[int, str, str], Text | None] = field(default_factory=dict)
 
     def text_for(self, variant: int, language: str, locale: str) -> Text | None:
-        """By the person's language, the device's, the app's, the one for everybody else, any; None = no variant."""
+        """By the person's language, the device's, the default, the one for everybody else, any; None = no variant."""
         key = (variant, language, locale)
         if key not in self._chosen:
             self._chosen[key] = self._choose(variant, language, locale)
@@ -75,12 +78,16 @@ def _text_of(rows: Sequence[tuple[Any, ...]]) -> DispatchText:
     for variant, language, body, known in (row[5:] for row in rows if row[5] is not None):
         bodies[variant, language] = compile_body(_decrypted(body))
         facts |= _decrypted(known)
+    rules = Policy.from_json(json.loads(policy))
+    day, _colon, number = rules.named_after.partition(":")
     return DispatchText(
         dispatch_id=dispatch_id,
         planned_on=planned_on,
+        named_on=date.fromisoformat(day) if day else planned_on,
+        named_id=int(number) if day else dispatch_id,
         kind=kind,
-        policy=Policy.from_json(json.loads(policy)),
-        default_language=default_language,
+        policy=rules,
+        default_language=rules.default_language or default_language,
         facts=facts,
         needs_facts=any(not body.is_static for body in bodies.values()),
         bodies=bodies,

@@ -70,8 +70,8 @@ def _address(slice_: Slice, place: Place, text: Text, device: OpenedDevice, expi
         slice_.settle(place, _MESSAGE_BAD, failure.code)
         return
     notification_id = make_delivery_id(
-        planned_on=slice_.text.planned_on,
-        dispatch_id=slice_.text.dispatch_id,
+        planned_on=slice_.text.named_on,
+        dispatch_id=slice_.text.named_id,
         device_id=place.device_id,
         variant=place.variant,
     )

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from apps.core.encryption import encrypt
 from apps.core.sql import prepared_rows
+from apps.deliveries.models import Content, CriticalAlert
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.wake import wake_on_commit
 from apps.deliveries.states import GATEWAY_NUMBERS
@@ -24,11 +25,20 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Insistence:
+    """Send again every so many seconds, at most so often, as long as somebody has not answered (services.alerts)."""
+
+    resend_after_seconds: int
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class Push:
     """What is to be sent, to whom, and until when.
 
-    body: PushContent's fields, texts as Liquid. facts win over the profile. occurrence: unique per app, the caller's
-    key. Without targets it is done at once.
+    body: PushContent's fields, texts as Liquid; in `language`, "" = for everybody. translations: the same in others;
+    who reads none of them gets `language`. facts win over the profile. occurrence: unique per app, the caller's key.
+    Without targets it is done at once. named_after: see Policy.
     """
 
     app_id: int
@@ -41,13 +51,26 @@ class Push:
     expires_at: datetime
     created_at: datetime
     is_test: bool
+    language: str = ""
+    translations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    insistence: Insistence | None = None
+    named_after: str = ""
+    origin: str = "push"
 
 
-def accept_pushes(pushes: Sequence[Push]) -> list[int]:
+class Opened(NamedTuple):
+    """is_stopped: it waits, for the emergency stop holds transactional pushes."""
+
+    dispatch_id: int
+    is_stopped: bool
+
+
+def accept_pushes(pushes: Sequence[Push]) -> list[Opened]:
     """Dispatches open for sending, committed with the caller's transaction; its commit wakes the urgent lane.
 
-    Returns their ids, in the order of `pushes`. No cap, no quiet hours, no hold-out; consent is checked as each opens.
-    Raises IntegrityError where an occurrence exists. Touches dispatch, content, batches. Cost: one round trip.
+    Returns one a push, in their order. No cap, no quiet hours, no hold-out; consent is checked as each opens.
+    Raises IntegrityError where an occurrence exists. Touches dispatch, content, batches. Cost: one round
+    trip, one more each for all translations and all critical alerts.
     """
     targets = [
         {
@@ -61,10 +84,37 @@ def accept_pushes(pushes: Sequence[Push]) -> list[int]:
     ]
     written = [_row(place, push) for place, push in enumerate(pushes)]
     parameters = {"pushes": json.dumps(written), "targets": json.dumps(targets)}
-    ids: dict[int, int] = dict(prepared_rows("deliveries", "accept_pushes", parameters))
+    opened = {place: Opened(*row) for place, *row in prepared_rows("deliveries", "accept_pushes", parameters)}
+    _add_translations([(opened[place].dispatch_id, push) for place, push in enumerate(pushes) if push.translations])
+    _add_alerts([(opened[place].dispatch_id, push) for place, push in enumerate(pushes) if push.insistence])
     if any(push.targets and push.release_at <= push.created_at for push in pushes):
         wake_on_commit("urgent")
-    return [ids[place] for place in range(len(pushes))]
+    return [opened[place] for place in range(len(pushes))]
+
+
+def _add_translations(translated: Sequence[tuple[int, Push]]) -> None:
+    contents = [
+        Content(dispatch_id=dispatch_id, variant=0, language=language, body=body, facts=push.facts or None)
+        for dispatch_id, push in translated
+        for language, body in push.translations.items()
+    ]
+    if contents:
+        Content.objects.bulk_create(contents)
+
+
+def _add_alerts(pushes: Sequence[tuple[int, Push]]) -> None:
+    alerts = [
+        CriticalAlert(
+            dispatch_id=dispatch_id,
+            resend_after_seconds=push.insistence.resend_after_seconds,
+            times=push.insistence.times,
+            next_at=push.release_at + timedelta(seconds=push.insistence.resend_after_seconds),
+        )
+        for dispatch_id, push in pushes
+        if push.insistence and push.targets
+    ]
+    if alerts:
+        CriticalAlert.objects.bulk_create(alerts)
 
 
 def _row(place: int, push: Push) -> dict[str, Any]:
@@ -76,9 +126,11 @@ def _row(place: int, push: Push) -> dict[str, Any]:
         "occurrence": push.occurrence,
         "external_id": push.external_id,
         "state": "sending" if push.targets else "done",
-        "policy": _policy(is_test=push.is_test, expire_after_seconds=expire_after_seconds),
+        "policy": _policy(push.is_test, expire_after_seconds, push.language, push.named_after),
+        "origin": push.origin,
         "people": len({target.customer_id for target in push.targets}),
         "devices": len(push.targets),
+        "language": push.language,
         "body": encrypt(json.dumps(push.body, ensure_ascii=False)),
         "facts": encrypt(json.dumps(push.facts, ensure_ascii=False)) if push.facts else "",
         "release_at": push.release_at.isoformat(),
@@ -89,5 +141,11 @@ def _row(place: int, push: Push) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _policy(*, is_test: bool, expire_after_seconds: int) -> dict[str, Any]:
-    return Policy(is_test=is_test, expire_after_seconds=expire_after_seconds).as_json()
+def _policy(is_test: bool, expire_after_seconds: int, language: str, named_after: str) -> dict[str, Any]:
+    policy = Policy(
+        is_test=is_test,
+        expire_after_seconds=expire_after_seconds,
+        default_language=language,
+        named_after=named_after,
+    )
+    return policy.as_json()

@@ -44,7 +44,7 @@ def send_trial(
         is_test=False,
     )
     with transaction.atomic():
-        (dispatch_id,) = accept_pushes([push])
+        ((dispatch_id, _is_stopped),) = accept_pushes([push])
         # Accepted like any urgent push, then named what it is before anybody can see it.
         Dispatch.objects.filter(pk=dispatch_id).update(kind="test", origin=origin, name=name)
     return Dispatch.objects.get(pk=dispatch_id)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.accounts.models import App
 from apps.core.encryption import WrongKey
@@ -40,17 +40,18 @@ class Way:
     is_stopping: Callable[[], bool] = lambda: False
 
 
-def send_due(*, way: Way, now: datetime, seconds: float = TICK_SECONDS) -> int:
+def send_due(*, way: Way, now: datetime, seconds: float = TICK_SECONDS, after_pushes: bool = False) -> int:
     """Send what is due, slice by slice, for at most about `seconds`; returns the SMS handed to a provider.
 
+    after_pushes: those that follow transactional pushes, which wait for no campaign; else those of campaigns.
     now: the begin of the tick, at most `seconds` behind. No database connection is held while the provider thinks.
     """
     mark_crashed(now)
     ends_at, sent = time.monotonic() + seconds, 0
-    for channel in _open_channels(now):
+    for channel in _open_channels(now, after_pushes=after_pushes):
         provider = _usable_provider(channel, way, now)
         while provider and time.monotonic() < ends_at and not way.is_stopping():
-            taken = _take_slice(channel, now)
+            taken = _take_slice(channel, now, after_pushes=after_pushes)
             if taken is None:
                 break
             results = send_texts(provider, [_text(message, way) for message in taken]) if taken else []
@@ -75,21 +76,25 @@ def mark_crashed(now: datetime) -> int:
     return SMS_STATES.move(left, "unknown", code="crashed", settled_at=now)
 
 
-def _open_channels(now: datetime) -> list[Channel]:
+def _open_channels(now: datetime, *, after_pushes: bool) -> list[Channel]:
     """SMS channels with something due; a paused one is tried again when its probe is due."""
-    due = SmsMessage.objects.filter(state="planned", due_at__lte=now, app_id=OuterRef("app_id"))
+    due = _due(now, after_pushes=after_pushes).filter(app_id=OuterRef("app_id"))
     is_open = Q(state="active") | Q(state="paused", probe_after__lte=now)
     return list(Channel.objects.filter(is_open, Exists(due), gateway="sms").select_related("app"))
 
 
-def _take_slice(channel: Channel, now: datetime) -> list[SmsMessage] | None:
+def _due(now: datetime, *, after_pushes: bool) -> QuerySet[SmsMessage]:
+    return SmsMessage.objects.filter(state="planned", due_at__lte=now, rule__isnull=after_pushes)
+
+
+def _take_slice(channel: Channel, now: datetime, *, after_pushes: bool) -> list[SmsMessage] | None:
     """Sort a slice of due SMS: spare, postpone, or commit to sending. None = nothing is due any more."""
     size = SLICE if channel.state == "active" else 1
     with transaction.atomic():
-        free = SmsMessage.objects.select_for_update(of=("self",), skip_locked=True)
-        stopped = SendingStop.objects.filter(kinds__contains=["campaign"])
-        free = free.filter(~Exists(stopped), state="planned", due_at__lte=now, app_id=channel.app_id)
-        due = list(free.order_by("due_at", "pk").select_related("customer", "rule")[:size])
+        stopped = SendingStop.objects.filter(kinds__contains=["transactional" if after_pushes else "campaign"])
+        free = _due(now, after_pushes=after_pushes).select_for_update(of=("self",), skip_locked=True)
+        free = free.filter(~Exists(stopped), app_id=channel.app_id).order_by("due_at", "pk")
+        due = list(free.select_related("customer", "rule", "fallback__dispatch")[:size])
         if not due:
             return None
         spared = spare(due, now)
@@ -100,7 +105,9 @@ def _take_slice(channel: Channel, now: datetime) -> list[SmsMessage] | None:
 
 
 def _postponed(message: SmsMessage, app: App, now: datetime) -> bool:
-    """Moves an SMS to the end of the recipient's quiet hours; False where they are awake."""
+    """Moves a campaign's SMS to the end of the recipient's quiet hours; False where they are awake."""
+    if message.rule is None:
+        return False
     quiet = Policy(
         quiet_from=f"{app.quiet_from:%H:%M}" if app.quiet_from else "",
         quiet_until=f"{app.quiet_until:%H:%M}" if app.quiet_until else "",
@@ -115,4 +122,5 @@ def _postponed(message: SmsMessage, app: App, now: datetime) -> bool:
 
 def _text(message: SmsMessage, way: Way) -> TextMessage:
     callback = f"{way.public_url}/v2.1/callbacks/sms/twilio?sms={message.pk}"
-    return TextMessage(reference=str(message.pk), to=message.phone, body=message.body, callback_url=callback)
+    body = message.sealed or message.body
+    return TextMessage(reference=str(message.pk), to=message.phone, body=body, callback_url=callback)

@@ -5,18 +5,18 @@ from datetime import datetime, timedelta
 
 from apps.sms_booster.models import SmsMessage
 from apps.sms_booster.queries import openers
+from apps.sms_booster.services.fall_back import unanswered
 from apps.sms_booster.states import SMS_STATES
 
 _TOO_LATE_AFTER = timedelta(hours=24)
+_TOO_LATE_AFTER_PUSH = timedelta(hours=1)
 
 
 def spare(due: Sequence[SmsMessage], now: datetime) -> set[int]:
     """End the SMS of those who need none any more; returns their ids. The rows must be locked."""
-    opened = {
-        (dispatch_id, customer_id)
-        for dispatch_id in {message.dispatch_id for message in due}
-        for customer_id in openers(dispatch_id=dispatch_id, customer_ids=[message.customer_id for message in due])
-    }
+    opened = _opened([message for message in due if message.rule]) | _answered(
+        [message for message in due if message.fallback]
+    )
     reasons = {message.pk: _reason(message, opened, now) for message in due}
     for reason in set(filter(None, reasons.values())):
         rows = SmsMessage.objects.filter(pk__in=[pk for pk, why in reasons.items() if why == reason])
@@ -24,14 +24,34 @@ def spare(due: Sequence[SmsMessage], now: datetime) -> set[int]:
     return {pk for pk, reason in reasons.items() if reason}
 
 
+def _opened(due: Sequence[SmsMessage]) -> set[tuple[int, int]]:
+    return {
+        (dispatch_id, customer_id)
+        for dispatch_id in {message.dispatch_id for message in due}
+        for customer_id in openers(dispatch_id=dispatch_id, customer_ids=[message.customer_id for message in due])
+    }
+
+
+def _answered(due: Sequence[SmsMessage]) -> set[tuple[int, int]]:
+    """Who has sent any receipt for the push that an SMS was to follow."""
+    silent = {
+        (message.dispatch_id, row[0])
+        for message in due
+        if message.fallback
+        for row in unanswered(message.fallback.dispatch, [message.customer_id])
+    }
+    return {(message.dispatch_id, message.customer_id) for message in due} - silent
+
+
 def _reason(message: SmsMessage, opened: set[tuple[int, int]], now: datetime) -> str:
     customer = message.customer
-    if not message.rule.is_enabled:
+    if message.rule and not message.rule.is_enabled:
         return "stopped"
     if customer.erased_at is not None or customer.phone != message.phone:
         return "no_phone"
     if customer.sms_consent is not True:
         return "no_consent"
     if (message.dispatch_id, message.customer_id) in opened:
-        return "opened"
-    return "too_late" if message.planned_at < now - _TOO_LATE_AFTER else ""
+        return "opened" if message.rule else "answered"
+    too_late_after = _TOO_LATE_AFTER if message.rule else _TOO_LATE_AFTER_PUSH
+    return "too_late" if message.planned_at < now - too_late_after else ""

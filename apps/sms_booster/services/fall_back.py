@@ -1,0 +1,149 @@
+"""Falling back: an SMS to those who have not answered a transactional push in time, at most once a person.
+
+Like a push it needs no quiet hours and no budget, for somebody waits for it; like every SMS it needs the person's yes.
+Its text is kept encrypted and goes when the push's texts go.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from apps.core.sql import rows
+from apps.customers.queries import facts
+from apps.deliveries.models import Dispatch
+from apps.deliveries.policy import Policy
+from apps.deliveries.rendering import CompiledBody, RenderFailed, compile_body
+from apps.deliveries.rendering.visible import is_blank
+from apps.deliveries.services.lifecycle import KEPT_AFTER_EXPIRY
+from apps.deliveries.services.stop import is_stopped
+from apps.gateways.sms_text import MOST_PARTS, measure
+from apps.sms_booster.models import Fallback, SmsMessage
+from apps.sms_booster.states import FALLBACK_STATES, SMS_STATES
+
+AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackDraft:
+    """text: Liquid; facts win over the profile. customer_ids: whom the push was for, reachable by push or not."""
+
+    dispatch_id: int
+    customer_ids: Sequence[int]
+    text: str
+    facts: Mapping[str, Any]
+    due_at: datetime
+
+
+def plan_fallbacks(drafts: Sequence[FallbackDraft]) -> None:
+    """In the transaction that accepts the pushes. Cost: one round trip."""
+    Fallback.objects.bulk_create(
+        Fallback(
+            dispatch_id=draft.dispatch_id,
+            customer_ids=sorted(set(draft.customer_ids)),
+            text={"body": draft.text, "facts": dict(draft.facts)},
+            due_at=draft.due_at,
+        )
+        for draft in drafts
+        if draft.customer_ids
+    )
+
+
+def cancel_fallback(*, dispatch_id: int, now: datetime) -> bool:
+    """No SMS follows the push, of those that have not left. False where there was nothing to cancel."""
+    is_waiting = FALLBACK_STATES.move(Fallback.objects.filter(dispatch=dispatch_id), "cancelled")
+    unsent = SmsMessage.objects.filter(fallback=dispatch_id)
+    return bool(is_waiting + SMS_STATES.move(unsent, "spared", code="cancelled", settled_at=now))
+
+
+def choose_fallbacks(*, now: datetime) -> int:
+    """Choose the people of every push whose wait is over; returns how many. None while sending is stopped."""
+    if is_stopped("transactional"):
+        return 0
+    due = Fallback.objects.filter(state="waiting", due_at__lte=now).order_by("due_at")
+    return sum(_choose(pk, now) for pk in due.values_list("pk", flat=True)[:AT_ONCE])
+
+
+def purge_fallbacks(*, now: datetime) -> int:
+    """Forget the texts of pushes that expired a week ago. Returns how many pushes."""
+    old = Fallback.objects.filter(forgotten_at=None, dispatch__expires_at__lt=now - KEPT_AFTER_EXPIRY)
+    SmsMessage.objects.filter(fallback__in=old.values("pk")).update(sealed=None)
+    return old.update(text=None, forgotten_at=now)
+
+
+def _choose(pk: int, now: datetime) -> bool:
+    """All or nothing: a process killed here leaves it waiting."""
+    with transaction.atomic():
+        free = Fallback.objects.select_for_update(of=("self",), skip_locked=True).select_related("dispatch")
+        fallback = free.filter(pk=pk, state="waiting").first()
+        if fallback is None:
+            return False
+        if fallback.dispatch.state == "cancelled":
+            FALLBACK_STATES.move(Fallback.objects.filter(pk=pk), "cancelled")
+            return False
+        SmsMessage.objects.bulk_create(_messages(fallback, now), ignore_conflicts=True)
+        FALLBACK_STATES.move(Fallback.objects.filter(pk=pk), "chosen")
+    return True
+
+
+def _messages(fallback: Fallback, now: datetime) -> list[SmsMessage]:
+    """One for each who has not answered; where none may be sent, with the reason."""
+    dispatch = fallback.dispatch
+    text = compile_body({"body": fallback.text["body"], "silent": True})
+    is_test = Policy.from_json(dispatch.policy).is_test
+    phones: set[str] = set()
+    messages = []
+    for customer_id, phone, has_agreed, traits, *columns in unanswered(dispatch, fallback.customer_ids):
+        body, parts, fault = _made(text, {**facts(columns, json.loads(traits)), **fallback.text["facts"]})
+        refusal = _refusal(phone, has_agreed=has_agreed, is_test=is_test, is_known=phone in phones)
+        phones.add(phone)
+        state = "spared" if refusal else "failed" if fault else "planned"
+        messages.append(
+            SmsMessage(
+                fallback=fallback,
+                customer_id=customer_id,
+                app_id=dispatch.app_id,
+                dispatch_id=dispatch.pk,
+                phone=phone,
+                sealed=body if state == "planned" else None,
+                parts=parts if state == "planned" else 0,
+                state=state,
+                code=refusal or fault,
+                planned_at=now,
+                due_at=now,
+                settled_at=None if state == "planned" else now,
+            )
+        )
+    return messages
+
+
+def unanswered(dispatch: Dispatch, customer_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Rows of sql/fallback_people.sql: of these people those whose devices have sent no receipt for the push."""
+    where = {"dispatch_id": dispatch.pk, "planned_on": dispatch.planned_on, "customer_ids": list(customer_ids)}
+    return rows("sms_booster", "fallback_people", where)
+
+
+def _refusal(phone: str, *, has_agreed: bool, is_test: bool, is_known: bool) -> str:
+    """Why this person gets none; "" = they do."""
+    if is_test:
+        return "test_key"
+    if not phone:
+        return "no_phone"
+    if not has_agreed:
+        return "no_consent"
+    return "same_phone" if is_known else ""
+
+
+def _made(text: CompiledBody, known: Mapping[str, Any]) -> tuple[str, int, str]:
+    """Body, parts, and why it cannot be sent ("" = it can)."""
+    try:
+        body = text.render(known).body
+    except RenderFailed as failed:
+        return "", 0, failed.code
+    parts = measure(body).parts
+    if is_blank(body):
+        return "", 0, "empty_text"
+    return body, parts, "" if parts <= MOST_PARTS else "too_many_parts"
