@@ -1,5 +1,6 @@
 """Two pages about all devices together: who may be sent to over time, and how healthy the addresses are."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -36,7 +37,7 @@ PERIODS = (30, 90, 365)
 _PLATFORM_NAMES = dict(PLATFORMS)
 
 
-class OverTimeView(View):
+class OverTimeView(View, ABC):
     """What both pages share: whose devices, and since when. ?app=slug, ?days=30|90|365, ?csv=devices|people."""
 
     admin_site: AdminSite = None  # type: ignore[assignment]
@@ -70,11 +71,11 @@ class OverTimeView(View):
         }
         return TemplateResponse(request, self.template, {**frame, **self.shown(request, apps, rows, people)})
 
+    @abstractmethod
     def shown(
         self, request: HttpRequest, apps: Sequence[App], rows: Sequence[DeviceDay], people: Sequence[ConsentDay]
     ) -> dict[str, Any]:
         """What the page shows beside the frame."""
-        raise NotImplementedError
 
 
 class OptInView(OverTimeView):

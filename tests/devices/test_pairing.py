@@ -40,11 +40,13 @@ def test_a_dead_device_is_refused(app: App) -> None:
         pairing.pair_device(device=make_device(make_customer(app), state="dead"), name="", user=None, now=NOW)
 
 
-def test_an_app_has_so_many_and_no_more(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pairing, "MOST", 1)
-    pairing.pair_device(device=make_device(make_customer(app)), name="one", user=None, now=NOW)
-    with pytest.raises(Conflict, match="1 test devices already"):
-        pairing.pair_device(device=make_device(make_customer(app)), name="two", user=None, now=NOW)
+def test_an_app_has_so_many_and_no_more(app: App) -> None:
+    *most, last = (make_device(make_customer(app)) for _ in range(pairing.MOST + 1))
+    for device in most:
+        pairing.pair_device(device=device, name="", user=None, now=NOW)
+    with pytest.raises(Conflict, match=f"{pairing.MOST} test devices already"):
+        pairing.pair_device(device=last, name="", user=None, now=NOW)
+    assert PairedDevice.objects.count() == pairing.MOST
 
 
 def test_unpaired_it_is_a_device_like_any_other(app: App) -> None:

@@ -12,7 +12,6 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.csp import CSP
 from django.utils.translation import gettext as _
 from django.views.decorators.csp import csp_override
 from django.views.decorators.csrf import csrf_exempt
@@ -23,6 +22,7 @@ from apps.api import rate
 from apps.api.base import json_response, refusal_of
 from apps.api.json_body import parse_object
 from apps.api.refusals import Refusal, refusal_response
+from apps.api.views.signed_page import HEADERS, POLICY
 from apps.core.client_address import client_address
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
 from apps.devices.models import Device
@@ -32,20 +32,10 @@ from apps.devices.services.virtual_phones import MODELS, add_virtual_phone
 from apps.gateways.contract import Endpoints
 
 MOST_A_MINUTE = 20
-_HEADERS = {"X-Robots-Tag": "noindex, nofollow", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-_CSP = {
-    "default-src": [CSP.NONE],
-    "style-src": [CSP.SELF],
-    "font-src": [CSP.SELF],
-    "img-src": [CSP.SELF],
-    "form-action": [CSP.SELF],
-    "base-uri": [CSP.NONE],
-    "frame-ancestors": [CSP.NONE],
-}
 
 
 @csrf_exempt
-@csp_override(_CSP)
+@csp_override(POLICY)
 @require_http_methods(["GET", "HEAD", "POST"])
 def pair(request: HttpRequest, code: str) -> HttpResponse:
     """Say what to do (GET); pair an app's device (JSON), or a virtual phone (form)."""
@@ -74,7 +64,7 @@ def _pair_app(request: HttpRequest, key: PairingCode, app: App) -> HttpResponse:
         paired = pair_device(device=device, name=name, user=_user(key), now=timezone.now())
     except Exception as error:
         return _refused(request, refusal_of(error), is_json=True)
-    return json_response({"paired": True, "app": app.slug, "name": paired.name}, headers=_HEADERS)
+    return json_response({"paired": True, "app": app.slug, "name": paired.name}, headers=HEADERS)
 
 
 def _shown_device(said: dict[str, Any], app: App) -> tuple[Device, str]:
@@ -114,7 +104,7 @@ def _user(key: PairingCode) -> User | None:
 
 def _page(request: HttpRequest, app: App, context: dict[str, object], status: int = 200) -> HttpResponse:
     shown = {"app": app, "has_sandbox": has_sandbox(), "sandbox_url": _sandbox_url(), **context}
-    return TemplateResponse(request, "devices/pair.html", shown, status=status, headers=_HEADERS)
+    return TemplateResponse(request, "devices/pair.html", shown, status=status, headers=HEADERS)
 
 
 def _sandbox_url() -> str:
@@ -124,4 +114,4 @@ def _sandbox_url() -> str:
 def _refused(request: HttpRequest, refusal: Refusal, *, is_json: bool, status: int = 0) -> HttpResponse:
     if is_json:
         return refusal_response(refusal, path=request.path, request_id=str(uuid_utils.uuid7()))
-    return TemplateResponse(request, "devices/pair_gone.html", {"status": status}, status=status, headers=_HEADERS)
+    return TemplateResponse(request, "devices/pair_gone.html", {"status": status}, status=status, headers=HEADERS)

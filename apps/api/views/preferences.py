@@ -8,12 +8,12 @@ people do. Links that are forged, too old or of an erased person all get the sam
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.csp import CSP
 from django.views.decorators.csp import csp_override
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from apps.api import rate
+from apps.api.views.signed_page import HEADERS, POLICY
 from apps.core.client_address import client_address
 from apps.customers.models import Customer
 from apps.customers.preference_links import read_signed
@@ -22,20 +22,10 @@ from apps.customers.services.preferences import customer_of, preferences_of, sav
 # Of one person, and of one address with links that do not work: a phone network hides thousands behind one address.
 MOST_A_MINUTE = 30
 MOST_CHOICES = 200
-_HEADERS = {"X-Robots-Tag": "noindex, nofollow", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-_CSP = {
-    "default-src": [CSP.NONE],
-    "style-src": [CSP.SELF],
-    "font-src": [CSP.SELF],
-    "img-src": [CSP.SELF],
-    "form-action": [CSP.SELF],
-    "base-uri": [CSP.NONE],
-    "frame-ancestors": [CSP.NONE],
-}
 
 
 @csrf_exempt
-@csp_override(_CSP)
+@csp_override(POLICY)
 @require_http_methods(["GET", "HEAD", "POST"])
 def preferences(request: HttpRequest, signed: str) -> HttpResponse:
     """Show the choices (GET), or write them down (POST) and show them again."""
@@ -50,7 +40,7 @@ def preferences(request: HttpRequest, signed: str) -> HttpResponse:
         return _page(request, "customers/preferences/gone.html", {}, 404)
     if request.method == "POST":
         _write_down(request.POST, customer)
-        return HttpResponseRedirect(f"{request.path}?saved", headers=_HEADERS)
+        return HttpResponseRedirect(f"{request.path}?saved", headers=HEADERS)
     found = preferences_of(customer)
     context = {"app": customer.app, "preferences": found, "is_saved": "saved" in request.GET}
     return _page(request, "customers/preferences/page.html", context)
@@ -82,4 +72,4 @@ def _page(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> HttpResponse:
-    return TemplateResponse(request, template, context, status=status, headers={**_HEADERS, **(headers or {})})
+    return TemplateResponse(request, template, context, status=status, headers={**HEADERS, **(headers or {})})
