@@ -175,6 +175,20 @@ def test_the_cap_counts_accepted_campaign_pushes_of_the_window(app: App) -> None
     assert list(Delivery.objects.filter(dispatch_id=dispatch.id).values_list("device_id", flat=True)) == [capped.id]
 
 
+def test_a_few_of_a_large_ledger_are_capped_as_many_are(app: App) -> None:
+    """People are looked up one by one there, and not found among all rows."""
+    devices = make_people(app, 20)
+    earlier = make_dispatch(app, kind="test")
+    for device in devices:
+        tell_sent(earlier, device)
+    Dispatch.objects.update(kind="campaign", finished_at=NOW)
+    with connection.cursor() as cursor:
+        cursor.execute("analyze deliveries_delivery")
+    few = Compiled("select unnest(%(few)s::bigint[]) as customer_id", {"few": [one.customer_id for one in devices[:2]]})
+    assert exclusions(make_dispatch(app, audience=few, policy=Policy(cap_count=1))) == {"capped": 2}
+    assert exclusions(make_dispatch(app, audience=few, policy=Policy(cap_count=2))) == {}
+
+
 def codes(dispatch: Dispatch) -> Mapping[str, int]:
     rows = Delivery.objects.filter(dispatch_id=dispatch.id)
     return Counter(f"{OUTCOME_WORDS[row.outcome].removeprefix('excluded:')} {row.code}".strip() for row in rows)

@@ -37,6 +37,12 @@ WORK_MEM = "128MB"
 # A push counts against the cap from when it was accepted, which may be days after its dispatch was planned.
 CAP_LOOKS_BACK = timedelta(days=7)
 
+_EVERYBODYS_ROWS = Compiled("select * from deliveries_delivery")
+_THEIR_ROWS = Compiled(
+    "select delivery.* from (select customer_id from plan_audience union all select half.id from half) audience"
+    " join deliveries_delivery delivery on delivery.customer_id = audience.customer_id"
+)
+
 _LIVE = """select id, customer_id, gateway, platform, state, time_zone, last_seen_at from devices_device
 where state in ('active', 'stale') and (%(platforms)s::text[] = '{}' or platform = any(%(platforms)s::text[]))"""
 _LATEST = f"select distinct on (customer_id) * from ({_LIVE}) live order by customer_id, last_seen_at desc, id desc"
@@ -303,7 +309,9 @@ def _freeze_spent(plan: _Plan, topic: str, cap_count: int | None, cap_days: int)
         return
     since = plan.now - timedelta(days=cap_days)
     limits = {"app_id": plan.app.id, "topic": topic, "cap_count": cap_count, "since": since}
-    execute("deliveries", "plan_spent", {**limits, "planned_since": (since - CAP_LOOKS_BACK).date()})
+    limits["planned_since"] = (since - CAP_LOOKS_BACK).date()
+    ((is_large,),) = rows("deliveries", "plan_is_large", {})
+    execute("deliveries", "plan_spent", limits, delivered=_EVERYBODYS_ROWS if is_large else _THEIR_ROWS)
 
 
 def _freeze_audience(audience: Compiled) -> None:
