@@ -7,12 +7,14 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from apps.accounts.admin_scope import AppScopedAdmin, AppScopedStackedInline
 from apps.api.models import IdentityCheck, IdentityKey
 from apps.api.services.identity import clean_identity_key
+from apps.api.services.identity_tally import last_days
 from apps.core.problems import InvalidInput
 
 
@@ -79,7 +81,7 @@ class IdentityCheckAdmin(AppScopedAdmin):
         (
             None,
             {
-                "fields": ["app", "mode"],
+                "fields": ["app", "mode", "lately"],
                 "description": _(
                     "A publishable key can be read out of your app, so by itself it proves nothing about a person. Your"
                     " server signs who is logged in, and the app hands that on when it registers a device."
@@ -88,10 +90,19 @@ class IdentityCheckAdmin(AppScopedAdmin):
         )
     ]
     inlines: ClassVar = [IdentityKeyInline]
+    readonly_fields: ClassVar = ["lately"]
     radio_fields: ClassVar = {"mode": admin.VERTICAL}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).annotate(key_count=Count("keys"))
+
+    @admin.display(description=_("last 7 days"))
+    def lately(self, check: Any) -> str:
+        """Registrations that named somebody: whom enforcing would shut out."""
+        if check.pk is None or check.mode == "off":
+            return str(_("Nothing is counted while it is off."))
+        counted = last_days(app=check.app, now=timezone.now())
+        return _("%(proved)d with a good proof, %(missing)d without one, %(wrong)d with a wrong one") % counted
 
     @admin.display(description=_("keys"))
     def key_count(self, check: Any) -> int:

@@ -106,6 +106,19 @@ class IdentityKey(models.Model):
         return f"{self.name} ({self.algorithm})"
 
 
+class IdentityDay(models.Model):
+    """How many registrations that named somebody came with a proof, without one, and with a wrong one (UTC days)."""
+
+    app_id = models.BigIntegerField()
+    day = models.DateField()
+    proved = models.PositiveIntegerField(default=0)
+    missing = models.PositiveIntegerField(default=0)
+    wrong = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["app_id", "day"], name="identity_day_once")]
+
+
 class IdempotencyRecord(models.Model):
     """What one idempotency key led to: enough to rebuild the same answer, no texts.
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apps.accounts.models import App, AuditEntry
 from apps.api.models import IdentityCheck, IdentityKey
+from apps.api.services import identity_tally
 from apps.api.services.identity import clean_identity_key, forget_rules
 from apps.core.problems import InvalidInput
 from apps.customers.models import Consent, Customer
@@ -36,6 +37,7 @@ def token(key: Any = SIGNER, algorithm: str = "ES256", minutes: float = 10, **cl
 @pytest.fixture
 def check(app: App) -> IdentityCheck:
     forget_rules()
+    identity_tally._counted.clear()  # of apps that were
     check = IdentityCheck.objects.create(app=app, mode="enforce")
     IdentityKey.objects.create(check_of=check, name="server", algorithm="ES256", key=PUBLIC)
     IdentityKey.objects.create(check_of=check, name="old server", algorithm="HS256", key=SECRET)
@@ -117,6 +119,33 @@ def test_monitor_lets_through_and_warns(check: IdentityCheck, public: ApiCaller)
 def test_off_asks_and_proves_nothing(check: IdentityCheck, public: ApiCaller) -> None:
     IdentityCheck.objects.update(mode="off")
     assert register(public, identity_token="x").json()["warnings"] == []
+
+
+def test_whose_secret_is_not_shown_takes_over_no_device(check: IdentityCheck, public: ApiCaller) -> None:
+    """Whoever learns a token could otherwise put an address of their own in its place."""
+    known = register(public, identity_token=token()).json()
+    moved = {**DEVICE, "address": "token-2", "previous_address": "token-1", "customer": None}
+    refused = public.post("/v2.1/devices", moved)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (401, "/previous_address")
+    shown = {"X-Device-Id": str(known["device_id"]), "X-Device-Secret": known["device_secret"]}
+    wrong = public.post("/v2.1/devices", moved | {"previous_address": "token-9"}, **shown)
+    assert wrong.status_code == 401
+    assert public.post("/v2.1/devices", moved, **shown).json()["device_id"] == known["device_id"]
+    assert Device.objects.get().address == "token-2"
+
+
+def test_monitor_counts_whom_enforcing_would_shut_out(
+    check: IdentityCheck, public: ApiCaller, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity_tally, "ADD_EVERY_SECONDS", 0)
+    monkeypatch.setattr(identity_tally, "_next_at", 0)
+    IdentityCheck.objects.update(mode="monitor")
+    for proof in (token(), token(), token(sub="eve"), None):
+        register(public, identity_token=proof)
+    assert identity_tally.last_days(app=check.app, now=timezone.now()) == {"proved": 2, "missing": 1, "wrong": 1}
+    client.force_login(make_user(check.app, role="owner"))
+    page = client.get(reverse("admin:api_identitycheck_change", args=[check.pk])).content.decode()
+    assert "2 with a good proof, 1 without one, 1 with a wrong one" in page
 
 
 @pytest.mark.parametrize(("mode", "answers"), [("enforce", [False, True]), ("off", [False])])

@@ -10,13 +10,20 @@ from apps.api.base import ApiView, json_response, no_content
 from apps.api.batch import PROBLEM, shown_problems
 from apps.api.calls import NULLABLE_TEXT, NUMBER, TEXT, TIME, Answer, Call, list_of, record
 from apps.api.refusals import Refusal
-from apps.api.services.device_access import SECRET_HEADER, device_for
-from apps.api.services.identity import IdentityRefused, check_identity
+from apps.api.services.device_access import DEVICE_HEADER, SECRET_HEADER, device_for, device_shown
+from apps.api.services.identity import Claim, IdentityRefused, check_identity
 from apps.api.services.writable_people import require_writable, require_writable_device
 from apps.api.shapes import NO_CONTROLS, VISIBLE, Anything, Record, Text
 from apps.core.problems import FieldProblem
 from apps.devices.models import Device
-from apps.devices.services.device_fields import ADDRESS_KINDS, ENVIRONMENTS, GATEWAYS_OF, PERMISSIONS, DeviceDraft
+from apps.devices.services.device_fields import (
+    ADDRESS_KINDS,
+    ENVIRONMENTS,
+    GATEWAYS_OF,
+    PERMISSIONS,
+    DeviceDraft,
+    clean_device,
+)
 from apps.devices.services.hygiene import remove
 from apps.devices.services.registration import change_device, register_together
 
@@ -82,6 +89,10 @@ _DEVICE = record(
         "last_seen_at": TIME,
     }
 )
+_OWN = {
+    DEVICE_HEADER: "The device's id; with its secret, where previous_address changes a device without a customer.",
+    SECRET_HEADER: "The device's secret.",
+}
 _SECRET = {SECRET_HEADER: "The device's secret; needed with a publishable key."}
 
 
@@ -97,6 +108,7 @@ class DevicesView(ApiView):
             " another customer, it moves. `device_secret` is given once, to a device that is new.",
             {200: Answer("Known", _REGISTERED), 201: Answer("New", _REGISTERED)},
             body=REGISTRATION,
+            headers=_OWN,
             refusals=(401, 409),
         )
     }
@@ -109,7 +121,7 @@ class DevicesView(ApiView):
             raise Refusal("not_found", problem.message, problems=[problem])
         customer, token = said.pop("customer", None), said.pop("identity_token", None)
         draft = DeviceDraft(**said)
-        is_proved, warnings = self._proved(customer, token)
+        is_proved, warnings = self._proved(customer, token, draft)
         require_writable_device(caller=self.caller, customer=customer, draft=draft)
         registration = register_together(
             app=app,
@@ -128,15 +140,24 @@ class DevicesView(ApiView):
         }
         return json_response(answer, 201 if registration.is_new else 200)
 
-    def _proved(self, customer: str | None, token: str | None) -> tuple[bool, list[FieldProblem]]:
+    def _proved(self, customer: str | None, token: str | None, draft: DeviceDraft) -> tuple[bool, list[FieldProblem]]:
         """Whether it is known who speaks, and what the app's mode monitor warns about. Raises Refusal."""
         if not self.caller.is_publishable:
             return True, []
+        claim = Claim(customer, token, takes_over=bool(draft.previous_address) and not self._shows_previous(draft))
         try:
-            identity = check_identity(app=self.caller.app, customer=customer, token=token, now=timezone.now())
+            identity = check_identity(app=self.caller.app, claim=claim, now=timezone.now())
         except IdentityRefused as refused:
             raise Refusal(refused.problem.code, refused.problem.message, problems=[refused.problem]) from refused
         return identity.is_proved, [identity.problem] if identity.problem else []
+
+    def _shows_previous(self, draft: DeviceDraft) -> bool:
+        """Whether the headers show the secret of the device whose address changed."""
+        try:
+            device = device_shown(caller=self.caller, headers=self.request.headers)
+        except Refusal:
+            return False
+        return bytes(device.address_hash) == clean_device(draft).previous_hash
 
 
 class OneDeviceView(ApiView):
