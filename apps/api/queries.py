@@ -9,6 +9,7 @@ from apps.accounts.models import App
 from apps.core.sql import rows
 from apps.customers.queries import ids_of_people, person_named
 from apps.deliveries.models import Batch, Delivery, Dispatch, Retry
+from apps.deliveries.services.alerts import COPY
 from apps.deliveries.states import OUTCOMES
 from apps.devices.queries import device_by_address, owners_of_devices
 
@@ -55,7 +56,7 @@ def people_sought(app: App, filters: Mapping[str, Any]) -> list[int] | None:
 
 def _found(app: App, filters: Mapping[str, Any]) -> QuerySet[Dispatch]:
     # The copies of a critical alert are part of it.
-    found = Dispatch.objects.filter(app=app).exclude(origin__startswith="copy:")
+    found = Dispatch.objects.filter(app=app).exclude(origin__startswith=f"{COPY}:")
     names_a_person = bool({"customer", "address_hash"} & filters.keys())
     if "kind" in filters or not names_a_person:
         found = found.filter(kind=filters.get("kind", "transactional"))

@@ -6,10 +6,13 @@ import pytest
 from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
+from apps.api.webhooks.services.bodies import EventKey, events_of
 from apps.deliveries.models import CriticalAlert, Delivery, Dispatch
 from apps.deliveries.states import OUTCOMES
+from apps.devices.models import Device
 from tests.factories import make_app, make_customer, make_device
 from tests.factories.api import codes_of
+from tests.factories.boosters import deliver
 
 pytestmark = pytest.mark.django_db
 PUSH = "/v2.1/push"
@@ -77,3 +80,16 @@ def test_cancelling_ends_an_alert_whose_push_is_done(api, body):
 def test_how_it_insists_is_judged(api, body, critical, code):
     answer = api.post(PUSH, {**body, "critical": critical})
     assert (answer.status_code, codes_of(answer)) == (400, {code})
+
+
+def test_the_copies_of_an_alert_are_told_nowhere_as_pushes_of_their_own(api, app, body):
+    push_id = api.post(PUSH, body).json()["meta"]["uniqId"]
+    push, device = Dispatch.objects.get(pk=push_id), Device.objects.get()
+    deliver(push, device)
+    key = EventKey(push.planned_on, push.pk, device.customer_id, device.pk, 0)
+    assert events_of([key]) != [None]
+    assert api.get(PUSH).json()["data"] != []
+    Dispatch.objects.update(origin="copy:1")
+    assert events_of([key]) == [None]
+    assert api.get(PUSH).json()["data"] == api.get(f"{PUSH}?customer=c1").json()["data"] == []
+    assert api.get(f"{PUSH}/{push_id}").status_code == 404

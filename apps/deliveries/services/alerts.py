@@ -20,7 +20,7 @@ from apps.deliveries.services.stop import is_stopped
 from apps.deliveries.services.transactional import Push, Target, accept_pushes
 from apps.deliveries.states import ALERT_STATES
 
-ORIGIN = "copy"
+COPY = "copy"
 ALERTS_AT_ONCE = 100
 
 
@@ -132,4 +132,4 @@ def _copies_under_way(dispatch: Dispatch) -> QuerySet[Dispatch]:
 
 
 def _origin(dispatch: Dispatch) -> str:
-    return f"{ORIGIN}:{dispatch.pk}"
+    return f"{COPY}:{dispatch.pk}"

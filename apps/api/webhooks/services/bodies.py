@@ -14,6 +14,7 @@ from apps.api.webhooks.event_types import TEST, TYPE_OF_MEASURE
 from apps.core.sql import rows
 from apps.deliveries.delivery_ids import make_delivery_id
 from apps.deliveries.feed import RECEIPTS_FROM
+from apps.deliveries.services.alerts import COPY
 from apps.deliveries.states import OUTCOME_WORDS
 
 MOST_BYTES = 20_000
@@ -58,7 +59,7 @@ class _Found(NamedTuple):
 
 
 def events_of(keys: Sequence[EventKey]) -> list[Event | None]:
-    """The events in the keys' order; None where the row is gone. Cost: 15 us an event."""
+    """The events in the keys' order; None where the row is gone, or an alert's copy. Cost: 15 us an event."""
     columns = list(zip(*keys, strict=True)) or [(), (), (), (), ()]
     names = ("days", "dispatch_ids", "customer_ids", "device_ids", "receipts")
     found: list[Event | None] = [None] * len(keys)
@@ -97,9 +98,10 @@ def cut(type_: str, events: Sequence[Event], *, first_sequence: int) -> Iterable
 
 def _event(key: EventKey, one: _Found) -> Event | None:
     at = one.received_at if key.receipt else one.recorded_at
-    if at is None:
-        return None
     maker, _, number = one.origin.partition(":")
+    # What became of the alert itself was told when it happened; its copies are the same delivery.
+    if at is None or maker == COPY:
+        return None
     is_push = one.kind == "transactional"
     item: dict[str, Any] = {
         "delivery_id": make_delivery_id(
