@@ -7,7 +7,6 @@ Source: dev.messageflow.com/pushes, and the constants of public clients of the s
 """
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -286,7 +285,7 @@ def _expiry(ttl: Any, release_at: datetime, problems: list[FieldProblem]) -> tup
     if ttl is None:
         return release_at + timedelta(seconds=DEFAULT_TTL), []
     latest = release_at + timedelta(seconds=MOST_TTL)
-    if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not math.isfinite(ttl):
+    if isinstance(ttl, bool) or not isinstance(ttl, int | float):
         problems.append(FieldProblem("/ttl", "type", _("must be a unix time in seconds"), came(ttl)))
     elif ttl > _LARGEST_SECONDS:
         problems.append(FieldProblem("/ttl", "range", _("is in milliseconds; send seconds"), came(ttl)))

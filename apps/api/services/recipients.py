@@ -177,8 +177,8 @@ def _as_stored(app: App, contact: str, kind: int) -> str:
     """As profiles hold it; "" = nobody can have it. Phones come with or without their plus."""
     if kind == EMAIL:
         return clean_email(contact, pointer="", problems=[]) or ""
-    digits = contact.replace("\0", "").strip()
-    return e164_of(digits, app.default_country)[0] or e164_of(f"+{digits}", "")[0]
+    number = contact.strip()
+    return e164_of(number, app.default_country)[0] or e164_of(f"+{number}", "")[0]
 
 
 def _owners(name: str, people: Sequence[Sequence[Any]]) -> Recipient:
