@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("customers", "0007_imports"),
-        ("deliveries", "0011_critical_alert"),
+        ("deliveries", "0014_critical_alert"),
         ("sms_booster", "0001_initial"),
     ]
 
