@@ -26,10 +26,12 @@ from apps.campaigns.admin_review import sent_number
 from apps.campaigns.funnel import attach_counts, funnel, waiting_at
 from apps.campaigns.models import Automation, Campaign
 from apps.campaigns.services.automations import lifecycle
+from apps.campaigns.services.automations.outlook import people_lately
 from apps.campaigns.services.automations.starters import starters
 from apps.campaigns.services.readiness import known_names
 from apps.core.problems import Conflict, InvalidInput
 from apps.core.states import InvalidTransition
+from apps.core.templatetags.house import number
 
 
 def new_page(model_admin: "AutomationAdmin", request: HttpRequest) -> HttpResponse:
@@ -69,8 +71,14 @@ def builder_page(model_admin: "AutomationAdmin", request: HttpRequest, automatio
         "may_launch": model_admin.has_launch_permission(request, automation),
         "variables": sorted(known_names(Campaign(app=automation.app))),
         **standing(flow),
+        **_outlook(automation),
     }
     return _page(model_admin, request, "campaigns/flow/page.html", context)
+
+
+def _outlook(automation: Automation) -> dict[str, Any]:
+    people = people_lately(automation, timezone.now())
+    return {"lately": people, "shown_lately": number(people)}
 
 
 def save(model_admin: "AutomationAdmin", request: HttpRequest, automation: Automation) -> HttpResponse:
@@ -102,6 +110,7 @@ def save(model_admin: "AutomationAdmin", request: HttpRequest, automation: Autom
         "version": version,
         "saved_at": timezone.now(),
         "may_launch": model_admin.has_launch_permission(request, fresh),
+        **_outlook(fresh),
     }
     return TemplateResponse(request, "campaigns/flow/saved.html", context)
 

@@ -19,7 +19,7 @@ from apps.customers.models import Consent, Customer
 from apps.customers.queries import ids_of_people
 from apps.deliveries.delivery_ids import make_delivery_id
 from apps.deliveries.models import Batch, Delivery, Dispatch, Receipt, Retry
-from apps.deliveries.policy import Policy
+from apps.deliveries.policy import CAPPED_KINDS, Policy
 from apps.deliveries.services.moments import Moment, moment_of
 from apps.deliveries.states import GATEWAY_WORDS, OUTCOME_WORDS, OUTCOMES, PLATFORM_WORDS, RECEIPT_WORDS
 from apps.devices.models import Device
@@ -179,7 +179,7 @@ def _spent_by(case: _Case, days: int, topic: str) -> list[dict[str, Any]]:
     first: dict[int, datetime] = {}
     for dispatch_id, at in theirs.order_by("recorded_at").values_list("dispatch_id", "recorded_at"):
         first.setdefault(dispatch_id, at)
-    before = Dispatch.objects.filter(pk__in=first, kind="campaign", created_at__lte=case.row.recorded_at)
+    before = Dispatch.objects.filter(pk__in=first, kind__in=CAPPED_KINDS, created_at__lte=case.row.recorded_at)
     if topic:
         before = before.filter(policy__topic=topic)
     return [

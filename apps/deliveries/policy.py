@@ -7,6 +7,8 @@ from itertools import accumulate
 from typing import Any, Self
 
 _UNSAID = frozenset({"default_language", "named_after"})
+# What a frequency cap counts, and holds back.
+CAPPED_KINDS = ("campaign", "automation")
 
 
 @dataclass(frozen=True, slots=True)

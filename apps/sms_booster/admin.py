@@ -11,6 +11,7 @@ from unfold.decorators import display
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.campaigns.admin_steps import register_step
 from apps.core.masking import masked_phone
+from apps.sms_booster import admin_automation_step  # noqa: F401  (registers its card)
 from apps.sms_booster.admin_step import BoosterStep
 from apps.sms_booster.models import SmsMessage, SmsReply
 
@@ -67,7 +68,7 @@ class SmsMessageAdmin(_ReadOnlyAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SmsMessage]:
-        return super().get_queryset(request).select_related("rule__campaign", "customer")
+        return super().get_queryset(request).select_related("rule__campaign", "step__automation", "customer")
 
     @display(description=_("to"))
     def to(self, message: SmsMessage) -> str:
@@ -75,7 +76,7 @@ class SmsMessageAdmin(_ReadOnlyAdmin):
 
     @display(description=_("campaign"))
     def campaign(self, message: SmsMessage) -> str:
-        return message.rule.campaign.name if message.rule else str(_("after a push"))
+        return message.source_name
 
     @display(description=_("state"), ordering="state", label=_STATE_COLOURS)
     def shown_state(self, message: SmsMessage) -> tuple[str, str]:

@@ -13,9 +13,12 @@ class SmsBoosterConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.campaigns.parts import register_part
+        from apps.campaigns.services.automations.steps import register_kind
         from apps.customers import belongings
         from apps.sms_booster.belongings import SmsBelongings
+        from apps.sms_booster.services.automation_step import SmsStep
         from apps.sms_booster.services.rules import BoosterPart
 
         register_part(BoosterPart())
+        register_kind(SmsStep())
         belongings.register(SmsBelongings())

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from apps.customers.belongings import Pairs, Rows
 from apps.sms_booster.models import SmsMessage, SmsReply
 from apps.sms_booster.states import SMS_STATES
@@ -34,10 +36,14 @@ class SmsBelongings:
             went = theirs.filter(dispatch_id=dispatch_id, state__in=sent).exists()
             spared = (mine if went else theirs).filter(dispatch_id=dispatch_id, state="planned")
             SMS_STATES.move(spared, "spared", code="merged", settled_at=now)
-        theirs.exclude(dispatch_id__in=list(twice)).update(customer=into_id)
+        theirs.filter(Q(dispatch_id=None) | ~Q(dispatch_id__in=list(twice))).update(customer=into_id)
 
     def disclose(self, *, customer_id: int) -> Rows:
-        messages = SmsMessage.objects.filter(customer=customer_id).select_related("rule__campaign").order_by("id")
+        messages = (
+            SmsMessage.objects.filter(customer=customer_id)
+            .select_related("rule__campaign", "step__automation")
+            .order_by("id")
+        )
         phones = {(message.app_id, message.phone) for message in messages if message.phone}
         replies = (reply for app_id, phone in phones for reply in SmsReply.objects.filter(app=app_id, phone=phone))
         return [*map(_message, messages), *map(_reply, replies)]
@@ -45,7 +51,7 @@ class SmsBelongings:
 
 def _message(message: SmsMessage) -> dict[str, Any]:
     return {
-        "campaign": message.rule.campaign.name if message.rule else "",
+        "campaign": message.source_name,
         "to": message.phone,
         "text": message.sealed or message.body,
         "state": message.state,

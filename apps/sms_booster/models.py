@@ -7,7 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import App
-from apps.campaigns.models import Campaign
+from apps.campaigns.models import AutomationStep, Campaign
 from apps.core.fields import EncryptedJSONField
 from apps.customers.models import Customer
 from apps.deliveries.models import Dispatch
@@ -54,7 +54,7 @@ class Fallback(models.Model):
 
 
 class SmsMessage(models.Model):
-    """One SMS to one person, of a campaign (rule) or after a transactional push (fallback).
+    """One SMS to one person: of a campaign (rule), after a transactional push (fallback), or of an automation's step.
 
     sealed: the text of a fallback, encrypted, for it may hold a code; its body stays "". body:
     written when chosen, "" until then and where it will not be sent; parts: as GSM-7 or UCS-2 counts them.
@@ -64,9 +64,10 @@ class SmsMessage(models.Model):
     rule = models.ForeignKey(BoostRule, models.CASCADE, null=True, related_name="messages")
     fallback = models.ForeignKey(Fallback, models.CASCADE, null=True, related_name="messages")
     sealed = EncryptedJSONField(null=True)
+    step = models.ForeignKey(AutomationStep, models.PROTECT, null=True, related_name="+")
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="+")
     app_id = models.BigIntegerField()
-    dispatch_id = models.BigIntegerField()
+    dispatch_id = models.BigIntegerField(null=True)
     phone = models.CharField(max_length=16)
     body = models.TextField(blank=True)
     parts = models.PositiveSmallIntegerField(default=0)
@@ -85,7 +86,10 @@ class SmsMessage(models.Model):
             models.UniqueConstraint(fields=["dispatch_id", "customer"], name="sms_once"),
             SMS_STATES.constraint("sms"),
             models.CheckConstraint(
-                condition=models.Q(rule=None) ^ models.Q(fallback=None), name="sms_of_rule_or_fallback"
+                condition=models.Q(rule__isnull=False, fallback=None, step=None, dispatch_id__isnull=False)
+                | models.Q(rule=None, fallback__isnull=False, step=None, dispatch_id__isnull=False)
+                | models.Q(rule=None, fallback=None, step__isnull=False, dispatch_id=None),
+                name="sms_of_one",
             ),
         ]
         indexes: ClassVar = [
@@ -93,6 +97,13 @@ class SmsMessage(models.Model):
             models.Index(fields=["sending_at"], name="sms_sending", condition=models.Q(state="sending")),
             models.Index(fields=["provider_id"], name="sms_provider_id", condition=~models.Q(provider_id="")),
         ]
+
+    @property
+    def source_name(self) -> str:
+        """Of the campaign or automation that it belongs to."""
+        if self.rule is not None:
+            return self.rule.campaign.name
+        return self.step.automation.name if self.step is not None else str(_("after a push"))
 
 
 class SmsReply(models.Model):

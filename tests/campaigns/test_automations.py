@@ -339,3 +339,13 @@ def test_of_two_rows_that_become_one_person_one_stays_inside(app: App) -> None:
     merge_customers(customer=half, into=kept, actor="mary", now=NOW)
     assert where(automation) == [("left", 0, "merged"), ("inside", 0, "")]
     assert {run.customer_id for run in automation.runs.all()} == {kept.pk}
+
+
+def test_a_cap_counts_pushes_of_automations_and_holds_them_back(app: App) -> None:
+    app.cap_count, app.cap_days = 1, 7
+    app.save()
+    automation = make_active(app, PUSH, PUSH)
+    did(app, people(app))
+    tick()
+    assert len(sent_to(automation)) == 1
+    assert Delivery.objects.get().outcome == OUTCOMES["excluded:capped"]

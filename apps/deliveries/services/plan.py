@@ -18,7 +18,7 @@ from psycopg.errors import QueryCanceled
 from apps.accounts.models import App
 from apps.core.sql import Compiled, execute, rows
 from apps.deliveries.models import Content, Dispatch, PaceBucket
-from apps.deliveries.policy import Policy
+from apps.deliveries.policy import CAPPED_KINDS, Policy
 from apps.deliveries.services.guard import canary_size, guard_at_start
 from apps.deliveries.services.moments import Moment, latest_start, moment_of
 from apps.deliveries.services.wake import wake_on_commit
@@ -267,7 +267,7 @@ def _freeze(plan: _Plan) -> Waterfall:
         cursor.execute(f"set local work_mem = '{WORK_MEM}'")
     execute("deliveries", "plan_tables", {})
     _freeze_audience(plan.audience)
-    if plan.kind == "campaign":
+    if plan.kind in CAPPED_KINDS:
         _freeze_spent(plan, "", policy.cap_count, policy.cap_days)
         if policy.topic:
             _freeze_spent(plan, policy.topic, policy.topic_cap_count, policy.topic_cap_days)
@@ -329,7 +329,7 @@ def _freeze_audience(audience: Compiled) -> None:
 
 def _lock_caps(plan: _Plan) -> None:
     """Campaigns of an app are planned one after the other where a cap counts them; the rest may overlap."""
-    if plan.kind != "campaign":
+    if plan.kind not in CAPPED_KINDS:
         return
     how = "pg_advisory_xact_lock" if plan.policy.is_capped else "pg_advisory_xact_lock_shared"
     with connection.cursor() as cursor:

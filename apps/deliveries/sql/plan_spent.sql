@@ -22,20 +22,20 @@ row_push as (
       and delivery.planned_on >= %(planned_since)s::date
       and delivery.recorded_at >= %(since)s::timestamptz
       and delivery.outcome in (1, 7)
-      and dispatch.kind = 'campaign'
+      and dispatch.kind in ('campaign', 'automation')
       and (%(topic)s::text = '' or dispatch.policy ->> 'topic' = %(topic)s::text)
     union all
     select coming.customer_id, batch.dispatch_id
     from deliveries_dispatch dispatch
     join deliveries_batch batch on batch.dispatch_id = dispatch.id and batch.state in ('waiting', 'held', 'leased')
     cross join lateral unnest(batch.customer_ids[batch.recorded + 1:]) as coming (customer_id)
-    where dispatch.finished_at is null and dispatch.app_id = %(app_id)s and dispatch.kind = 'campaign'
+    where dispatch.finished_at is null and dispatch.app_id = %(app_id)s and dispatch.kind in ('campaign', 'automation')
       and (%(topic)s::text = '' or dispatch.policy ->> 'topic' = %(topic)s::text)
     union all
     select retry.customer_id, retry.dispatch_id
     from deliveries_dispatch dispatch
     join deliveries_retry retry on retry.dispatch_id = dispatch.id
-    where dispatch.finished_at is null and dispatch.app_id = %(app_id)s and dispatch.kind = 'campaign'
+    where dispatch.finished_at is null and dispatch.app_id = %(app_id)s and dispatch.kind in ('campaign', 'automation')
       and (%(topic)s::text = '' or dispatch.policy ->> 'topic' = %(topic)s::text)
 ),
 push as materialized (

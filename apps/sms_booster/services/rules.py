@@ -68,7 +68,8 @@ def rule_problems(rule: BoostRule) -> list[FieldProblem]:
     """What keeps the rule from doing its work; a rule that is off has no problems. Pointers begin at the rule."""
     if not rule.is_enabled:
         return []
-    return [*_timing_problems(rule), *_number_problems(rule), *_text_problems(rule), *_channel_problems(rule)]
+    own = text_problems(rule.text, rule.campaign)
+    return [*_timing_problems(rule), *_number_problems(rule), *own, *channel_problems(rule.campaign.app_id)]
 
 
 def rule_warnings(rule: BoostRule) -> Iterator[FieldProblem]:
@@ -110,18 +111,19 @@ def _number_problems(rule: BoostRule) -> Iterator[FieldProblem]:
         yield FieldProblem("/price_per_part", "range", _("must not be negative"), str(rule.price_per_part))
 
 
-def _text_problems(rule: BoostRule) -> Iterator[FieldProblem]:
-    if is_blank(rule.text):
+def text_problems(text: str, campaign: Campaign) -> Iterator[FieldProblem]:
+    """What is wrong with an SMS of this campaign's app."""
+    if is_blank(text):
         yield FieldProblem("/text", "required", _("write the SMS"))
         return
-    if len(rule.text) > MOST_TEXT_CHARACTERS:
+    if len(text) > MOST_TEXT_CHARACTERS:
         message = _("must be at most %(most)s characters long") % {"most": MOST_TEXT_CHARACTERS}
-        yield FieldProblem("/text", "too_long", message, f"{len(rule.text)} characters")
+        yield FieldProblem("/text", "too_long", message, f"{len(text)} characters")
         return
-    found = template_problems(rule.text, "/text", known_names(rule.campaign))
+    found = template_problems(text, "/text", known_names(campaign))
     yield from found
     if not found:
-        yield from _part_problems(rule.text)
+        yield from _part_problems(text)
 
 
 def _part_problems(text: str) -> Iterator[FieldProblem]:
@@ -144,8 +146,9 @@ def _with_fallbacks(text: str) -> str:
         return text
 
 
-def _channel_problems(rule: BoostRule) -> Iterator[FieldProblem]:
-    channel = Channel.objects.filter(app=rule.campaign.app_id, gateway="sms").first()
+def channel_problems(app_id: int) -> Iterator[FieldProblem]:
+    """Whether SMS can leave at all."""
+    channel = Channel.objects.filter(app=app_id, gateway="sms").first()
     if channel is None:
         yield FieldProblem(
             "", "channel_missing", _("the app has no SMS provider yet: store its credentials under Channels")

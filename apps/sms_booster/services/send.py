@@ -43,7 +43,7 @@ class Way:
 def send_due(*, way: Way, now: datetime, seconds: float = TICK_SECONDS, after_pushes: bool = False) -> int:
     """Send what is due, slice by slice, for at most about `seconds`; returns the SMS handed to a provider.
 
-    after_pushes: those that follow transactional pushes, which wait for no campaign; else those of campaigns.
+    after_pushes: those that follow transactional pushes, which wait for no campaign; else those of campaigns and automations.
     now: the begin of the tick, at most `seconds` behind. No database connection is held while the provider thinks.
     """
     mark_crashed(now)
@@ -84,7 +84,7 @@ def _open_channels(now: datetime, *, after_pushes: bool) -> list[Channel]:
 
 
 def _due(now: datetime, *, after_pushes: bool) -> QuerySet[SmsMessage]:
-    return SmsMessage.objects.filter(state="planned", due_at__lte=now, rule__isnull=after_pushes)
+    return SmsMessage.objects.filter(state="planned", due_at__lte=now, fallback__isnull=not after_pushes)
 
 
 def _take_slice(channel: Channel, now: datetime, *, after_pushes: bool) -> list[SmsMessage] | None:
@@ -94,7 +94,8 @@ def _take_slice(channel: Channel, now: datetime, *, after_pushes: bool) -> list[
         stopped = SendingStop.objects.filter(kinds__contains=["transactional" if after_pushes else "campaign"])
         free = _due(now, after_pushes=after_pushes).select_for_update(of=("self",), skip_locked=True)
         free = free.filter(~Exists(stopped), app_id=channel.app_id).order_by("due_at", "pk")
-        due = list(free.select_related("customer", "rule", "fallback__dispatch")[:size])
+        free = free.filter(Q(step=None) | ~Q(step__automation__state="paused"))
+        due = list(free.select_related("customer", "rule", "fallback__dispatch", "step__automation")[:size])
         if not due:
             return None
         spared = spare(due, now)

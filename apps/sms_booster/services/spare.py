@@ -24,15 +24,15 @@ def spare(due: Sequence[SmsMessage], now: datetime) -> set[int]:
     return {pk for pk, reason in reasons.items() if reason}
 
 
-def _opened(due: Sequence[SmsMessage]) -> set[tuple[int, int]]:
+def _opened(due: Sequence[SmsMessage]) -> set[tuple[int | None, int]]:
     return {
         (dispatch_id, customer_id)
-        for dispatch_id in {message.dispatch_id for message in due}
+        for dispatch_id in {message.dispatch_id for message in due if message.dispatch_id is not None}
         for customer_id in openers(dispatch_id=dispatch_id, customer_ids=[message.customer_id for message in due])
     }
 
 
-def _answered(due: Sequence[SmsMessage]) -> set[tuple[int, int]]:
+def _answered(due: Sequence[SmsMessage]) -> set[tuple[int | None, int]]:
     """Who has sent any receipt for the push that an SMS was to follow."""
     silent = {
         (message.dispatch_id, row[0])
@@ -43,15 +43,22 @@ def _answered(due: Sequence[SmsMessage]) -> set[tuple[int, int]]:
     return {(message.dispatch_id, message.customer_id) for message in due} - silent
 
 
-def _reason(message: SmsMessage, opened: set[tuple[int, int]], now: datetime) -> str:
+def _is_over(message: SmsMessage) -> bool:
+    """Its booster was switched off, or its automation ended."""
+    if message.rule is not None:
+        return not message.rule.is_enabled
+    return message.step is not None and message.step.automation.state == "ended"
+
+
+def _reason(message: SmsMessage, opened: set[tuple[int | None, int]], now: datetime) -> str:
     customer = message.customer
-    if message.rule and not message.rule.is_enabled:
+    if _is_over(message):
         return "stopped"
     if customer.erased_at is not None or customer.phone != message.phone:
         return "no_phone"
     if customer.sms_consent is not True:
         return "no_consent"
     if (message.dispatch_id, message.customer_id) in opened:
-        return "opened" if message.rule else "answered"
-    too_late_after = _TOO_LATE_AFTER if message.rule else _TOO_LATE_AFTER_PUSH
+        return "answered" if message.fallback else "opened"
+    too_late_after = _TOO_LATE_AFTER_PUSH if message.fallback else _TOO_LATE_AFTER
     return "too_late" if message.planned_at < now - too_late_after else ""

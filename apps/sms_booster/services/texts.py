@@ -1,0 +1,66 @@
+"""Texts of SMS: made person by person, and planned in sets."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import batched
+from typing import Any
+
+from apps.core.sql import execute
+from apps.customers.preference_links import FACT, preferences_url
+from apps.customers.queries import facts
+from apps.deliveries.rendering import CompiledBody, RenderFailed
+from apps.deliveries.rendering.text import Facts
+from apps.deliveries.rendering.visible import is_blank
+from apps.gateways.sms_text import MOST_PARTS, measure
+
+_AT_ONCE = 1000
+
+
+def plan_texts(
+    *,
+    people: Iterable[tuple[Any, ...]],
+    text: CompiledBody,
+    app_id: int,
+    now: datetime,
+    rule_id: int | None = None,
+    dispatch_id: int | None = None,
+    step_id: int | None = None,
+) -> None:
+    """One planned SMS for each of `people` (rows of customer_id, phone, traits as JSON, FACT_COLUMNS).
+
+    Of a campaign (rule_id and dispatch_id) or of an automation's step. A text that cannot be made ends as failed.
+    """
+    common = {"rule_id": rule_id, "app_id": app_id, "dispatch_id": dispatch_id, "step_id": step_id, "now": now}
+    for part in batched(people, _AT_ONCE):
+        made = [
+            _made(text, {**facts(columns, json.loads(traits)), **_link(text, app_id, customer_id, now)})
+            for customer_id, _phone, traits, *columns in part
+        ]
+        values = {
+            "customer_ids": [person[0] for person in part],
+            "phones": [person[1] for person in part],
+            "bodies": [body for body, _parts, _code in made],
+            "parts": [parts for _body, parts, _code in made],
+            "codes": [code for _body, _parts, code in made],
+        }
+        execute("sms_booster", "plan_texts", {**common, **values})
+
+
+def _link(text: CompiledBody, app_id: int, customer_id: int, now: datetime) -> Facts:
+    """The person's preference link, where the text has a place for it."""
+    if FACT not in text.names:
+        return {}
+    return {FACT: preferences_url(app_id=app_id, customer_id=customer_id, now=now)}
+
+
+def _made(text: CompiledBody, known: Facts) -> tuple[str, int, str]:
+    """Body, parts, and why it cannot be sent ("" = it can)."""
+    try:
+        body = text.render(known).body
+    except RenderFailed as failed:
+        return "", 0, failed.code
+    parts = measure(body).parts
+    if is_blank(body):
+        return "", 0, "empty_text"
+    return (body, parts, "") if parts <= MOST_PARTS else (body, 0, "too_many_parts")

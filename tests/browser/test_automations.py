@@ -1,0 +1,69 @@
+"""Building an automation as a marketer does: by mouse, by keys, on a phone."""
+
+import pytest
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from apps.accounts.models import App
+from apps.campaigns.models import Automation
+from tests.browser.test_screens import log_in
+from tests.factories import make_app, make_channel, make_user
+from tests.factories.automations import PUSH, make_automation, wait
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def app() -> App:
+    app = make_app(name="Lantern")
+    make_channel(app)
+    return app
+
+
+@pytest.fixture
+def inside(page: Page, live_server: LiveServer, app: App) -> Page:
+    """The marketer's window, logged in."""
+    log_in(page, live_server, make_user(app, role="marketer"))
+    return page
+
+
+def test_from_the_starter_to_an_active_automation(inside: Page, live_server: LiveServer) -> None:
+    inside.goto(f"{live_server.url}/admin/campaigns/automation/add/")
+    inside.get_by_label("What is it called?").fill("Cart")
+    inside.get_by_text("Abandoned cart").click()
+    inside.get_by_role("button", name="Begin").click()
+    expect(inside.get_by_text("Everything is there.")).to_be_visible()
+    inside.get_by_label("Title", exact=True).first.fill("Your basket")
+    expect(inside.locator("#screens-1").get_by_text("Your basket").first).to_be_visible()
+    inside.get_by_role("button", name="Start the automation").click()
+    expect(inside.get_by_text("from now on people enter")).to_be_visible()
+    assert Automation.objects.get().state == "active"
+
+
+def test_a_step_is_added_where_its_button_stands_and_nothing_typed_is_lost(
+    inside: Page, live_server: LiveServer, app: App
+) -> None:
+    automation = make_automation(app, wait(60), PUSH)
+    inside.goto(f"{live_server.url}/admin/campaigns/automation/{automation.pk}/change/")
+    inside.get_by_label("Title", exact=True).fill("Just typed")
+    inside.get_by_role("group", name="Add a step at place 1").get_by_role("button", name="Condition").press("Enter")
+    expect(inside.get_by_label("Go on only")).to_be_visible()
+    expect(inside.get_by_label("Title", exact=True)).to_have_value("Just typed")
+    assert list(automation.steps.values_list("kind", flat=True)) == ["wait", "condition", "push"]
+
+
+def test_only_the_fields_of_what_was_chosen_are_shown(inside: Page, live_server: LiveServer, app: App) -> None:
+    automation = make_automation(app, wait(60), PUSH)
+    inside.goto(f"{live_server.url}/admin/campaigns/automation/{automation.pk}/change/")
+    expect(inside.get_by_label("Which segment?")).to_be_hidden()
+    inside.get_by_text("Somebody joins a segment").click()
+    expect(inside.get_by_label("Which segment?")).to_be_visible()
+    expect(inside.get_by_label("What do they do?")).to_be_hidden()
+    expect(inside.get_by_text("Choose the segment that people join").first).to_be_visible()
+
+
+def test_nothing_runs_out_of_a_phones_width(inside: Page, live_server: LiveServer, app: App) -> None:
+    automation = make_automation(app, wait(60), PUSH)
+    inside.set_viewport_size({"width": 390, "height": 800})
+    inside.goto(f"{live_server.url}/admin/campaigns/automation/{automation.pk}/change/")
+    assert inside.evaluate("document.documentElement.scrollWidth") <= 390

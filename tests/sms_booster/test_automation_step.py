@@ -1,0 +1,85 @@
+"""An SMS as a step of an automation: planned with the move, sent by the same road as the booster's."""
+
+import pytest
+
+from apps.accounts.models import App
+from apps.campaigns.models import Automation
+from apps.campaigns.services.automations.entering import take_arrivals
+from apps.campaigns.services.automations.lifecycle import StepDraft, end
+from apps.campaigns.services.automations.moving import move_due
+from apps.campaigns.services.automations.readiness import automation_problems
+from apps.customers.models import Customer
+from apps.sms_booster.models import SmsMessage
+from apps.sms_booster.services.automation_step import SmsStep
+from apps.sms_booster.services.spare import spare
+from tests.factories import NOW, make_app, make_channel, make_customer
+from tests.factories.automations import did, make_active, make_automation
+
+pytestmark = pytest.mark.django_db
+SMS = StepDraft("sms", {"text": 'Hi {{ first_name | default: "you" }}, your cart waits. STOP to end'})
+
+
+@pytest.fixture
+def app() -> App:
+    app = make_app()
+    make_channel(app, "sms")
+    return app
+
+
+def brought_in(app: App, *people: Customer) -> Automation:
+    automation = make_active(app, SMS)
+    did(app, [str(one.external_id) for one in people])
+    take_arrivals(NOW)
+    move_due(NOW)
+    return automation
+
+
+def test_who_agreed_gets_one_and_the_others_go_on_without(app: App) -> None:
+    agreed = make_customer(app, phone="+48600100200", sms_consent=True)
+    automation = brought_in(app, agreed, make_customer(app, phone="+48600100201"), make_customer(app, sms_consent=True))
+    message = SmsMessage.objects.get()
+    assert (message.customer_id, message.state) == (agreed.pk, "planned")
+    assert message.body == "Hi Ada, your cart waits. STOP to end"
+    assert message.source_name == automation.name
+    assert list(automation.runs.values_list("state", flat=True)) == ["done"] * 3
+
+
+def test_two_people_with_one_phone_get_one(app: App) -> None:
+    brought_in(app, *(make_customer(app, phone="+48600100200", sms_consent=True) for _twice in range(2)))
+    assert SmsMessage.objects.count() == 1
+
+
+def test_one_that_ended_sends_no_more(app: App) -> None:
+    automation = brought_in(app, make_customer(app, phone="+48600100200", sms_consent=True))
+    assert spare([SmsMessage.objects.get()], NOW) == set()
+    end(automation=automation, actor="mary", now=NOW)
+    spare([SmsMessage.objects.get()], NOW)
+    assert (SmsMessage.objects.get().state, SmsMessage.objects.get().code) == ("spared", "stopped")
+
+
+def test_an_opt_out_after_the_planning_holds(app: App) -> None:
+    person = make_customer(app, phone="+48600100200", sms_consent=True)
+    brought_in(app, person)
+    Customer.objects.filter(pk=person.pk).update(sms_consent=False)
+    spare([SmsMessage.objects.get()], NOW)
+    assert SmsMessage.objects.get().code == "no_consent"
+
+
+def test_the_funnel_counts_its_people(app: App) -> None:
+    automation = brought_in(app, make_customer(app, phone="+48600100200", sms_consent=True))
+    SmsMessage.objects.update(state="delivered")
+    numbers = SmsStep().numbers(step=automation.steps.get())
+    assert [count for _label, count in numbers] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("", "required"), ("{{ gone }}", "unknown_variable"), ("x" * 1601, "too_long")]
+)
+def test_what_is_wrong_with_its_text_is_said_before_the_start(text: str, code: str, app: App) -> None:
+    automation = make_automation(app, StepDraft("sms", {"text": text}))
+    assert [one.code for one in automation_problems(automation) if one.pointer == "/steps/0/text"] == [code]
+
+
+def test_without_a_provider_it_cannot_start() -> None:
+    automation = make_automation(make_app(), SMS)
+    assert "channel_missing" in [one.code for one in automation_problems(automation)]
