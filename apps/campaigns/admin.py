@@ -17,7 +17,7 @@ from unfold.decorators import display
 from apps.accounts.admin_pages import refuse_method
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.campaigns import admin_approval as approval
-from apps.campaigns import admin_automations  # noqa: F401  (registers its pages)
+from apps.campaigns import admin_automations as automations
 from apps.campaigns import admin_builder as builder
 from apps.campaigns import admin_experiment as experiment
 from apps.campaigns import admin_live as live
@@ -70,6 +70,7 @@ PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
     "keep": (templates.keep, "change"),
     "archive": (live.act(lifecycle.archive, _("Archived. The filter “Archived” of the list shows it.")), "change"),
     "restore": (live.act(lifecycle.restore, _("Back in the list.")), "change"),
+    "automate": (automations.automate, "automate"),
     "duplicate": (live.act(lifecycle.duplicate, _("This is the copy. The original stays as it is.")), "add"),
 }
 
@@ -138,6 +139,10 @@ class CampaignAdmin(AppScopedAdmin):
         is_approver = request.user.has_perm("campaigns.approve_campaign")  # type: ignore[union-attr]
         return is_approver and self.has_view_permission(request, obj)
 
+    def has_automate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may_automate = request.user.has_perm("campaigns.add_automation")  # type: ignore[union-attr]
+        return may_automate and self.has_view_permission(request, obj)
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """The question before a draft is thrown away names the draft, not the rows it is made of."""
         return [str(campaign) for campaign in objs], {self.opts.verbose_name_plural: len(objs)}, set(), []
@@ -180,6 +185,7 @@ class CampaignAdmin(AppScopedAdmin):
             "try": self.has_try_permission,
             "pair": self.has_pair_permission,
             "approve": self.has_approve_permission,
+            "automate": self.has_automate_permission,
         }
         return self.has_add_permission(request) if permission == "add" else allowed[permission](request, campaign)
 

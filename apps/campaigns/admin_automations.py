@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin import ModelAdmin
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -32,6 +33,8 @@ from apps.campaigns.services.readiness import known_names
 from apps.core.problems import Conflict, InvalidInput
 from apps.core.states import InvalidTransition
 from apps.core.templatetags.house import number
+
+type CampaignPages = ModelAdmin[Campaign]
 
 
 def new_page(model_admin: "AutomationAdmin", request: HttpRequest) -> HttpResponse:
@@ -178,6 +181,19 @@ def act(verb: Callable[..., Automation], done: Any) -> Callable[..., HttpRespons
         return redirect("admin:campaigns_automation_change", after.pk)
 
     return page
+
+
+def automate(model_admin: CampaignPages, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    """A draft automation that sends the campaign's message as soon as somebody does something; the campaign stays."""
+    author: Any = request.user
+    automation = lifecycle.automate_campaign(campaign=campaign, author=author, now=timezone.now())
+    messages.success(
+        request, _("This is an automation with the campaign's message. Say who enters; the campaign stays.")
+    )
+    answer = redirect("admin:campaigns_automation_change", automation.pk)
+    if "HX-Request" in request.headers:
+        return HttpResponse(headers={"HX-Redirect": answer.url})
+    return answer
 
 
 # name in the address -> page, permission; all are POST.

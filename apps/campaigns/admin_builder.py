@@ -86,6 +86,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "version": campaign.version,
         "may_edit": model_admin.has_change_permission(request, campaign),
         "may_delete": model_admin.has_delete_permission(request, campaign),
+        "may_automate": request.user.has_perm("campaigns.add_automation"),  # type: ignore[union-attr]
         "may_try": model_admin.has_try_permission(request, campaign),  # type: ignore[attr-defined]
         "people": sample_people(campaign),
         **_message(draft),

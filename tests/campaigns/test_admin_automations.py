@@ -1,9 +1,11 @@
 """The builder of automations and the page of one that runs, through their doors."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts.models import App
 from apps.campaigns.models import Automation
@@ -11,7 +13,7 @@ from apps.campaigns.services.automations.entering import take_arrivals
 from apps.campaigns.services.automations.moving import move_due
 from apps.campaigns.services.automations.readiness import automation_problems
 from apps.campaigns.services.automations.starters import starters
-from tests.factories import NOW, make_app, make_channel, make_people, make_segment, make_user
+from tests.factories import NOW, make_app, make_campaign, make_channel, make_people, make_segment, make_user
 from tests.factories.automations import PUSH, did, make_active, make_automation, wait
 
 pytestmark = pytest.mark.django_db
@@ -159,3 +161,22 @@ def test_a_segment_that_starts_an_automation_cannot_be_of_another_app(app: App, 
     save(marketer, automation, trigger="segment", trigger_segment=foreign.pk)
     automation.refresh_from_db()
     assert automation.trigger_segment is None
+
+
+def test_a_campaigns_message_becomes_an_automation(app: App, marketer: Client) -> None:
+    campaign = make_campaign(app, name="Spring", respects_cap=False)
+    page = marketer.get(f"/admin/campaigns/campaign/{campaign.pk}/change/").content.decode()
+    assert f"/admin/campaigns/campaign/{campaign.pk}/automate/" in page
+    marketer.post(f"/admin/campaigns/campaign/{campaign.pk}/automate/")
+    automation = Automation.objects.get()
+    assert (automation.name, automation.respects_cap) == ("Spring", False)
+    assert automation.steps.get().settings["texts"] == campaign.variants.get().texts
+
+
+def test_the_start_says_how_many_would_have_entered_lately(app: App, marketer: Client) -> None:
+    automation = make_automation(app)
+    names = [str(device.customer.external_id) for device in make_people(app, 2)]
+    did(app, names, now=timezone.now() - timedelta(days=2))
+    did(app, names[:1], now=timezone.now() - timedelta(days=9))
+    page = marketer.get(f"/admin/campaigns/automation/{automation.pk}/change/").content.decode()
+    assert "2 people would have entered in the last 7 days" in page

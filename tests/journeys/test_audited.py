@@ -122,6 +122,7 @@ ACTS: Mapping[str, Act] = {
     "campaigns_campaign_unschedule": Act("campaign.unscheduled", prepare=schedule),
     "campaigns_campaign_launch-ahead": Act("campaign.launched", prepare=schedule),
     "campaigns_campaign_duplicate": Act("campaign.duplicated"),
+    "campaigns_campaign_automate": Act("automation.added"),
     "campaigns_automation_activate": Act("automation.activated", {"version": "1"}, prepare=draft_automation),
     "campaigns_automation_pause": Act("automation.paused", prepare=activate),
     "campaigns_automation_resume": Act("automation.resumed", prepare=pause_automation),

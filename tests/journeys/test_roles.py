@@ -122,6 +122,7 @@ SPECIAL: Mapping[str, str] = {
     "campaigns_campaign_variants": "campaigns.change_campaign",
     "campaigns_campaign_choose": "campaigns.launch_campaign",
     "campaigns_campaign_test-export": "campaigns.view_campaign",
+    "campaigns_campaign_automate": "campaigns.add_automation",
     "campaigns_automation_save": "campaigns.change_automation",
     "campaigns_automation_activate": "campaigns.launch_automation",
     "campaigns_automation_pause": "campaigns.launch_automation",

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import App, User
 from apps.accounts.services.audit import write_audit
-from apps.campaigns.models import Automation, AutomationRun, AutomationStep
+from apps.campaigns.models import Automation, AutomationRun, AutomationStep, Campaign
 from apps.campaigns.services.automations.readiness import automation_problems
 from apps.campaigns.services.lifecycle import StaleVersion
 from apps.campaigns.states import AUTOMATION_STATES, RUN_STATES
@@ -46,6 +46,23 @@ def create_automation(
             app=app, name=name, created_by=author, saved_by=author, created_at=now, updated_at=now, **fields
         )
         _store_steps(automation, steps)
+    return automation
+
+
+def automate_campaign(*, campaign: Campaign, author: User, now: datetime) -> Automation:
+    """A draft of one step: the campaign's first message, under the campaign's own settings. Audited."""
+    first = campaign.variants.order_by("position").first()
+    same = ("topic", "holdout_percent", "goal_event", "respects_quiet_hours", "respects_cap", "expire_after_minutes")
+    with transaction.atomic():
+        automation = create_automation(
+            app=campaign.app,
+            name=campaign.name,
+            author=author,
+            now=now,
+            steps=[StepDraft("push", {"texts": first.texts if first else {}})],
+            **{name: getattr(campaign, name) for name in same},
+        )
+        _note(automation, author, "added", now, campaign=campaign.pk)
     return automation
 
 
