@@ -24,7 +24,7 @@ from apps.campaigns.admin_flow import card_kinds, open_flow, standing, store
 from apps.campaigns.admin_flow_forms import NewAutomationForm
 from apps.campaigns.admin_flow_words import reason_words, state_word, step_words, trigger_words
 from apps.campaigns.admin_review import sent_number
-from apps.campaigns.funnel import attach_counts, funnel, waiting_at
+from apps.campaigns.funnel import attach_counts, funnel, stopped_sends, waiting_at
 from apps.campaigns.models import Automation, Campaign
 from apps.campaigns.services.automations import lifecycle
 from apps.campaigns.services.automations.outlook import people_lately
@@ -145,6 +145,7 @@ def run_page(model_admin: "AutomationAdmin", request: HttpRequest, automation: A
         "funnel": counted,
         "left_by": [(reason_words(reason), count) for reason, count in counted.left_by.items()],
         "steps": steps,
+        "stopped": stopped_sends(automation),
         "may_launch": model_admin.has_launch_permission(request, automation),
         "may_add": model_admin.has_add_permission(request),
     }

@@ -11,6 +11,7 @@ from django.db.models import Count, Q
 from apps.campaigns.models import Automation, AutomationRun, AutomationStep
 from apps.campaigns.services.automations.steps import outer_kind
 from apps.core.sql import rows
+from apps.deliveries.models import Dispatch
 
 # Messages older than this are counted in the delivery log, not on every look at the page.
 MESSAGES_OF = timedelta(days=90)
@@ -113,3 +114,11 @@ def waiting_at(automation: Automation, position: int, *, most: int = 20) -> list
     """Who stands at a step now, soonest due first."""
     here = AutomationRun.objects.filter(automation=automation, position=position, state="inside")
     return list(here.select_related("customer").order_by("due_at", "pk")[:most])
+
+
+def stopped_sends(automation: Automation, *, most: int = 3) -> list[Dispatch]:
+    """Messages that stopped by themselves while the automation goes on: the guard saw too many errors."""
+    if automation.state != "active":
+        return []
+    sends = automation.sends.values("dispatch")
+    return list(Dispatch.objects.filter(pk__in=sends, finished_at=None, state="paused").order_by("-pk")[:most])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import ManyToManyField, Q, QuerySet, Window
+from django.db.models import PROTECT, ManyToManyField, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from apps.accounts.models import App
@@ -92,9 +92,15 @@ def users_of(segment: Segment) -> list[User]:
     ]
     for relation in Segment._meta.get_fields(include_hidden=True):
         model = relation.related_model
-        if not relation.many_to_many or not isinstance(getattr(relation, "field", None), ManyToManyField):
+        if not _keeps(relation):
             continue
         rows = model._default_manager.filter(**{relation.field.name: segment})  # type: ignore[union-attr]
         label = model._meta.label_lower.replace(".", "_")  # type: ignore[union-attr]
         users += [User(row._meta.verbose_name, str(row), row.pk, label) for row in rows]
     return list(dict.fromkeys(users))
+
+
+def _keeps(relation: Any) -> bool:
+    """Whether rows on the other side keep a segment from being deleted: every many-to-many, every PROTECT."""
+    field = getattr(relation, "field", None)
+    return isinstance(field, ManyToManyField) or getattr(relation, "on_delete", None) is PROTECT

@@ -10,9 +10,12 @@ from django.utils import timezone
 from apps.accounts.models import App
 from apps.campaigns.models import Automation
 from apps.campaigns.services.automations.entering import take_arrivals
+from apps.campaigns.services.automations.lifecycle import pause, resume
 from apps.campaigns.services.automations.moving import move_due
 from apps.campaigns.services.automations.readiness import automation_problems
 from apps.campaigns.services.automations.starters import starters
+from apps.deliveries.models import Dispatch
+from apps.segments.queries import users_of
 from tests.factories import NOW, make_app, make_campaign, make_channel, make_people, make_segment, make_user
 from tests.factories.automations import PUSH, did, make_active, make_automation, wait
 
@@ -180,3 +183,22 @@ def test_the_start_says_how_many_would_have_entered_lately(app: App, marketer: C
     did(app, names[:1], now=timezone.now() - timedelta(days=9))
     page = marketer.get(f"/admin/campaigns/automation/{automation.pk}/change/").content.decode()
     assert "2 people would have entered in the last 7 days" in page
+
+
+def test_a_segment_that_starts_an_automation_stays(app: App) -> None:
+    segment = make_segment(app)
+    automation = make_automation(app, trigger="segment", trigger_segment=segment)
+    assert [user.name for user in users_of(segment)] == [automation.name]
+
+
+def test_a_message_that_stopped_by_itself_is_told(app: App, marketer: Client) -> None:
+    automation = make_active(app)
+    did(app, [str(device.customer.external_id) for device in make_people(app, 1)])
+    take_arrivals(NOW)
+    move_due(NOW)
+    Dispatch.objects.update(state="paused", reason="errors: 40 % of 20 answers")
+    page = marketer.get(f"/admin/campaigns/automation/{automation.pk}/change/").content.decode()
+    assert "errors: 40 % of 20 answers" in page
+    resumed = pause(automation=automation, actor="mary", now=NOW)
+    resume(automation=resumed, actor="mary", now=NOW)
+    assert Dispatch.objects.get().state == "sending"
