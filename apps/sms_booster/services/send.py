@@ -43,7 +43,7 @@ class Way:
 def send_due(*, way: Way, now: datetime, seconds: float = TICK_SECONDS, after_pushes: bool = False) -> int:
     """Send what is due, slice by slice, for at most about `seconds`; returns the SMS handed to a provider.
 
-    after_pushes: those that follow transactional pushes, which wait for no campaign; else those of campaigns and automations.
+    after_pushes: those that follow transactional pushes, which wait for no campaign; else all others.
     now: the begin of the tick, at most `seconds` behind. No database connection is held while the provider thinks.
     """
     mark_crashed(now)
