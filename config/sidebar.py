@@ -28,6 +28,7 @@ GROUPS: list[tuple[Any, list[Page]]] = [
         _("Engage"),
         [
             Page("campaigns.campaign", _("Campaigns"), "campaign"),
+            Page("campaigns.campaign", _("Calendar"), "calendar_month", view="campaigns_campaign_calendar"),
             Page("campaigns.automation", _("Automations"), "account_tree"),
             Page("campaigns.messagetemplate", _("Message templates"), "bookmarks"),
             Page("segments.segment", _("Segments"), "groups"),

@@ -1,6 +1,7 @@
 """The staff's door to campaigns: the list, and the pages that admin_builder and admin_live draw."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -19,6 +20,7 @@ from apps.accounts.admin_scope import AppScopedAdmin
 from apps.campaigns import admin_approval as approval
 from apps.campaigns import admin_automations as automations
 from apps.campaigns import admin_builder as builder
+from apps.campaigns import admin_calendar as calendar
 from apps.campaigns import admin_experiment as experiment
 from apps.campaigns import admin_live as live
 from apps.campaigns import admin_numbers as numbers
@@ -154,7 +156,13 @@ class CampaignAdmin(AppScopedAdmin):
         return CampaignList
 
     def get_urls(self) -> list[Any]:
-        return [*self._pages(), *super().get_urls()]
+        return [*self._calendar(), *self._pages(), *super().get_urls()]
+
+    def _calendar(self) -> Iterator[Any]:
+        """calendar/ and what is counted for a day of it. Each asks for the permission itself."""
+        for name, view in {"calendar": calendar.page, "calendar_day": calendar.day}.items():
+            door = self.admin_site.admin_view(partial(view, self))
+            yield path(f"{name.replace('_', '/')}/", door, name=f"campaigns_campaign_{name}")
 
     def _pages(self) -> Iterator[Any]:
         """<id>/<name>/ for every page of one campaign, as campaigns_campaign_<name>."""

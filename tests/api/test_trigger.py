@@ -9,6 +9,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.services import lifecycle
 from apps.deliveries.models import Batch, Content, Dispatch
 from apps.deliveries.policy import Policy
+from apps.deliveries.services.lifecycle import purge_contents
 from tests.factories import make_channel, make_people, make_ready_campaign, make_segment
 from tests.factories.api import ApiCaller, codes_of, make_key
 
@@ -192,3 +193,13 @@ def test_it_expires_counted_from_its_trigger(api, active, people):
     before = timezone.now()
     trigger(api, active, customers=[people[0].external_id])
     assert Dispatch.objects.get().expires_at >= before + timedelta(days=1)
+
+
+def test_what_a_trigger_brought_is_forgotten_a_week_after_it_expired(api, active, people):
+    now = timezone.now()
+    trigger(api, active, customers=[people[0].external_id])
+    kept = make_ready_campaign(active.app)
+    lifecycle.launch_now(campaign=kept, version=1, actor="mary", now=now)
+    assert purge_contents(now=now + timedelta(days=7)) == 0
+    assert purge_contents(now=now + timedelta(days=9)) == 1
+    assert Content.objects.get().dispatch.origin == kept.origin

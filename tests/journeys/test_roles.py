@@ -95,6 +95,8 @@ SPECIAL: Mapping[str, str] = {
     "campaigns_campaign_review": "campaigns.view_campaign",
     "campaigns_campaign_live": "campaigns.view_campaign",
     "campaigns_campaign_sent": "campaigns.view_campaign",
+    "campaigns_campaign_calendar": "campaigns.view_campaign",
+    "campaigns_campaign_calendar_day": "campaigns.view_campaign",
     "campaigns_campaign_report": "campaigns.view_campaign",
     "campaigns_campaign_export": "campaigns.view_campaign",
     "campaigns_campaign_launch": "campaigns.launch_campaign",

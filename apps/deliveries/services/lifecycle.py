@@ -6,7 +6,7 @@ A step is one compare-and-set on the dispatch; workers see it when they open the
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Q, Value, When
 
 from apps.core.deleting import delete_in_steps
 from apps.core.sql import execute
@@ -88,9 +88,14 @@ def close_batches(*, batch_ids: list[int], outcome: str, now: datetime, code: st
 
 
 def purge_contents(*, now: datetime) -> int:
-    """Forget the texts of single pushes and tests a week after they expired. Returns the contents deleted."""
-    kinds = ("transactional", "test")
-    old = Content.objects.filter(dispatch__kind__in=kinds, dispatch__expires_at__lt=now - KEPT_AFTER_EXPIRY)
+    """Forget the texts of single pushes, tests and triggered campaigns a week after they expired.
+
+    A triggered one carries what its caller sent along for these people; its occurrence is the trigger's own uuid.
+    Returns the contents deleted.
+    """
+    single = Q(dispatch__kind__in=["transactional", "test"])
+    triggered = Q(dispatch__kind="campaign", dispatch__occurrence__regex=r"^[0-9a-f]{8}-[0-9a-f]{4}-")
+    old = Content.objects.filter(single | triggered, dispatch__expires_at__lt=now - KEPT_AFTER_EXPIRY)
     return delete_in_steps(old)
 
 
