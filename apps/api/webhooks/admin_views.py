@@ -188,11 +188,11 @@ def _drawn(
         "backlog": backlog_of(endpoint),
         "may_edit": model_admin.has_change_permission(request, endpoint),
         "may_remove": request.user.has_perm("api.delete_webhookendpoint"),
-        "has_tries": any(hour.tries for hour in hours),
+        "known_hours": [hour for hour in hours if hour.median_seconds is not None],
         "labels": [f"{hour.at:%H}:00" for hour in hours],
         "lines": [
-            Line(_("half of them within"), [_milliseconds(hour.median_seconds) for hour in hours]),
-            Line(_("19 of 20 within"), [_milliseconds(hour.slow_seconds) for hour in hours]),
+            Line(_("half of them within"), [hour.median_milliseconds for hour in hours]),
+            Line(_("19 of 20 within"), [hour.slow_milliseconds for hour in hours]),
         ],
         "attempts": _with_words(attempts[:ATTEMPTS_SHOWN]),
         "next_before": attempts[ATTEMPTS_SHOWN - 1].pk if len(attempts) > ATTEMPTS_SHOWN else None,
@@ -204,11 +204,7 @@ def _drawn(
 
 
 def _with_words(attempts: Sequence[WebhookAttempt]) -> list[dict[str, Any]]:
-    return [{"row": one, "word": RESULTS[one.result], "took": _milliseconds(one.seconds) or 0} for one in attempts]
-
-
-def _milliseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1000)
+    return [{"row": one, "word": RESULTS[one.result], "took": round(one.seconds * 1000)} for one in attempts]
 
 
 def _back(endpoint: WebhookEndpoint) -> HttpResponse:

@@ -23,6 +23,16 @@ class Hour(NamedTuple):
     median_seconds: float | None
     slow_seconds: float | None
 
+    @property
+    def median_milliseconds(self) -> int | None:
+        """Half of what was taken took no longer."""
+        return _milliseconds(self.median_seconds)
+
+    @property
+    def slow_milliseconds(self) -> int | None:
+        """19 of 20 took no longer."""
+        return _milliseconds(self.slow_seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
@@ -61,3 +71,7 @@ def attempts_of(endpoint: WebhookEndpoint, *, only_failures: bool, before: int |
 
 def running_replay_of(endpoint: WebhookEndpoint) -> WebhookReplay | None:
     return endpoint.replays.filter(state="running").first()
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
