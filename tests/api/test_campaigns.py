@@ -7,10 +7,11 @@ import pytest
 from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
+from apps.campaigns.services.approvals import approve
 from apps.campaigns.services.lifecycle import launch_now
 from apps.deliveries.models import Delivery
 from apps.devices.models import Channel
-from tests.factories import make_campaign, make_ready_campaign
+from tests.factories import make_campaign, make_ready_campaign, make_user
 from tests.factories.api import codes_of
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,30 @@ def test_a_dry_run_says_what_the_launch_then_does(api, app):
 def test_a_draft_has_an_empty_report(api, app):
     report = api.get(f"{CAMPAIGNS}/{make_campaign(app).pk}/report").json()
     assert (report["state"], report["dispatch_id"], report["planned"]) == ("draft", None, {"people": 0, "devices": 0})
+
+
+def test_a_second_persons_yes_is_asked_for_read_and_withdrawn(api, app):
+    campaign = make_ready_campaign(app)
+    path = f"{CAMPAIGNS}/{campaign.pk}/approval"
+    assert api.get(path).status_code == 404
+    asked = api.post(path, {"note": "The price is new"})
+    assert (asked.status_code, asked.json()["state"], asked.json()["people"]) == (201, "waiting", 3)
+    assert (asked.json()["note"], asked.json()["decided_by"]) == ("The price is new", "")
+    again = api.post(path, {})
+    assert (again.status_code, again.json()["code"]) == (409, "invalid_transition")
+    assert AuditEntry.objects.latest("id").action == "campaign.approval_requested"
+    assert api.delete(path).json()["state"] == "withdrawn"
+    assert api.get(f"{CAMPAIGNS}/{campaign.pk}").json()["state"] == "draft"
+
+
+def test_the_yes_of_a_person_is_read_by_the_asker(api, app):
+    campaign = make_ready_campaign(app)
+    path = f"{CAMPAIGNS}/{campaign.pk}/approval"
+    fingerprint = api.post(path, {}).json()["fingerprint"]
+    paul = make_user(app, role="approver", username="paul")
+    approve(approval=campaign.approvals.get(), fingerprint=fingerprint, actor=paul, comment="Good", now=timezone.now())
+    read = api.get(path).json()
+    assert (read["state"], read["decided_by"], read["comment"]) == ("approved", "paul", "Good")
 
 
 def test_a_campaign_is_paused_resumed_and_cancelled(api, launched):

@@ -138,7 +138,7 @@ class LaunchCampaignView(_StepView):
             "launchCampaign",
             "campaigns:write",
             "Launch a draft, or schedule it where it has a time.\n\n409 `approval_required`: so many people need a"
-            " second person's yes, given in the admin. 409 `sending_stopped`: the emergency stop is on.",
+            " second person's yes: ask for it with `approval`. 409 `sending_stopped`: the emergency stop is on.",
             _THE_CAMPAIGN,
             refusals=(409,),
         )
