@@ -124,12 +124,16 @@ class TextForm(forms.Form):
     A place keeps its button's id in a hidden field, because stored buttons close up when one is removed.
     """
 
-    title = forms.CharField(required=False, strip=False, max_length=500, widget=text_input())
+    # Written from left or right as its own language is; addresses always from the left.
+    title = forms.CharField(required=False, strip=False, max_length=500, widget=text_input(dir="auto"))
     body = forms.CharField(
-        required=False, strip=False, max_length=4000, widget=forms.Textarea(attrs={"class": "hg-input", "rows": 3})
+        required=False,
+        strip=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"class": "hg-input", "rows": 3, "dir": "auto"}),
     )
-    image_url = forms.CharField(required=False, max_length=2000, widget=text_input(inputmode="url"))
-    link = forms.CharField(required=False, max_length=2000, widget=text_input(inputmode="url"))
+    image_url = forms.CharField(required=False, max_length=2000, widget=text_input(inputmode="url", dir="ltr"))
+    link = forms.CharField(required=False, max_length=2000, widget=text_input(inputmode="url", dir="ltr"))
 
     def __init__(
         self, language: str, text: Mapping[str, Any], sent: Mapping[str, Any] | None = None, position: int = 0
@@ -139,9 +143,11 @@ class TextForm(forms.Form):
         for place in range(BUTTONS):
             self.fields[f"button{place}_id"] = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
             self.fields[f"button{place}_open"] = forms.CharField(required=False, max_length=1, widget=forms.HiddenInput)
-            self.fields[f"button{place}_label"] = forms.CharField(required=False, max_length=40, widget=text_input())
+            self.fields[f"button{place}_label"] = forms.CharField(
+                required=False, max_length=40, widget=text_input(dir="auto")
+            )
             self.fields[f"button{place}_link"] = forms.CharField(
-                required=False, max_length=2000, widget=text_input(inputmode="url")
+                required=False, max_length=2000, widget=text_input(inputmode="url", dir="ltr")
             )
 
     def places(self) -> Iterator[dict[str, Any]]:

@@ -10,11 +10,13 @@ from django import template
 from django.template.defaultfilters import date as format_date
 from django.utils.formats import number_format
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 from django.utils.translation import gettext, ngettext
 
 register = template.Library()
+# Icons that point along the line of reading, and so the other way from right to left.
+_TURNED = {"arrow_back", "arrow_forward", "chevron_left", "chevron_right", "send", "undo", "redo", "open_in_new"}
 # Fewer columns than this leave room to the right instead of growing into blocks.
 FEWEST_COLUMNS = 12
 
@@ -116,7 +118,8 @@ def zoned(at: datetime | None, zone: str) -> SafeString | str:
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """A Material Symbol; decoration only, so readers of the screen do not hear it."""
-    return format_html('<span class="hg-icon" aria-hidden="true">{}</span>', name)
+    turns = mark_safe(" data-turns") if name in _TURNED else ""
+    return format_html('<span class="hg-icon" aria-hidden="true"{}>{}</span>', turns, name)
 
 
 @dataclass(frozen=True, slots=True)
