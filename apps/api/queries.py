@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from apps.accounts.models import App
 from apps.core.sql import rows
@@ -14,7 +14,7 @@ from apps.deliveries.states import OUTCOMES
 from apps.devices.queries import device_by_address, owners_of_devices
 
 # Up to so many deliveries of an outcome are looked up; of one that is more usual, the newest pushes are asked.
-RARE = 20_000
+RARE = 3_000
 KINDS = ("transactional", "campaign", "automation", "test")
 _OPEN = ("waiting", "held", "leased")
 _UNFINISHED = ("planning", "sending", "paused")
@@ -109,9 +109,14 @@ def _in_status(app: App, found: QuerySet[Dispatch], status: str, names_a_person:
 
 
 def _with_outcome(app: App, found: QuerySet[Dispatch], outcome: int, names_a_person: bool) -> QuerySet[Dispatch]:
+    if not names_a_person and outcome != OUTCOMES["accepted"]:
+        rare = _few_with_outcome(app, outcome)
+        if rare is not None:
+            return found.filter(pk__in=rare)
     key = {"planned_on": OuterRef("planned_on"), "dispatch_id": OuterRef("pk"), "outcome": outcome}
-    rare = None if names_a_person or outcome == OUTCOMES["accepted"] else _few_with_outcome(app, outcome)
-    return found.filter(Q(Exists(Delivery.objects.filter(**key))) if rare is None else Q(pk__in=rare))
+    # Not Exists: PostgreSQL would read all deliveries of this outcome instead of the few newest pushes.
+    ended_so = Subquery(Delivery.objects.filter(**key).values("outcome")[:1])
+    return found.alias(ended_so=ended_so).filter(ended_so=outcome)
 
 
 def _few_with_outcome(app: App, outcome: int) -> Sequence[int] | None:

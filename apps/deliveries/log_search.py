@@ -8,7 +8,7 @@ not go well has an index of its own, and what was accepted is looked for in the 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from apps.devices.queries import owners_of_devices
 # A dispatch below this is read whole and sorted (20 ms); one above has counts of its own.
 FEW = 20_000
 # Hours with more than this are looked through in stretches, the first as long as `AMPLE` pages should take.
-DENSE, AMPLE, WIDER = 10_000, 4, 5
+DENSE, AMPLE, WIDER = 10_000, 2, 3
 MOST_HOURS = 60
 HOUR, CLOCKS = timedelta(hours=1), timedelta(minutes=5)
 ACCEPTED = OUTCOMES["accepted"]
@@ -95,12 +95,17 @@ def ledger_page(
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """A question. after: the last row of the page before. most: rows wanted."""
+    """A question. after: the last row of the page before. most: rows wanted. planned_on: where one day is enough.
+
+    ended_at: of the only dispatch that is asked for: there its rows are dense.
+    """
 
     app_ids: Sequence[int]
     filters: LogFilters
     after: Place
     most: int
+    planned_on: date | None = None
+    ended_at: datetime = _LATEST
 
     @property
     def since(self) -> datetime:
@@ -115,7 +120,8 @@ class _Search:
     def parameters(self) -> dict[str, Any]:
         at, dispatch, customer, device = self.after
         place = {"at": at, "dispatch": dispatch, "customer": customer, "device": device}
-        return {**place, "app_ids": list(self.app_ids), "dispatch_id": self.filters.dispatch_id}
+        asked = {"dispatch_id": self.filters.dispatch_id, "planned_on": self.planned_on}
+        return {**place, **asked, "app_ids": list(self.app_ids)}
 
 
 def _sorted(search: _Search, found: QuerySet[Delivery]) -> list[Delivery]:
@@ -176,9 +182,11 @@ def _large_dispatch(filters: LogFilters) -> Dispatch | None:
 
 def _while_it_ran(search: _Search, dispatch: Dispatch) -> _Search:
     """Machines' clocks may differ by CLOCKS."""
+    ended_at = dispatch.finished_at or _LATEST
     since = max(search.since, dispatch.created_at - CLOCKS)
-    until = min(search.filters.until or _LATEST, (dispatch.finished_at or _LATEST) + CLOCKS)
-    return replace(search, filters=replace(search.filters, since=since, until=until))
+    until = min(search.filters.until or _LATEST, ended_at + CLOCKS)
+    asked = replace(search.filters, since=since, until=until)
+    return replace(search, filters=asked, planned_on=dispatch.planned_on, ended_at=ended_at)
 
 
 def _back_through_time(search: _Search) -> list[Delivery]:
@@ -200,7 +208,7 @@ def _accepted(search: _Search) -> list[Delivery]:
     found: list[Delivery] = []
     until = search.until
     while hours := _hours(search, until):
-        for stretches in _stretches(hours, search.since, until, search.most):
+        for stretches in _stretches(search, hours, until):
             lows, highs = zip(*stretches, strict=True)
             asked = {"lows": list(lows), "highs": list(highs), "most": search.most - len(found)}
             found += [_row(one) for one in rows("deliveries", "log_accepted", {**search.parameters, **asked})]
@@ -215,24 +223,25 @@ def _hours(search: _Search, until: datetime) -> list[tuple[datetime, int]]:
     return [(hour, count) for hour, count in rows("deliveries", "log_hours", {**search.parameters, **asked})]
 
 
-def _stretches(
-    hours: Sequence[tuple[datetime, int]], since: datetime, until: datetime, most: int
-) -> Iterator[list[Stretch]]:
+def _stretches(search: _Search, hours: Sequence[tuple[datetime, int]], until: datetime) -> Iterator[list[Stretch]]:
     """What to look through at once, from the newest on: hours until they hold enough, or a part of a full hour."""
     together: list[Stretch] = []
     count = 0
     for hour, held in hours:
-        low, high = max(hour, since), min(hour + HOUR, until)
+        low, high = max(hour, search.since), min(hour + HOUR, until)
         if held <= DENSE:
             # An hour right before another makes it longer: one scan instead of two.
             end = together.pop()[1] if together and together[-1][0] == high else high
             together.append((low, end))
             count += held
-        if together and (held > DENSE or count >= most):
+        if together and (held > DENSE or count >= search.most):
             yield together
             together, count = [], 0
         if held > DENSE:
-            yield from _parts(low, high, HOUR * AMPLE * most / held)
+            if low < search.ended_at < high:
+                yield [(search.ended_at, high)]
+                high = search.ended_at
+            yield from _parts(low, high, HOUR * AMPLE * search.most / held)
     if together:
         yield together
 

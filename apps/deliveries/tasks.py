@@ -87,6 +87,12 @@ def ensure_partitions() -> None:
     lifecycle.purge_contents(now=timezone.now())
 
 
+@shared_task(name="deliveries.summarize_weeks")
+def summarize_weeks() -> None:
+    """Keep searches in the log quick."""
+    partitions.summarize_weeks(now=timezone.now())
+
+
 @cache
 def _wire(lane: str) -> Wire:
     """One wire a lane and process, for as long as the process lives."""

@@ -14,6 +14,7 @@ from apps.deliveries.log_search import DENSE, InvalidCursor, LogFilters, ledger_
 from apps.deliveries.models import Delivery, Dispatch
 from apps.deliveries.services.fold import fold_counts
 from apps.deliveries.services.ledger import LedgerRow, append_outcomes
+from apps.deliveries.services.partitions import summarize_weeks
 from apps.deliveries.states import OUTCOMES
 from tests.factories import NOW, make_app, make_counted_dispatch, make_customer, make_device
 
@@ -154,3 +155,16 @@ def test_a_token_finds_what_its_former_owner_got(ledger: tuple[App, App, list[Di
 def test_a_cursor_of_somebody_else_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidCursor):
         ledger_page(app_ids=[1], filters=LogFilters(), cursor=cursor, limit=9)
+
+
+def test_what_was_appended_is_taken_into_the_index_of_time() -> None:
+    app = make_app()
+    dispatch = make_counted_dispatch(app)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into deliveries_delivery select %s, %s, number, number, %s, 1, 1, 1, 0, 1, '', '', '', %s"
+            " from generate_series(1, 6000) number",
+            [dispatch.planned_on, dispatch.pk, app.pk, NOW],
+        )
+    assert summarize_weeks(now=NOW) > 0
+    assert summarize_weeks(now=NOW) == 0

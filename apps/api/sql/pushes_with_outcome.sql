@@ -18,11 +18,16 @@ with hourly as materialized (
     group by 1
 ),
 ended as (
-    select distinct delivery.dispatch_id
+    select distinct row.dispatch_id
     from (select distinct hour from hourly where (select sum(count) from hourly) <= %(most)s::bigint) one
-    join deliveries_delivery delivery
-      on delivery.app_id = %(app_id)s::bigint and delivery.outcome = %(outcome)s::smallint and delivery.outcome <> 1
-     and delivery.recorded_at >= one.hour and delivery.recorded_at < one.hour + interval '1 hour'
+    cross join lateral (
+        select delivery.dispatch_id
+        from deliveries_delivery delivery
+        where delivery.app_id = %(app_id)s::bigint and delivery.outcome = %(outcome)s::smallint and delivery.outcome <> 1
+          and delivery.recorded_at >= one.hour and delivery.recorded_at < one.hour + interval '1 hour'
+          and delivery.planned_on <= (one.hour + interval '1 hour')::date
+        offset 0  -- hour by hour: joined, each row would meet each hour
+    ) row
 )
 select dispatch.id
 from ended

@@ -1,5 +1,5 @@
 -- What was accepted in some stretches of time, newest first.
--- Parameters: app_ids, dispatch_id (null: any), lows and highs (parallel; low <= recorded_at < high), and the last row of
+-- Parameters: app_ids, dispatch_id and planned_on (null: any), lows and highs (parallel; low <= recorded_at < high), and the last row of
 -- the page before: at, dispatch, customer, device; most. Rows: at most `most`, whole ledger rows.
 -- Relies on: deliveries_delivery_time, so it reads what was recorded in these stretches (and 128 pages around each).
 select found.*
@@ -15,6 +15,7 @@ cross join lateral (
       and (delivery.recorded_at, delivery.dispatch_id, delivery.customer_id, delivery.device_id)
           < (%(at)s::timestamptz, %(dispatch)s::bigint, %(customer)s::bigint, %(device)s::bigint)
       and (%(dispatch_id)s::bigint is null or delivery.dispatch_id = %(dispatch_id)s::bigint)
+      and (%(planned_on)s::date is null or delivery.planned_on = %(planned_on)s::date)
     order by delivery.recorded_at desc, delivery.dispatch_id desc, delivery.customer_id desc, delivery.device_id desc
     limit %(most)s::int
 ) found
