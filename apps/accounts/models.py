@@ -189,7 +189,10 @@ class AuditEntry(models.Model):
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit log")
         ordering: ClassVar = ["-id"]
-        indexes: ClassVar = [models.Index(fields=["app", "-at"], name="audit_app_at")]
+        indexes: ClassVar = [
+            models.Index(fields=["app", "-at"], name="audit_app_at"),
+            models.Index(fields=["subject"], name="audit_device_moved", condition=models.Q(action="device.moved")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.subject}"
