@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from apps.deliveries.models import Batch, Dispatch
+from apps.deliveries.models import Batch, Dispatch, Retry
 from apps.deliveries.services.ledger import LedgerRow, append_outcomes
 from apps.deliveries.states import GATEWAY_NUMBERS, OUTCOMES, PLATFORM_NUMBERS
-from tests.factories import make_app, make_customer, make_device
+from tests.factories import make_app, make_customer, make_device, make_dispatch
 from tests.factories.api import ApiCaller, codes_of, make_key
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +68,38 @@ def test_a_push_is_found_by_each_of_its_names(api, device, pushed, is_settled):
     assert found(api, device_token=device.address) == [pushed]
     assert found(api, customer="c1") == [pushed]
     assert found(api, external_id="order-8") == found(api, device_token="x") == found(api, customer="c2") == []
+
+
+def test_a_person_is_told_of_campaigns_too(api, app, device, pushed):
+    make_device(make_customer(app))
+    campaign = str(make_dispatch(app, now=datetime.now(UTC)).pk)
+    assert found(api, customer="c1") == found(api, device_token=device.address) == [campaign, pushed]
+    assert (found(api, customer="c1", kind="campaign"), found(api)) == ([campaign], [pushed])
+    (told, _push) = api.get(f"{PUSH}?customer=c1").json()["data"]
+    assert (told["kind"], told["state"]) == ("campaign", "queued")
+    assert [one["device_token"] for one in told["deliveries"]] == [device.address]
+
+
+def test_campaigns_as_a_whole_are_not_listed_here(api):
+    answer = api.get(f"{PUSH}?kind=campaign")
+    assert (answer.status_code, codes_of(answer)) == (400, {"required"})
+
+
+def test_a_push_that_is_tried_again_is_found_by_its_token(api, app, device, pushed):
+    batch = Batch.objects.get(dispatch=pushed)
+    Batch.objects.update(state="done", opened=1, recorded=1)
+    Retry.objects.create(
+        dispatch_id=batch.dispatch_id, device_id=device.pk, customer_id=device.customer_id, app_id=app.pk, gateway=1,
+        variant=0, tries=1, reason="503", due_at=batch.expires_at, expires_at=batch.expires_at, batch=batch,
+    )  # fmt: skip
+    assert found(api, device_token=device.address) == found(api, customer="c1") == [pushed]
+    assert [one["status"] for one in api.get(f"{PUSH}/{pushed}").json()["deliveries"]] == ["queued"]
+
+
+def test_filters_narrow_each_other(api, pushed):
+    settle(pushed, "token_dead")
+    assert found(api, customer="c1", status="token_dead", external_id="order-7") == [pushed]
+    assert found(api, customer="c1", status="accepted") == found(api, status="token_dead", external_id="order-8") == []
 
 
 def test_status_is_a_state_or_an_outcome(api, pushed):

@@ -1,5 +1,6 @@
 """The delivery log on screen: search, pages, the story of one message, and nothing of other apps."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ from django.test import Client
 from apps.accounts.models import App
 from apps.deliveries.delivery_ids import make_delivery_id
 from apps.deliveries.models import Dispatch, Receipt
+from apps.deliveries.policy import Policy
 from apps.deliveries.services.ledger import LedgerRow, append_outcomes
 from apps.devices.models import Device
-from tests.factories import NOW, make_app, make_counted_dispatch, make_customer, make_device, make_user
+from tests.factories import NOW, make_app, make_counted_dispatch, make_customer, make_device, make_dispatch, make_user
 
 pytestmark = pytest.mark.django_db
 LOG = "/admin/deliveries/log/"
@@ -47,14 +49,15 @@ def test_finds_a_message_by_each_of_its_names(analyst: Client, app: App, by: str
     dispatch, device, _id = make_message(app, external_id="ada")
     Dispatch.objects.filter(pk=dispatch.pk).update(external_id="order-8")
     names = {"customer": "ada", "token": device.address, "external": "order-8", "push": str(dispatch.pk)}
-    rows = analyst.get(LOG, {"by": by, "q": names[by]}).context["rows"]
-    assert [row.log.device_id for row in rows] == [device.pk]
+    for asked in ({"by": by, "q": names[by]}, {"q": names[by]}):
+        rows = analyst.get(LOG, asked).context["rows"]
+        assert [row.log.device_id for row in rows] == [device.pk]
 
 
 def test_a_delivery_id_opens_its_story(analyst: Client, app: App) -> None:
     _dispatch, _device, delivery_id = make_message(app)
-    answer = analyst.get(LOG, {"by": "delivery", "q": delivery_id})
-    assert answer.headers["Location"] == f"{LOG}{delivery_id}/"
+    for asked in ({"by": "delivery", "q": delivery_id}, {"q": delivery_id}):
+        assert analyst.get(LOG, asked).headers["Location"] == f"{LOG}{delivery_id}/"
 
 
 @pytest.mark.parametrize(("by", "q"), [("push", "abc"), ("push", "9" * 30), ("delivery", "x" * 40)])
@@ -91,6 +94,26 @@ def test_a_story_tells_what_came_back(analyst: Client, app: App) -> None:
     Receipt.objects.create(**place, type=3, at=NOW, received_at=NOW, action="")
     titles = [str(moment.title) for moment in analyst.get(f"{LOG}{delivery_id}/").context["moments"]]
     assert titles == ["Planned", "Sent", "Opened"]
+
+
+def test_a_story_without_a_device_is_told_of_its_person(analyst: Client, app: App) -> None:
+    nobody, other = make_customer(app), make_customer(app)
+    dispatch = make_dispatch(app)
+    page = analyst.get(LOG, {"campaign": dispatch.pk}).content.decode()
+    delivery_id = make_delivery_id(planned_on=dispatch.planned_on, dispatch_id=dispatch.pk, device_id=0)
+    assert f"{LOG}{delivery_id}/?customer={nobody.pk}" in page
+    told = analyst.get(f"{LOG}{delivery_id}/", {"customer": other.pk}).context
+    assert (told["customer"], told["reason"].text) == (other, "They had no device with the app.")
+    assert analyst.get(f"{LOG}{delivery_id}/").status_code == 404
+
+
+def test_a_story_names_what_used_the_cap_up(analyst: Client, app: App) -> None:
+    device = make_device(make_customer(app))
+    deliver(make_counted_dispatch(app, name="Winter"), device)
+    capped = make_dispatch(app, policy=Policy(cap_count=1), now=NOW + timedelta(hours=1))
+    delivery_id = make_delivery_id(planned_on=capped.planned_on, dispatch_id=capped.pk, device_id=device.pk)
+    told = analyst.get(f"{LOG}{delivery_id}/").context
+    assert [(fact.text, fact.at) for fact in told["facts"]] == [("Winter", NOW)]
 
 
 def test_messages_of_other_apps_do_not_exist(analyst: Client) -> None:
