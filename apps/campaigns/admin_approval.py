@@ -20,6 +20,7 @@ from apps.campaigns.admin_experiment import test_summary
 from apps.campaigns.admin_moments import when_shown
 from apps.campaigns.admin_preview import Screen
 from apps.campaigns.admin_problems import labels
+from apps.campaigns.admin_repeat import rhythm_of
 from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.admin_words import state_of
 from apps.campaigns.models import Approval, Campaign, Variant
@@ -79,6 +80,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "extras": [(step, step.summary(campaign)) for step in extra_steps()],
         "test_says": test_summary(campaign),
         **when_shown(campaign),
+        "rhythm": rhythm_of(campaign, timezone.now()),
         "former": former,
         "changes": [change(found, campaign) for found in differences(former.frozen, approval.frozen)] if former else [],
         "is_stale": freeze(campaign, timezone.now()) != approval.frozen,

@@ -91,7 +91,7 @@ def overview(apps: Sequence[App], now: datetime) -> dict[str, Any]:
 def campaign_rows(app_ids: Sequence[int]) -> dict[str, Any]:
     """Running campaigns first, then the ones touched last; each with its numbers and its word."""
     rows = numbers.campaigns_on_screen(app_ids)
-    running = [campaign for campaign in rows.filter(state="launched") if is_running(campaign)]
+    running = [campaign for campaign in rows.filter(state__in=["launched", "scheduled"]) if is_running(campaign)]
     seen = {campaign.pk for campaign in running}
     recent = [campaign for campaign in rows[: MOST_RECENT + len(seen)] if campaign.pk not in seen][:MOST_RECENT]
     shown: list[Any] = [*running, *recent]

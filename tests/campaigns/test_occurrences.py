@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 from django.db import connections
+from django.test import Client
 
 from apps.accounts.models import App, AuditEntry
 from apps.campaigns.models import Approval, Campaign
@@ -14,7 +15,7 @@ from apps.campaigns.services.readiness import readiness_problems
 from apps.core.problems import Conflict
 from apps.core.states import InvalidTransition
 from apps.deliveries.models import Delivery, Dispatch
-from tests.factories import make_app, make_people, make_ready_campaign
+from tests.factories import make_app, make_people, make_ready_campaign, make_user
 
 # A Monday, 07:30 in Warsaw.
 START = datetime.fromisoformat("2027-01-04T06:30:00+00:00")
@@ -221,3 +222,40 @@ def _launch_due(_number: int) -> int:
     launched = launch_due(NINE)
     connections.close_all()
     return launched
+
+
+def test_screens_say_how_it_repeats_and_what_became_of_each_time(app):
+    campaign = repeating(app)
+    launch_due(NINE + 2 * DAY)
+    client = Client()
+    client.force_login(make_user(app, role="marketer"))
+    address = f"/admin/campaigns/campaign/{campaign.pk}/change/"
+    page = " ".join(client.get(address).content.decode().split())
+    assert "Every day at 09:00" in page
+    assert page.count("Missed") == 2
+    assert "All times together" in page
+    alone = client.get(f"{address}?launch={Dispatch.objects.get().pk}").content.decode()
+    assert "Sent on 6 Jan 2027" in alone
+
+
+def test_who_is_asked_sees_the_rhythm(app):
+    campaign = make_ready_campaign(app, people=3, timing="repeat", repeat_every="monthly", repeat_day=31)
+    approvals.request_approval(campaign=campaign, version=1, actor="mary", note="", now=START)
+    client = Client()
+    client.force_login(make_user(app, role="approver"))
+    page = client.get(f"/admin/campaigns/campaign/{campaign.pk}/change/").content.decode()
+    assert "On day 31 of every month, or its last day, at 09:00" in page
+    assert "One yes holds for every time" in page
+
+
+def test_a_draft_that_was_sent_keeps_its_report_and_cannot_be_deleted(app):
+    campaign = repeating(app)
+    launch_due(NINE)
+    lifecycle.unschedule(campaign=campaign, actor="mary", now=NINE)
+    client = Client()
+    client.force_login(make_user(app, role="owner"))
+    assert (
+        "It was sent 1 time before." in client.get(f"/admin/campaigns/campaign/{campaign.pk}/change/").content.decode()
+    )
+    assert client.get(f"/admin/campaigns/campaign/{campaign.pk}/sent/").status_code == 200
+    assert client.post(f"/admin/campaigns/campaign/{campaign.pk}/delete/", {"post": "yes"}).status_code == 403

@@ -51,7 +51,7 @@ def trigger_people(
 ) -> Triggered:
     """Send it to these people of the app. occurrence: the trigger's own name; facts win over the profile's.
 
-    Raises NotTriggered, NotReady, SendingStopped, ApprovalRequired. Cost: 35 ms for one person.
+    Raises NotTriggered, NotReady, SendingStopped, ApprovalRequired.
     """
     with transaction.atomic():
         fresh = _ready(campaign, now)
