@@ -77,6 +77,12 @@ def test_who_does_not_answer_gets_one_sms(api, anna, way, sandbox) -> None:
     )  # fmt: skip
 
 
+def test_quiet_hours_do_not_hold_it(api, app, anna, way) -> None:
+    App.objects.update(quiet_from="00:00", quiet_until="23:59", time_zone="UTC")
+    push(api)
+    assert pass_time(way) == [("accepted", "")]
+
+
 def test_who_answers_in_time_gets_none(api, anna, way, sandbox) -> None:
     answer(push(api), anna)
     assert pass_time(way) == []

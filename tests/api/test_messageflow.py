@@ -181,7 +181,7 @@ def test_a_replay_is_identical(api, people):
         ({"ttl": 1540377351}, 400, "range", "/ttl"),
         ({"ttl": 4102444800000}, 400, "range", "/ttl"),
         ({"ttl": "4102444800"}, 400, "type", "/ttl"),
-        ({"ttl": 10**400}, 400, "range", "/ttl"),
+        ({"ttl": 2**62}, 400, "range", "/ttl"),
         ({"ttl": -1e300}, 400, "range", "/ttl"),
         ({"ttl": True}, 400, "type", "/ttl"),
         ({"scheduleTime": "2020-01-01 12:12:12"}, 400, "schedule_in_past", "/scheduleTime"),

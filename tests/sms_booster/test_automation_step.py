@@ -1,5 +1,7 @@
 """An SMS as a step of an automation: planned with the move, sent by the same road as the booster's."""
 
+from datetime import timedelta
+
 import pytest
 
 from apps.accounts.models import App
@@ -9,8 +11,10 @@ from apps.campaigns.services.automations.lifecycle import StepDraft, end
 from apps.campaigns.services.automations.moving import move_due
 from apps.campaigns.services.automations.readiness import automation_problems
 from apps.customers.models import Customer
+from apps.gateways.contract import Endpoints
 from apps.sms_booster.models import SmsMessage
 from apps.sms_booster.services.automation_step import SmsStep
+from apps.sms_booster.services.send import Way, send_due
 from apps.sms_booster.services.spare import spare
 from tests.factories import NOW, make_app, make_channel, make_customer
 from tests.factories.automations import did, make_active, make_automation
@@ -63,6 +67,15 @@ def test_an_opt_out_after_the_planning_holds(app: App) -> None:
     Customer.objects.filter(pk=person.pk).update(sms_consent=False)
     spare([SmsMessage.objects.get()], NOW)
     assert SmsMessage.objects.get().code == "no_consent"
+
+
+def test_it_waits_for_the_end_of_quiet_hours(app: App) -> None:
+    """12:00 UTC is 14:00 in Warsaw, where the number is."""
+    App.objects.update(quiet_from="13:00", quiet_until="15:00")
+    brought_in(app, make_customer(app, phone="+48600100200", sms_consent=True))
+    assert send_due(way=Way(Endpoints(), "http://127.0.0.1:1"), now=NOW) == 0
+    message = SmsMessage.objects.get()
+    assert (message.state, message.due_at) == ("planned", NOW + timedelta(hours=1))
 
 
 def test_the_funnel_counts_its_people(app: App) -> None:

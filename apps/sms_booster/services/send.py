@@ -106,8 +106,8 @@ def _take_slice(channel: Channel, now: datetime, *, after_pushes: bool) -> list[
 
 
 def _postponed(message: SmsMessage, app: App, now: datetime) -> bool:
-    """Moves a campaign's SMS to the end of the recipient's quiet hours; False where they are awake."""
-    if message.rule is None:
+    """Moves an SMS to the end of the recipient's quiet hours; False where they are awake or a push has just failed."""
+    if message.fallback is not None:
         return False
     quiet = Policy(
         quiet_from=f"{app.quiet_from:%H:%M}" if app.quiet_from else "",
