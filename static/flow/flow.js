@@ -1,0 +1,41 @@
+// Steps are added, moved and removed, and the automation is started, by sending a form the plain way: after what is just
+// being saved, so that neither overtakes the other, and with nothing typed left behind.
+const builder = document.getElementById("builder");
+const SETTLED_MS = 50;
+let isSaving = false;
+let isTyped = false;
+let isLeaving = false;
+let waiting = null;
+
+for (const kind of ["input", "change"]) builder.addEventListener(kind, () => { isTyped = true; });
+builder.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.target !== builder) return;
+  if (isLeaving) return event.preventDefault();
+  isSaving = true;
+  isTyped = false;
+});
+builder.addEventListener("htmx:afterRequest", (event) => {
+  if (event.target !== builder) return;
+  isSaving = false;
+  setTimeout(goOn, SETTLED_MS);
+});
+
+function goOn() {
+  if (!waiting || isSaving) return;
+  const [form, button] = waiting;
+  waiting = null;
+  form.requestSubmit(button);
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || !builder.hasAttribute("hx-post")) return;
+  const mustSave = form !== builder && isTyped;
+  if (!isSaving && !mustSave) {
+    isLeaving = true;
+    return;
+  }
+  event.preventDefault();
+  waiting = [form, event.submitter];
+  if (!isSaving) htmx.trigger(builder, "save-now");
+});
