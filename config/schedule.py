@@ -43,6 +43,7 @@ TICKS = [
     Tick("deliveries.finish", 1, UPKEEP),
     Tick("deliveries.ensure_partitions", 3600, UPKEEP),
     Tick("deliveries.summarize_weeks", 30, UPKEEP),
+    Tick("deliveries.learn_hours", 6 * 3600, UPKEEP),
     Tick("customers.ensure_partitions", 3600, UPKEEP),
     Tick("customers.drop_old_events", 3600, UPKEEP),
     Tick("customers.count_day", 900, UPKEEP),

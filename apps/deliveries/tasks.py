@@ -8,7 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from apps.deliveries.services import alerts, fold, health, lifecycle, partitions, plan, release, wake, work
+from apps.deliveries.services import alerts, fold, habits, health, lifecycle, partitions, plan, release, wake, work
 from apps.deliveries.services.claim import reclaim_batches
 from apps.deliveries.services.gateway_of import gateway_of
 from apps.deliveries.services.wire import Wire
@@ -78,6 +78,12 @@ def finish() -> None:
     """End what is over."""
     plan.end_abandoned(now=timezone.now())
     lifecycle.finish_dispatches(now=timezone.now())
+
+
+@shared_task(name="deliveries.learn_hours")
+def learn_hours() -> None:
+    """Learn at which hour people usually open."""
+    habits.learn_hours(now=timezone.now())
 
 
 @shared_task(name="deliveries.ensure_partitions")
