@@ -23,6 +23,7 @@ from apps.campaigns.admin_experiment import experiment_context, test_summary
 from apps.campaigns.admin_lasting import lasting_context, launch_chosen
 from apps.campaigns.admin_moments import when_shown
 from apps.campaigns.admin_preview import screen
+from apps.campaigns.admin_since import since_approval
 from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.admin_words import is_running, state_of
 from apps.campaigns.models import Campaign
@@ -164,7 +165,7 @@ def _report_of_all(campaign: Campaign) -> dict[str, Any]:
 def _beside(campaign: Campaign) -> dict[str, Any]:
     """What is read from one launch alone."""
     extras = [(step, shown) for step in extra_steps() if (shown := step.report(campaign)) is not None]
-    return {**experiment_context(campaign), "extra_reports": extras}
+    return {**experiment_context(campaign), "extra_reports": extras, "since": since_approval(campaign)}
 
 
 def _in_tables(campaign: Campaign, found: Report, waterfall: Waterfall) -> dict[str, Any]:

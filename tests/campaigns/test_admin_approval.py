@@ -5,9 +5,11 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import App, User
+from apps.campaigns.admin_since import since_approval
 from apps.campaigns.models import Approval, Campaign, Variant
 from apps.campaigns.services.approvals import approve, request_approval, withdraw
 from apps.campaigns.services.launch import launch_due
+from apps.customers.models import Customer
 from tests.factories import make_app, make_people, make_ready_campaign, make_user
 
 pytestmark = pytest.mark.django_db
@@ -140,3 +142,15 @@ def test_launching_twice_says_that_it_is_launched(marketer: Client, app: App) ->
     again = marketer.post(page_of(campaign, "launch"), sent).content.decode()
     assert "was launched or scheduled meanwhile" in again
     assert "audience has changed" not in again
+
+
+def test_the_report_says_what_differs_from_what_was_approved(approver: Client, asked: Approval) -> None:
+    one, *_others = asked.campaign.include_segments.get().memberships.order_by("pk")
+    answer(approver, asked, "approve")
+    Customer.objects.filter(pk=one.customer_id).update(push_consent=False)
+    launch_due(timezone.now())
+    shown = approver.get(page_of(asked.campaign)).content.decode()
+    assert "Different from what was approved" in shown
+    launched = Campaign.objects.select_related("dispatch").get(pk=asked.campaign_id)
+    told = [(str(one.name), one.before, one.now, one.change) for one in since_approval(launched)]
+    assert told == [("Said no to push", 0, 1, "+1"), ("Will receive", 10, 9, "−1")]

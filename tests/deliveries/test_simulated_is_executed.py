@@ -68,13 +68,13 @@ def explained(persons: list[Person], policy: Policy, happened: list[tuple[str, i
         transaction.set_rollback(True)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=12, deadline=None, suppress_health_check=QUIET)
 @given(persons=PEOPLE, policy=worlds.policies)
 def test_simulated_is_executed(persons: list[Person], policy: Policy) -> None:
     agree(persons, policy)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=12, deadline=None, suppress_health_check=QUIET)
 @given(persons=PEOPLE, policy=worlds.policies, happened=worlds.changes, wait=worlds.waits)
 def test_every_difference_has_its_cause(
     persons: list[Person], policy: Policy, happened: list[tuple[str, int]], wait: timedelta
@@ -83,14 +83,14 @@ def test_every_difference_has_its_cause(
 
 
 @pytest.mark.long
-@settings(max_examples=2_000, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=500, deadline=None, suppress_health_check=QUIET)
 @given(persons=PEOPLE, policy=worlds.policies)
 def test_simulated_is_executed_long(persons: list[Person], policy: Policy) -> None:
     agree(persons, policy)
 
 
 @pytest.mark.long
-@settings(max_examples=2_000, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=500, deadline=None, suppress_health_check=QUIET)
 @given(persons=PEOPLE, policy=worlds.policies, happened=worlds.changes, wait=worlds.waits)
 def test_every_difference_has_its_cause_long(
     persons: list[Person], policy: Policy, happened: list[tuple[str, int]], wait: timedelta
