@@ -14,6 +14,9 @@ def waterfall_lines(waterfall: Waterfall) -> Iterator[str]:
         if reason == "capped" and waterfall.capped_by_topic[0]:
             yield _line("    by the topic's cap", *waterfall.capped_by_topic)
     yield _line("= will be sent", waterfall.sending_people, waterfall.sending_devices)
+    turns = sorted(one.moment.opens_at for one in waterfall.releases if not one.moment.reason)
+    if turns and turns[0] != turns[-1]:
+        yield f"first at {turns[0]:%Y-%m-%d %H:%M} UTC, last at {turns[-1]:%Y-%m-%d %H:%M} UTC"
 
 
 def _line(label: str, people: int, devices: int) -> str:

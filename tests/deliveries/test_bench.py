@@ -29,6 +29,13 @@ def test_plan_excludes_for_every_reason_it_names() -> None:
     assert result["wal_bytes_per_item"] > 0
 
 
+def test_habits_are_learnt_and_planned_by() -> None:
+    result = bench("habits", devices=120)
+    assert result["habits"] > 60
+    assert result["plan_seconds"].keys() == {"app", "each", "habit"}
+    assert result["batches"] > 12
+
+
 def test_record_tells_each_stage() -> None:
     result = bench("record", devices=300)
     assert result["rows"] == 288  # one in 25 has refused push

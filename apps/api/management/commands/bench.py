@@ -29,6 +29,7 @@ from config import embedded, env
 BENCHMARKS = {
     "campaign": "apps.deliveries.bench.campaign",
     "plan": "apps.deliveries.bench_plan.plan",
+    "habits": "apps.deliveries.bench_habits.habits",
     "record": "apps.deliveries.bench_record.record",
     "segment": "apps.segments.bench.segment",
     "export": "apps.deliveries.bench.export",
