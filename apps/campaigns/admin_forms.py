@@ -216,9 +216,9 @@ class DeliveryForm(StepForm):
     timing = forms.ChoiceField(choices=Campaign.TIMINGS)
     clock = forms.ChoiceField(choices=Campaign.CLOCKS, required=False)
     missed_hour = forms.ChoiceField(
-        choices=Campaign.MISSED_HOURS,
+        choices=[("skip", _("people are left out")), ("next_day", _("people get it the next day"))],
         required=False,
-        label=_("Who has that time behind them"),
+        label=_("Where that time has passed already"),
         widget=forms.Select(attrs={"class": "hg-input"}),
     )
     scheduled_at = WallTimeField(

@@ -40,7 +40,7 @@ def test_each_persons_clock_from_choice_to_review(
     inside.get_by_label("Day and time").fill(f"{day:%Y-%m-%d}T09:00")
     inside.get_by_role("radio", name=re.compile("Each person's clock")).check()
     expect(inside.get_by_text("in the first zone to")).to_be_visible()
-    inside.get_by_label("Who has that time behind them").select_option("next_day")
+    inside.get_by_label("Where that time has passed already").select_option("next_day")
     expect(inside.get_by_text("Saved ")).to_be_visible()
     inside.get_by_role("tab", name="Review").click()
     expect(inside.get_by_role("heading", name="When it goes out")).to_be_visible()
@@ -48,4 +48,6 @@ def test_each_persons_clock_from_choice_to_review(
     expect(inside.get_by_text("09:00 in Pacific/Kiritimati")).to_be_visible()
     expect(inside.get_by_text(re.compile("09:00 in Europe/Warsaw"))).to_be_visible()
     inside.set_viewport_size({"width": 390, "height": 844})
-    assert inside.evaluate("document.documentElement.scrollWidth") <= 390
+    for step in ("Review", "Delivery"):
+        inside.get_by_role("tab", name=step).click()
+        assert inside.evaluate("document.documentElement.scrollWidth") <= 390
