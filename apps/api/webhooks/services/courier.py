@@ -14,6 +14,7 @@ from threading import Event, Thread
 from time import monotonic
 
 from django.db import close_old_connections
+from django.db.models import F
 
 from apps.api.webhooks.models import WebhookMessage
 from apps.api.webhooks.services.bodies import EventKey, body_of, events_of, is_receipt
@@ -25,7 +26,7 @@ from apps.core.database import AWAY
 from apps.core.guarded_http import Line, RefusedUrl
 from apps.core.sql import rows
 
-MOST_IN_FLIGHT = 64
+MOST_IN_FLIGHT = 128
 # Failing endpoints share these, so that any number of them leaves room for those that answer.
 MOST_PROBES = 16
 # Longer than resolving and PATIENCE_SECONDS together.
@@ -35,7 +36,12 @@ LINE_SECONDS = 30.0
 # Bodies kept between making a message and sending it; 10 MB at most. Others are made again.
 MOST_BODIES = 500
 _WAIT_SECONDS = 0.2
+# Answers that come within so long are written down together; the feed is read at most so often.
+_GATHER_SECONDS = 0.005
+_CUT_SECONDS = 0.1
 _AWAY_SECONDS = 1.0
+
+KEYS = ("days", "dispatch_ids", "customer_ids", "device_ids")
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +56,7 @@ class Courier:
         self._bodies: Bodies = {}
         self._lines: dict[int, list[tuple[str, Line]]] = {}
         self._in_flight = 0
+        self._cut_at = 0.0
         self._woken = Event()
 
     def wake(self) -> None:
@@ -78,9 +85,12 @@ class Courier:
         while not is_stopping() and monotonic() < end:
             written += self._record()
             has_more = self._start()
-            if not self._in_flight and not self._unwritten and not has_more:
+            if self._in_flight or self._unwritten:
+                self._wait()
+            elif not has_more:
                 break
-            self._wait()
+            else:
+                self._cut_at = 0.0  # nothing is under way: read on at once
         return written
 
     def _record(self) -> int:
@@ -95,27 +105,42 @@ class Courier:
         return count
 
     def _start(self) -> bool:
-        """Claim what is due and start its requests; whether there was any."""
+        """Claim what is due and start its requests; whether there was any, or more was read of the feed."""
         if self._in_flight >= MOST_IN_FLIGHT:
             return False
-        now = self._clock()
-        if len(self._bodies) > MOST_BODIES:  # another process has taken their messages
-            self._bodies.clear()
-        self._bodies |= cut_due(now=now)
+        now, is_more = self._clock(), self._cut()
         claimed = claim_due(now=now, most=MOST_IN_FLIGHT - self._in_flight)
         for message in claimed:
             body = self._bodies.pop(message.pk, None) or rebuilt(message)
             self._in_flight += 1
             Thread(target=self._carry, args=(message, body, now), name="webhook", daemon=True).start()
-        return bool(claimed)
+        return bool(claimed) or is_more
+
+    def _cut(self) -> bool:
+        """Read the feed, not too often; whether anything was in it."""
+        if monotonic() - self._cut_at < _CUT_SECONDS:
+            return False
+        if len(self._bodies) > MOST_BODIES:  # another process has taken their messages
+            self._bodies.clear()
+        bodies = cut_due(now=self._clock())
+        self._bodies |= bodies
+        self._cut_at = monotonic()
+        return bool(bodies)
 
     def _wait(self) -> None:
         """For the next answer, and those that come with it."""
         try:
-            first = self._came.get(timeout=_WAIT_SECONDS)
+            came = [self._came.get(timeout=_WAIT_SECONDS)]
         except Empty:
             return
-        self._came.put(first)
+        end = monotonic() + _GATHER_SECONDS
+        while len(came) < self._in_flight and (left := end - monotonic()) > 0:
+            try:
+                came.append(self._came.get(timeout=left))
+            except Empty:
+                break
+        self._unwritten += came
+        self._in_flight -= len(came)
 
     def _carry(self, message: WebhookMessage, body: bytes, now: datetime) -> None:
         """In a thread of its own: no database here."""
@@ -127,7 +152,7 @@ class Courier:
             outcome = Try("not_called", detail=type(error).__name__)
         if not outcome.seconds:
             outcome = replace(outcome, seconds=monotonic() - begun)
-        self._came.put(Tried(message, now, outcome))
+        self._came.put(Tried(message, now, outcome, message.event_count))
 
     def _tried(self, message: WebhookMessage, body: bytes, now: datetime) -> Try:
         endpoint = message.endpoint
@@ -162,16 +187,21 @@ class Courier:
 
 
 def claim_due(*, now: datetime, most: int) -> list[WebhookMessage]:
-    """Take messages to be tried now, with their endpoints. They are ours until LEASE is over."""
+    """Take messages to be tried now, with their endpoints. They are ours until LEASE is over.
+
+    Their keys are not loaded: mostly the body is at hand. event_count says how many there are.
+    """
     values = {"now": now, "leased_until": now + LEASE, "most": most, "most_probes": min(most, MOST_PROBES)}
     claimed = [row[0] for row in rows("api", "claim_webhooks", values)]
     if not claimed:
         return []
-    return list(WebhookMessage.objects.filter(pk__in=claimed).select_related("endpoint").order_by("due_at", "pk"))
+    found = WebhookMessage.objects.filter(pk__in=claimed).select_related("endpoint").defer(*KEYS)
+    return list(found.annotate(event_count=F("days__len")).order_by("due_at", "pk"))
 
 
 def rebuilt(message: WebhookMessage) -> bytes:
     """The message's body from its keys."""
+    message.refresh_from_db(fields=KEYS)
     receipt = is_receipt(message.type)
     columns = (message.days, message.dispatch_ids, message.customer_ids, message.device_ids)
     keys = [EventKey(*key, receipt) for key in zip(*columns, strict=True)]

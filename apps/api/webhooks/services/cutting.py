@@ -4,7 +4,7 @@ So a process killed at any moment loses no event and makes none twice. While an 
 what happens meanwhile costs nothing and waits in the ledger.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import uuid_utils
@@ -34,6 +34,8 @@ EVENTS_AT_ONCE = 4_000
 MOST_DUE, MOST_WAITING = 64, 10_000
 REACHES_BACK = timedelta(days=30)
 _TESTS = "test"
+# So many times it is read on where nothing of it was theirs: other apps' pages may not hold an endpoint up.
+_READINGS = 20
 _READING = ("active", "failing")
 _PLACE = ("state", "feed_xid", "feed_page")
 
@@ -74,13 +76,12 @@ def _cut_feed(endpoint_id: int, now: datetime) -> Bodies:
     if endpoint is None:
         return {}
     position = Position(endpoint.feed_xid, endpoint.feed_page, endpoint.feed_customer, endpoint.feed_device)
-    pages = pages_after(position)
-    if not pages:
+    found, reached = _read(pages_after, position, endpoint, now)
+    if reached == position:
         return {}
-    found, position = _taken(pages, position, endpoint, now)
     bodies = _messages(endpoint, found, now, is_replay=False)
-    endpoint.feed_xid, endpoint.feed_page = position.xid, position.page_id
-    endpoint.feed_customer, endpoint.feed_device = position.customer_id, position.device_id
+    endpoint.feed_xid, endpoint.feed_page = reached.xid, reached.page_id
+    endpoint.feed_customer, endpoint.feed_device = reached.customer_id, reached.device_id
     endpoint.read_at = now
     fields = ["feed_xid", "feed_page", "feed_customer", "feed_device", "read_at", "sequence"]
     endpoint.save(update_fields=fields)
@@ -94,23 +95,26 @@ def _cut_replay(endpoint_id: int, replay_id: int, now: datetime) -> Bodies:
     if endpoint is None or replay is None:
         return {}
     position = Position(0, replay.next_page, replay.next_customer, replay.next_device)
-    pages = pages_again(
-        app_id=endpoint.app_id,
-        page_id=replay.next_page,
-        last_page_id=replay.last_page,
-        since=replay.since,
-        until=replay.until,
-    )
-    if not pages:
+
+    def pages_of_span(after: Position) -> list[Page]:
+        return pages_again(
+            app_id=endpoint.app_id,
+            page_id=after.page_id,
+            last_page_id=replay.last_page,
+            since=replay.since,
+            until=replay.until,
+        )
+
+    found, reached = _read(pages_of_span, position, endpoint, now)
+    if reached == position:
         WEBHOOK_REPLAY_STATES.move(WebhookReplay.objects.filter(pk=replay_id), "done", finished_at=now)
         return {}
-    found, position = _taken(pages, position, endpoint, now)
     bodies = _messages(endpoint, found, now, is_replay=True)
     endpoint.save(update_fields=["sequence"])
     WebhookReplay.objects.filter(pk=replay_id).update(
-        next_page=position.page_id,
-        next_customer=position.customer_id,
-        next_device=position.device_id,
+        next_page=reached.page_id,
+        next_customer=reached.customer_id,
+        next_device=reached.device_id,
         events=replay.events + len(found),
     )
     return bodies
@@ -120,6 +124,21 @@ def _locked(endpoint_id: int) -> WebhookEndpoint | None:
     """The endpoint, ours until the transaction ends; None while another process has it, or where it is disabled."""
     ours = WebhookEndpoint.objects.select_for_update(skip_locked=True, of=("self",))
     return ours.filter(pk=endpoint_id, state__in=_READING).first()
+
+
+def _read(
+    pages_behind: Callable[[Position], list[Page]], position: Position, endpoint: WebhookEndpoint, now: datetime
+) -> tuple[list[Row], Position]:
+    """The next rows that are theirs, and the position behind them; the same position where nothing more stands."""
+    found: list[Row] = []
+    for _ in range(_READINGS):
+        pages = pages_behind(position)
+        if not pages:
+            break
+        found, position = _taken(pages, position, endpoint, now)
+        if found:
+            break
+    return found, position
 
 
 def _taken(

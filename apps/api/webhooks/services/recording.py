@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from random import Random
 from typing import Any
 
@@ -29,7 +31,7 @@ SCHEDULE = tuple(
 FAILING_AFTER = 5
 FIRST_PROBE, LONGEST_PROBE = timedelta(seconds=5), timedelta(minutes=10)
 DISABLED_AFTER = timedelta(days=5)
-MOST_FLIGHT = 8
+MOST_FLIGHT = 16
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ class Tried:
     message: WebhookMessage
     at: datetime
     outcome: Try
+    event_count: int
 
 
 @transaction.atomic
@@ -49,9 +52,10 @@ def record_tries(*, tries: Sequence[Tried], now: datetime, chance: Random) -> in
     ids = sorted({one.message.endpoint_id for one in tries})
     endpoints = {one.pk: one for one in WebhookEndpoint.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
     known = [one for one in tries if one.message.endpoint_id in endpoints]
-    ours = 0
+    ours = _take_away([one.message for one in known if one.outcome.is_ok])
     for one in known:
-        ours += _settle(one, now, chance)
+        if not one.outcome.is_ok:
+            ours += _settle(one, now, chance)
         _learn(endpoints[one.message.endpoint_id], one.outcome, now, chance)
     WebhookAttempt.objects.bulk_create([attempt_of(one) for one in known])
     for endpoint in endpoints.values():
@@ -67,7 +71,7 @@ def attempt_of(one: Tried) -> WebhookAttempt:
         endpoint_id=message.endpoint_id,
         message_id=message.message_id,
         type=message.type,
-        events=len(message.days),
+        events=one.event_count,
         number=message.tries + 1,
         at=one.at,
         seconds=outcome.seconds,
@@ -105,11 +109,17 @@ _LEARNED = (
 )
 
 
+def _take_away(taken: Sequence[WebhookMessage]) -> int:
+    """The endpoint has them: their rows go, in one statement."""
+    if not taken:
+        return 0
+    ours = reduce(or_, (Q(pk=message.pk, fence=message.fence) for message in taken))
+    return WebhookMessage.objects.filter(ours, state="waiting").delete()[0]
+
+
 def _settle(one: Tried, now: datetime, chance: Random) -> int:
-    """The message's own fate. Returns 0 where its lease ran out and somebody else has it."""
+    """The fate of a message that was not taken. Returns 0 where its lease ran out and somebody else has it."""
     ours = WebhookMessage.objects.filter(pk=one.message.pk, fence=one.message.fence, state="waiting")
-    if one.outcome.is_ok:
-        return ours.delete()[0]
     first = one.message.first_tried_at or one.at
     due_at = None if one.outcome.is_final else next_try(first_tried_at=first, now=now, chance=chance)
     told: dict[str, Any] = {
