@@ -109,6 +109,8 @@ class WebhookMessage(models.Model):
     fence = models.PositiveIntegerField(default=0)
     last_error = models.CharField(_("last failure"), max_length=200, blank=True)
 
+    event_count: int  # of a claimed one, whose keys are not loaded
+
     class Meta:
         verbose_name = _("undelivered webhook")
         verbose_name_plural = _("undelivered webhooks")

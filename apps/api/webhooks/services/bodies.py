@@ -138,6 +138,6 @@ def _told(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def is_receipt(type_: str) -> int:
+def receipt_of(type_: str) -> int:
     """The receipt's measure of a message's type; 0 for outcomes."""
     return next((m for m, word in TYPE_OF_MEASURE.items() if word == type_ and m >= RECEIPTS_FROM), 0)

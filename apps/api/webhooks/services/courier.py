@@ -17,7 +17,7 @@ from django.db import close_old_connections
 from django.db.models import F
 
 from apps.api.webhooks.models import WebhookMessage
-from apps.api.webhooks.services.bodies import EventKey, body_of, events_of, is_receipt
+from apps.api.webhooks.services.bodies import EventKey, body_of, events_of, receipt_of
 from apps.api.webhooks.services.cutting import Bodies, cut_due
 from apps.api.webhooks.services.recording import Tried, record_tries
 from apps.api.webhooks.services.sending import Try, not_called, try_once
@@ -105,7 +105,7 @@ class Courier:
         return count
 
     def _start(self) -> bool:
-        """Claim what is due and start its requests; whether there was any, or more was read of the feed."""
+        """Claim what is due and start its requests; whether there may be more to do."""
         if self._in_flight >= MOST_IN_FLIGHT:
             return False
         now, is_more = self._clock(), self._cut()
@@ -117,9 +117,9 @@ class Courier:
         return bool(claimed) or is_more
 
     def _cut(self) -> bool:
-        """Read the feed, not too often; whether anything was in it."""
+        """Read the feed, not too often; whether there may be more in it."""
         if monotonic() - self._cut_at < _CUT_SECONDS:
-            return False
+            return True
         if len(self._bodies) > MOST_BODIES:  # another process has taken their messages
             self._bodies.clear()
         bodies = cut_due(now=self._clock())
@@ -196,13 +196,17 @@ def claim_due(*, now: datetime, most: int) -> list[WebhookMessage]:
     if not claimed:
         return []
     found = WebhookMessage.objects.filter(pk__in=claimed).select_related("endpoint").defer(*KEYS)
-    return list(found.annotate(event_count=F("days__len")).order_by("due_at", "pk"))
+    messages: list[WebhookMessage] = []
+    for message in found.annotate(key_count=F("days__len")).order_by("due_at", "pk"):
+        message.event_count = message.key_count
+        messages.append(message)
+    return messages
 
 
 def rebuilt(message: WebhookMessage) -> bytes:
     """The message's body from its keys."""
     message.refresh_from_db(fields=KEYS)
-    receipt = is_receipt(message.type)
+    receipt = receipt_of(message.type)
     columns = (message.days, message.dispatch_ids, message.customer_ids, message.device_ids)
     keys = [EventKey(*key, receipt) for key in zip(*columns, strict=True)]
     events = enumerate(events_of(keys), start=message.first_sequence)
