@@ -1,7 +1,7 @@
 -- Moves the picked on, and says whom: the compare-and-set of every step. Whoever has an exit event waiting in the queue
 -- stays where they are; it takes them out with the next look at the queue.
 -- Parameters: position, to_position, is_end, due_at, zones, dues (parallel: a zone's own due_at), matches, now.
--- States: inside -> inside, one step on, or done. Touches automation_taken. Rows: one a run (100,000: see README).
+-- States: inside -> inside, one step on, or done. Touches automation_taken. Rows: one a run (figures: README).
 -- Index: the runs' key, the queue's.
 with moved as (
     update campaigns_automationrun run
