@@ -128,11 +128,38 @@ document.body.addEventListener("click", (event) => {
   if (button.dataset.utm) addUtm(button);
   if ("closeDialog" in button.dataset) button.closest("dialog").close();
 });
+
+// A language or variant more draws the step anew. What was typed while that was on its way is not in the answer: it is
+// carried over, with the caret where its field is still on screen, and saved after that.
+let typed = new Map();
+let caret = null;
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, requestConfig } = event.detail;
+  if (target.id !== "step-message" || !event.detail.shouldSwap) return;
+  const sent = requestConfig.parameters;
+  const texts = [...target.querySelectorAll("textarea, input:not([type=hidden], [type=checkbox], [type=radio])")];
+  const isNewer = (field) => ![field.value, undefined].includes(sent[field.name]);
+  typed = new Map(texts.filter(isNewer).map((field) => [field.name, field.value]));
+  const active = document.activeElement;
+  caret = typed.has(active.name) ? { name: active.name, from: active.selectionStart, to: active.selectionEnd } : null;
+});
+
+document.body.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id !== "step-message") return;
+  const fresh = (name) => document.querySelector(`#step-message [name="${CSS.escape(name)}"]`);
+  for (const [name, value] of typed) if (fresh(name)) fresh(name).value = value;
+});
 document.body.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id !== "step-message") return;
   const panel = event.target.querySelector("[data-variant-panel]:not([hidden])");
   openVariant(panel.dataset.variantPanel);
   countAll();
-  panel.querySelector("[data-language-panel]:not([hidden]) .hg-input")?.focus();
+  if (typed.size) htmx.trigger(form, "save-now");
+  typed = new Map();
+  const field = caret && event.target.querySelector(`[name="${CSS.escape(caret.name)}"]`);
+  field?.focus();
+  const isBack = field && document.activeElement === field;
+  if (isBack && caret.from !== null) field.setSelectionRange(caret.from, caret.to);
+  if (!isBack) panel.querySelector("[data-language-panel]:not([hidden]) .hg-input")?.focus();
 });
 countAll();

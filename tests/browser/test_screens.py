@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from apps.accounts.models import App, User
@@ -81,6 +81,26 @@ def test_typing_goes_on_while_the_draft_is_saved(inside: Page, live_server: Live
     expect(inside.get_by_label("On an iPhone: A long title that is typed through several saves")).to_be_visible()
     stored = Campaign.objects.get().variants.get().texts["en"]["title"]
     assert stored == "A long title that is typed through several saves"
+
+
+def test_what_is_typed_while_a_variant_is_added_is_kept(
+    inside: Page, live_server: LiveServer, campaign: Campaign
+) -> None:
+    inside.goto(address(live_server, campaign, "message"))
+    title = inside.locator('[name="text-en-title"]')
+    title.fill("Spring")
+    expect(inside.get_by_role("status").filter(has_text="Saved ")).to_be_visible()
+    held: list[Route] = []
+    inside.route("**/variants/", lambda route: held.append(route))
+    with inside.expect_request("**/variants/"):
+        inside.get_by_role("button", name="Test another variant").click()
+    title.press("End")
+    title.press_sequentially(" is here")
+    with inside.expect_response("**/save/"):
+        held[0].continue_()
+    expect(title).to_have_value("Spring is here")
+    first, second = campaign.variants.order_by("position")
+    assert (first.texts["en"]["title"], second.position) == ("Spring is here", 1)
 
 
 def test_the_slower_window_keeps_its_text_and_is_told(
