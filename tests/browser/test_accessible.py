@@ -125,6 +125,7 @@ def test_no_page_violates_a_rule_of_accessibility(
     for address in [*own, *looked_at]:
         window.goto(f"{live_server.url}{address}")
         window.wait_for_timeout(350)
+        window.wait_for_function("() => !document.querySelector('.htmx-request')")
         found += [f"{address} {one}" for one in window.evaluate(FIND, RULES) + window.evaluate(WIDE)]
     assert len(own) > 40
     assert not found, "\n".join(found)
