@@ -10,7 +10,7 @@ from django.test import Client
 from apps.accounts.models import App, AuditEntry
 from apps.campaigns.models import Approval, Campaign
 from apps.campaigns.services import approvals, lifecycle
-from apps.campaigns.services.launch import launch_due
+from apps.campaigns.services.launch import launch_due, launch_leased, take_lease
 from apps.campaigns.services.readiness import readiness_problems
 from apps.core.problems import Conflict
 from apps.core.states import InvalidTransition
@@ -54,6 +54,15 @@ def test_each_day_is_a_dispatch_of_its_own(app):
     campaign.refresh_from_db()
     assert days_sent(campaign) == ["2027-01-04", "2027-01-05"]
     assert (campaign.state, campaign.scheduled_at) == ("scheduled", NINE + 2 * DAY)
+
+
+def test_a_slow_launcher_does_not_launch_the_next_day_ahead(app):
+    """Its lease ran out while it read the segments, another took over, and the campaign waits for tomorrow."""
+    campaign = repeating(app)
+    assert take_lease(campaign_id=campaign.pk, now=NINE)
+    assert launch_due(NINE + timedelta(minutes=3)) == 1
+    assert not launch_leased(campaign_id=campaign.pk, now=NINE)
+    assert days_sent(campaign) == ["2027-01-04"]
 
 
 def test_segments_are_read_again_each_time(app):

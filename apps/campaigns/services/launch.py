@@ -54,21 +54,23 @@ def launch(*, campaign_id: int, now: datetime) -> bool:
 
 
 def take_lease(*, campaign_id: int, now: datetime) -> bool:
-    """Reserve a scheduled campaign for this launcher; a dead launcher's lease runs out."""
+    """Reserve a scheduled campaign for the launcher of this moment; a dead launcher's lease runs out."""
     rows = Campaign.objects.filter(_is_free(now), pk=campaign_id, state="scheduled", paused_at=None)
     return rows.update(launching_until=now + _LEASE) == 1
 
 
 def launch_leased(*, campaign_id: int, now: datetime) -> bool:
-    """Refresh the segments, then plan and mark as launched in one transaction.
+    """Refresh the segments, then plan and mark as launched in one transaction. False where its lease was lost by then.
 
     The row stays locked while planning, so a cancel comes either before (nothing is planned) or after (the dispatch is
-    cancelled), and a killed launcher leaves nothing behind but its lease.
+    cancelled), and a killed launcher leaves nothing behind but its lease. now: that of the lease, which fences off a
+    launcher who was slow: what repeats is scheduled for its next time once another has launched it.
     """
     refresh_segments(Campaign.objects.get(pk=campaign_id), now)
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update(of=("self",)).select_related("app").get(pk=campaign_id)
-        if campaign.state != "scheduled" or campaign.paused_at is not None:
+        is_ours = campaign.launching_until == now + _LEASE
+        if not is_ours or campaign.state != "scheduled" or campaign.paused_at is not None:
             return False
         return (_launch_next if campaign.timing == "repeat" else _launch_once)(campaign, now)
 
