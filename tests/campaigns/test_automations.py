@@ -16,6 +16,7 @@ from apps.customers.services.merging import merge_customers
 from apps.deliveries.models import Batch, Delivery, Dispatch
 from apps.deliveries.services.stop import stop_sending
 from apps.deliveries.states import OUTCOMES
+from apps.devices.models import Device
 from apps.segments.models import SegmentMember
 from tests.factories import NOW, make_app, make_customer, make_people, make_segment
 from tests.factories.automations import PUSH, did, make_active, wait
@@ -202,23 +203,78 @@ def test_or_skips_the_next_step(app: App) -> None:
     assert [send.position for send in automation.sends.all()] == [2]
 
 
-def test_who_opened_the_message_before_goes_on(app: App) -> None:
-    automation = make_active(app, PUSH, wait(60), StepDraft("condition", {"ask": "opened"}), PUSH)
-    one, two = make_people(app, 2)
-    did(app, [str(one.customer.external_id), str(two.customer.external_id)])
-    tick()
-    dispatch = automation.sends.get().dispatch
-    common = {"planned_on": dispatch.planned_on, "dispatch_id": dispatch.pk, "device_id": one.pk}
+def opened(automation: Automation, device: Device) -> None:
+    """They got the last message of the automation on this device, and opened it."""
+    dispatch = automation.sends.latest("number").dispatch
+    common = {"planned_on": dispatch.planned_on, "dispatch_id": dispatch.pk, "device_id": device.pk}
     Delivery.objects.create(
-        **common, customer_id=one.customer_id, app_id=app.pk, outcome=OUTCOMES["accepted"], gateway=1, platform=1,
-        variant=0, attempt=1, language="", code="", vendor_message_id="", recorded_at=NOW,
+        **common, customer_id=device.customer_id, app_id=dispatch.app_id, outcome=OUTCOMES["accepted"], gateway=1,
+        platform=1, variant=0, attempt=1, language="", code="", vendor_message_id="", recorded_at=NOW,
     )  # fmt: skip
     receipt = "insert into deliveries_receipt (planned_on, dispatch_id, device_id, type, at, received_at, action)"
     with connection.cursor() as cursor:
-        values = [dispatch.planned_on, dispatch.pk, one.pk, NOW, NOW]
+        values = [dispatch.planned_on, dispatch.pk, device.pk, NOW, NOW]
         cursor.execute(f"{receipt} values (%s, %s, %s, 3, %s, %s, '')", values)
+
+
+ASKS_WHO_OPENED = (PUSH, wait(60), StepDraft("condition", {"ask": "opened"}), PUSH)
+
+
+def test_who_opened_the_message_before_goes_on(app: App) -> None:
+    automation = make_active(app, *ASKS_WHO_OPENED)
+    one, two = make_people(app, 2)
+    did(app, [str(one.customer.external_id), str(two.customer.external_id)])
+    tick()
+    opened(automation, one)
     tick(NOW + 2 * HOUR)
     assert sorted(where(automation)) == [("done", 4, ""), ("left", 2, "condition")]
+
+
+def test_what_they_opened_the_time_before_does_not_count(app: App) -> None:
+    automation = make_active(app, *ASKS_WHO_OPENED, reentry="always")
+    (one,) = make_people(app, 1)
+    for begin in (NOW, NOW + 3 * HOUR):
+        did(app, [str(one.customer.external_id)], now=begin)
+        tick(begin)
+        if begin == NOW:
+            opened(automation, one)
+        tick(begin + 2 * HOUR)
+    assert where(automation) == [("done", 4, ""), ("left", 2, "condition")]
+
+
+def test_what_was_opened_before_a_log_in_counts_for_the_person(app: App) -> None:
+    automation = make_active(app, *ASKS_WHO_OPENED)
+    (one,) = make_people(app, 1)
+    did(app, [str(one.customer.external_id)])
+    tick()
+    opened(automation, one)
+    Customer.objects.filter(pk=one.customer_id).update(external_id=None)
+    merge_customers(customer=one.customer, into=make_customer(app), actor="mary", now=NOW)
+    tick(NOW + 2 * HOUR)
+    assert where(automation) == [("done", 4, "")]
+
+
+def test_one_that_fails_holds_up_no_other(app: App) -> None:
+    broken, fine = make_active(app, PUSH, trigger_event="order_placed"), make_active(app)
+    broken.steps.update(settings={"texts": "of another version"})
+    (name,) = people(app)
+    did(app, [name], "order_placed")
+    did(app, [name])
+    tick()
+    assert (where(broken), where(fine)) == ([("inside", 0, "")], [("done", 1, "")])
+
+
+def test_an_exit_counts_whatever_number_the_membership_had(app: App) -> None:
+    segment = make_segment(app)
+    automation = make_active(
+        app, wait(60), PUSH, trigger="segment", trigger_segment=segment, trigger_event="", exit_events=["order_placed"]
+    )
+    (name,) = people(app)
+    values = {"source_id": 10**9, "position": 0, "due_at": NOW + HOUR, "entered_at": NOW}
+    AutomationRun.objects.create(automation=automation, customer=Customer.objects.get(external_id=name), **values)
+    did(app, [name], "order_placed")
+    take_arrivals(NOW)
+    assert where(automation) == [("left", 0, "event:order_placed")]
 
 
 def test_a_condition_that_cannot_be_asked_any_more_pauses_the_automation(app: App) -> None:

@@ -1,4 +1,5 @@
--- The steps of active automations at which somebody is due. Parameters: now. Rows: automation, position (-1 = entered).
+-- The steps of active automations at which somebody is due, who has waited longest first: so one that always has people
+-- to move holds up no other. Parameters: now. Rows: automation, position (-1 = entered).
 -- Index: automation_run_due, one look a step.
 select automation.id, step.position
 from campaigns_automation automation
@@ -8,10 +9,13 @@ cross join lateral (
     union all
     select step.position from campaigns_automationstep step where step.automation_id = automation.id
 ) step
+cross join lateral (
+    select run.due_at
+    from campaigns_automationrun run
+    where run.automation_id = automation.id and run.position = step.position and run.state = 'inside'
+      and run.due_at <= %(now)s::timestamptz
+    order by run.due_at
+    limit 1
+) longest
 where automation.state = 'active'
-  and exists (
-      select from campaigns_automationrun run
-      where run.automation_id = automation.id and run.position = step.position and run.state = 'inside'
-        and run.due_at <= %(now)s::timestamptz
-  )
-order by automation.id, step.position
+order by longest.due_at, automation.id, step.position

@@ -1,10 +1,10 @@
 -- Who met an exit event leaves, wherever they stand. Run before and after those who arrived have entered: somebody who
--- did both at once leaves if the exit came second.
+-- did both at once leaves if the exit came second. (The source of who joined a segment is no event: any exit counts.)
 -- Parameters: now. States: inside -> left. Rows: one a run. Index: automation_run_inside_once.
 update campaigns_automationrun run
 set state = 'left', ended_at = %(now)s::timestamptz, reason = 'event:' || met.name
 from (
-    select automation.id as automation_id, arrived.customer_id, max(arrived.event_id) as event_id, min(arrived.name) as name
+    select automation.id as automation_id, automation.trigger = 'event' as is_by_event, arrived.customer_id, max(arrived.event_id) as event_id, min(arrived.name) as name
     from automation_arrived arrived
     join campaigns_automation automation
       on automation.app_id = arrived.app_id
@@ -13,4 +13,4 @@ from (
     group by automation.id, arrived.customer_id
 ) met
 where run.automation_id = met.automation_id and run.customer_id = met.customer_id and run.state = 'inside'
-  and (run.entered_at < %(now)s::timestamptz or met.event_id > run.source_id)
+  and (run.entered_at < %(now)s::timestamptz or not met.is_by_event or met.event_id > run.source_id)

@@ -4,6 +4,7 @@ A message step hands its people to the engine in the very transaction that moves
 point has done both or neither, so nobody is lost and nobody is in a step twice.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from apps.campaigns.services.automations import steps as kinds
 from apps.campaigns.services.automations.entering import is_mine
 from apps.campaigns.services.automations.policy import contents_of, origin_of, policy_of
 from apps.campaigns.states import AUTOMATION_STATES
+from apps.core.database import is_deadlock
 from apps.core.problems import InvalidInput
 from apps.core.sql import Compiled, execute, rows, statement
 from apps.deliveries.services.plan import plan_dispatch
@@ -27,6 +29,8 @@ from apps.deliveries.services.stop import is_stopped
 from apps.segments.rules import compile_rule
 
 PICKED_AT_ONCE = 20_000
+
+_log = logging.getLogger(__name__)
 
 
 class _Impossible(Exception):
@@ -53,7 +57,7 @@ def move_due(now: datetime, *, seconds: float = 4.0) -> int:
         moved = 0
         for automation_id, position in rows("campaigns", "automation_due", {"now": now}):
             if time.monotonic() < ends_at:
-                moved += move_step(automation_id=automation_id, position=position, now=now)
+                moved += _move_or_log(automation_id, position, now)
         if not moved:
             break
         total += moved
@@ -76,6 +80,19 @@ def move_step(*, automation_id: int, position: int, now: datetime) -> int:
             return _do(_Place(automation, list(automation.steps.all()), position, now))
     except _Impossible as error:
         _pause(automation_id, str(error), now)
+        return 0
+
+
+def _move_or_log(automation_id: int, position: int, now: datetime) -> int:
+    """Whatever goes wrong with one automation, the others move; its own move was undone and is tried at the next tick.
+
+    A deadlock is nothing wrong: an SMS step names people whom a merge holds while it waits for their runs.
+    """
+    try:
+        return move_step(automation_id=automation_id, position=position, now=now)
+    except Exception as error:
+        if not is_deadlock(error):
+            _log.exception("automation %s cannot be moved past step %s", automation_id, position + 1)
         return 0
 
 
@@ -122,13 +139,12 @@ def _zones() -> list[str]:
 
 def _judge(place: _Place, step: AutomationStep) -> int:
     """Who is meant goes on; who is not leaves, or skips the next step."""
-    picked = _pick(place)
+    _pick(place)
     execute("campaigns", "automation_match", {}, matched=_matched(place, step))
     if step.settings.get("otherwise") == "skip":
         return _move(place, place.position + 1) + _move(place, place.position + 2, matches=False)
-    execute("campaigns", "automation_leave", {"now": place.now})
-    _move(place, place.position + 1)
-    return picked
+    left = execute("campaigns", "automation_leave", {"now": place.now})
+    return left + _move(place, place.position + 1)
 
 
 def _matched(place: _Place, step: AutomationStep) -> Compiled:
