@@ -19,6 +19,7 @@ from apps.customers.preference_links import FACT
 from apps.customers.queries import FACT_COLUMNS
 from apps.customers.services.vocabulary import clean_values
 from apps.deliveries.rendering import analyse, compile_body, display_warnings, is_literal
+from apps.deliveries.rendering.links import LINK_FIELDS
 from apps.deliveries.services.transactional import Insistence
 
 MOST_RECIPIENTS = 1_000
@@ -200,7 +201,12 @@ def _contents(
         problems.append(FieldProblem("/template", "not_found", _("there is no such template"), came(wanted)))
         return "", {}
     language = app.default_language if app.default_language in template.texts else min(template.texts)
-    return language, {spoken: {**text, **own} for spoken, text in template.texts.items()}
+    return language, {spoken: {**_without_counting(text), **own} for spoken, text in template.texts.items()}
+
+
+def _without_counting(text: Mapping[str, Any]) -> dict[str, Any]:
+    """A template's text as a transactional push says it: its links lead straight to where they say."""
+    return {name: value for name, value in text.items() if name not in LINK_FIELDS}
 
 
 def _audience(body: Mapping[str, Any], problems: list[FieldProblem]) -> str:

@@ -10,6 +10,7 @@ from apps.campaigns.services.reach import audience_of
 from apps.core.sql import Compiled
 from apps.customers.models import Topic
 from apps.deliveries.policy import Policy
+from apps.deliveries.rendering.links import named_after
 from apps.deliveries.services.plan import ContentDraft
 
 
@@ -28,7 +29,7 @@ def plan_arguments(campaign: Campaign, now: datetime, *, audience: Compiled | No
         "name": campaign.name,
         "audience": audience_of(campaign) if audience is None else audience,
         "contents": [
-            ContentDraft(variant=variant.position, language=language, body=body)
+            ContentDraft(variant=variant.position, language=language, body=named_after(body, campaign.name))
             for variant in campaign.variants.all()
             for language, body in sorted(variant.texts.items())
         ],

@@ -9,6 +9,7 @@ from apps.customers.models import Customer
 from apps.customers.preference_links import FACT, sample_url
 from apps.customers.queries import facts_of
 from apps.deliveries.rendering import compile_body
+from apps.deliveries.rendering.links import named_after
 from apps.gateways.contract import PushContent
 
 MOST_SHOWN = 80
@@ -40,7 +41,8 @@ def used_facts(*, variant: Variant, language: str, customer: Customer | None) ->
 
 
 def _body(variant: Variant, language: str) -> Mapping[str, Any]:
-    return variant.texts.get(language) or variant.texts.get(variant.campaign.app.default_language) or {}
+    body = variant.texts.get(language) or variant.texts.get(variant.campaign.app.default_language) or {}
+    return named_after(body, variant.campaign.name)
 
 
 def _facts(customer: Customer | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from apps.customers.models import Customer
 from apps.customers.queries import facts_of
 from apps.deliveries.models import Dispatch
 from apps.deliveries.rendering import analyse
+from apps.deliveries.rendering.links import named_after
 from apps.deliveries.services.trial import send_trial
 from apps.devices.models import Channel, PairedDevice
 
@@ -61,7 +62,7 @@ def try_out(
         dispatch = send_trial(
             app=campaign.app,
             devices=[paired.device for paired in chosen],
-            body=text,
+            body=named_after(text, campaign.name),
             facts=facts_of(customer) if customer else {},
             origin=trial_origin(campaign.pk),
             name=campaign.name,

@@ -9,7 +9,9 @@ from apps.core.sql import rows
 from apps.customers.models import Customer
 from apps.customers.preference_links import FACT, sample_url
 from apps.customers.queries import facts_of
+from apps.deliveries.click_links import sample
 from apps.deliveries.rendering import RenderFailed, compile_body
+from apps.deliveries.rendering.links import named_after
 from apps.deliveries.rendering.payload import PayloadSize, payload_sizes
 
 MOST_PEOPLE = 20
@@ -46,14 +48,21 @@ def heaviest_pushes(campaign: Campaign) -> list[Weight]:
 
 
 def _weights(campaign: Campaign) -> Iterator[Weight]:
-    bodies = [(name, compile_body(text)) for one in campaign.variants.all() for name, text in sorted(one.texts.items())]
+    bodies = [
+        (name, compile_body(named_after(text, campaign.name)))
+        for one in campaign.variants.all()
+        for name, text in sorted(one.texts.items())
+    ]
     names = sorted(frozenset[str]().union(*(body.names for _name, body in bodies)) - {FACT})
     people = _longest(campaign, names) if names else []
     for language, body in bodies:
         for person in people if body.names - {FACT} else [None]:
             try:
                 content = body.render({**(facts_of(person) if person else {}), FACT: sample_url()})
-                yield from (_weight(size, language, person) for size in payload_sizes(content))
+                yield from (
+                    _weight(size, language, person)
+                    for size in payload_sizes(sample(content) if body.counts_clicks else content)
+                )
             except (RenderFailed, ValueError):
                 continue
 

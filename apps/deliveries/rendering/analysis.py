@@ -11,6 +11,7 @@ from apps.core.suggestions import did_you_mean
 from apps.deliveries.rendering import field_rules as rules
 from apps.deliveries.rendering.body import RenderFailed, compile_body
 from apps.deliveries.rendering.language import is_literal
+from apps.deliveries.rendering.links import LINK_FIELDS
 from apps.deliveries.rendering.payload import payload_problems
 from apps.deliveries.rendering.template_problems import template_problems
 from apps.deliveries.rendering.visible import is_blank
@@ -32,6 +33,7 @@ _FIELDS = (
     "collapse_key",
     "android_channel",
     "interruption_level",
+    *LINK_FIELDS,
 )
 _RESERVED_DATA_KEYS = frozenset({"from", "message_type", "aps", "nid"})
 _WORD_RULES: dict[str, Callable[[str, str], Iterator[FieldProblem]]] = {
@@ -209,8 +211,11 @@ def _button(button: Any, pointer: str, seen: set[str], judge: _Judge) -> Iterato
 def _settings(body: Mapping[str, Any]) -> Iterator[FieldProblem]:
     if body.get("badge") not in (None, ""):
         yield from rules.badge_problems(body["badge"], "/badge")
-    if not isinstance(body.get("silent") or False, bool):
-        yield FieldProblem("/silent", "type", _("must be true or false"), rules.came(body["silent"]))
+    for field in ("silent", "counts_clicks"):
+        if not isinstance(body.get(field) or False, bool):
+            yield FieldProblem(f"/{field}", "type", _("must be true or false"), rules.came(body[field]))
+    if body.get("link_tags") is not None:
+        yield from rules.tag_problems(body["link_tags"], "/link_tags")
     for field, rule in _WORD_RULES.items():
         value = body.get(field)
         if value in (None, ""):

@@ -4,14 +4,16 @@ Each yields FieldProblems; none knows which door asked.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from apps.core.problems import FieldProblem
+from apps.deliveries.rendering.links import TAG_NAMES
 
 MOST_LINK_CHARACTERS = 2048
+MOST_TAG_CHARACTERS = 100
 MOST_TTL_SECONDS = 28 * 24 * 3600
 MOST_BADGE = 99_999
 IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "gif", "webp")
@@ -55,6 +57,22 @@ def link_problems(source: str, pointer: str, schemes: Collection[str]) -> Iterat
     if len(source) > MOST_LINK_CHARACTERS:
         message = _("must be at most %(most)s characters long") % {"most": MOST_LINK_CHARACTERS}
         yield FieldProblem(pointer, "too_long", message, f"{len(source)} characters")
+
+
+def tag_problems(value: Any, pointer: str) -> Iterator[FieldProblem]:
+    """The UTM tags of a content's links: an object of short texts."""
+    if not isinstance(value, Mapping):
+        yield FieldProblem(pointer, "type", _("must be an object of texts"), came(value))
+        return
+    for name, text in value.items():
+        if name not in TAG_NAMES:
+            message = _("must be one of %(words)s") % {"words": ", ".join(TAG_NAMES)}
+            yield FieldProblem(pointer, "unknown_field", message, came(name))
+        elif not isinstance(text, str):
+            yield FieldProblem(f"{pointer}/{name}", "type", _("must be a text"), came(text))
+        elif len(text) > MOST_TAG_CHARACTERS or not text.isprintable():
+            message = _("must be one line of at most %(most)s characters") % {"most": MOST_TAG_CHARACTERS}
+            yield FieldProblem(f"{pointer}/{name}", "too_long", message, came(text))
 
 
 def image_problems(source: str, pointer: str) -> Iterator[FieldProblem]:

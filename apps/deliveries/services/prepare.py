@@ -4,6 +4,7 @@ Needs no database, so it stands behind the commit that opened the slice: no lock
 """
 
 from apps.customers.preference_links import FACT, preferences_url
+from apps.deliveries.click_links import counted
 from apps.deliveries.delivery_ids import make_delivery_id
 from apps.deliveries.rendering import RenderFailed
 from apps.deliveries.services.contents import Text
@@ -22,6 +23,7 @@ _NO_LIVE_DEVICE = OUTCOMES["excluded:no_live_device"]
 _TOKEN_DEAD = OUTCOMES["token_dead"]
 _MESSAGE_BAD = OUTCOMES["message_bad"]
 _UNKNOWN = OUTCOMES["unknown_outcome"]
+_WEB = PLATFORM_NUMBERS["web"]
 
 
 def prepare(slice_: Slice) -> None:
@@ -75,6 +77,8 @@ def _address(slice_: Slice, place: Place, text: Text, device: OpenedDevice, expi
         device_id=place.device_id,
         variant=place.variant,
     )
+    if body.counts_clicks and place.platform == _WEB:
+        content = counted(content, notification_id)
     slice_.places.append(place)
     slice_.messages.append(
         PushMessage(

@@ -4,6 +4,7 @@ from apps.accounts.models import App
 from apps.campaigns.models import Automation, AutomationStep
 from apps.customers.models import Topic
 from apps.deliveries.policy import Policy
+from apps.deliveries.rendering.links import named_after
 from apps.deliveries.services.plan import ContentDraft
 
 
@@ -14,7 +15,7 @@ def origin_of(step: AutomationStep) -> str:
 
 def contents_of(step: AutomationStep) -> list[ContentDraft]:
     return [
-        ContentDraft(variant=0, language=language, body=body)
+        ContentDraft(variant=0, language=language, body=named_after(body, step.automation.name))
         for language, body in sorted(step.settings.get("texts", {}).items())
     ]
 
