@@ -98,17 +98,6 @@ dialog?.addEventListener("submit", () => {
   target.dispatchEvent(new Event("input", { bubbles: true }));
 });
 
-// Tags that web analytics read; the link stays as it is typed, so everybody sees what will be opened.
-function addUtm(button) {
-  const field = document.getElementById(button.dataset.utm);
-  const [address, fragment] = field.value.trim().split("#", 2);
-  if (!/^https:/i.test(address) || /[?&]utm_source=/.test(address)) return field.focus();
-  const slug = button.dataset.utmCampaign.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
-  const tags = new URLSearchParams({ utm_source: "heliograph", utm_medium: "push", utm_campaign: slug || "push" });
-  field.value = `${address}${address.includes("?") ? "&" : "?"}${tags}${fragment === undefined ? "" : `#${fragment}`}`;
-  field.dispatchEvent(new Event("input", { bubbles: true }));
-}
-
 form.addEventListener("input", (event) => {
   count(event.target);
   if (event.target.name?.endsWith("-share")) sumShares();
@@ -125,7 +114,6 @@ document.body.addEventListener("click", (event) => {
   if (button.dataset.insertVariable) personalise(button.dataset.insertVariable);
   if ("addButton" in button.dataset) addButton(button.closest("[data-buttons]"));
   if ("removeButton" in button.dataset) removeButton(button.closest("[data-button-place]"));
-  if (button.dataset.utm) addUtm(button);
   if ("closeDialog" in button.dataset) button.closest("dialog").close();
 });
 

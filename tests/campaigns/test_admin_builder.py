@@ -314,3 +314,26 @@ def test_a_page_without_settings_changes_none(marketer: Client, campaign: Campai
     campaign.variants.update(texts={"en": {"title": "a", "body": "b", "sound": "ping.caf"}})
     save(marketer, campaign)
     assert campaign.variants.get().texts["en"]["sound"] == "ping.caf"
+
+
+def test_link_settings_hold_for_every_text_and_show_in_the_preview(marketer: Client, campaign: Campaign) -> None:
+    link = {"title": "a", "body": "b", "link": "https://shop.example/x?a=1"}
+    campaign.variants.update(texts={"en": link, "pl": link})
+    typed = {f"text-{language}-{name}": value for language in ("en", "pl") for name, value in link.items()}
+    sent = {"links-sent": "1", "links-tags": "on", "links-utm_source": "hg", "links-counts_clicks": "on", **typed}
+    answer = save(marketer, campaign, **sent, name="Spring sale")
+    assert "https://shop.example/x?a=1&amp;utm_source=hg&amp;utm_campaign=spring-sale" in answer.content.decode()
+    for text in campaign.variants.get().texts.values():
+        assert text["link_tags"] == {"utm_source": "hg", "utm_medium": "", "utm_campaign": ""}
+        assert text["counts_clicks"] is True
+    campaign.refresh_from_db()
+    save(marketer, campaign, **{"links-sent": "1", "links-utm_source": "hg", **typed})
+    assert campaign.variants.get().texts["pl"] == link
+
+
+def test_a_tag_that_is_too_long_stays_as_it_was(marketer: Client, campaign: Campaign) -> None:
+    tags = {"utm_source": "hg", "utm_medium": "push", "utm_campaign": ""}
+    campaign.variants.update(texts={"en": {"title": "a", "body": "b", "link_tags": tags}})
+    sent = {"links-sent": "1", "links-tags": "on", "links-utm_source": "x" * 101, "links-utm_medium": "web"}
+    save(marketer, campaign, **sent)
+    assert campaign.variants.get().texts["en"]["link_tags"] == {**tags, "utm_medium": "web"}
