@@ -130,3 +130,18 @@ def test_one_that_no_database_takes_sinks_itself_alone() -> None:
     assert [isinstance(one, Registration) for one in answers] == [True, False, True]
     assert Device.objects.filter(app=app).count() == 2
     assert Customer.objects.filter(app=app).count() == 2
+
+
+def test_a_device_that_many_people_take_at_once_moves_each_time() -> None:
+    app = make_app()
+    launch(app, "shared", "first")
+
+    def take(place: int) -> list[bool]:
+        try:
+            return [launch(app, "shared", f"person-{place}-{turn}").is_new for turn in range(8)]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert not any(is_new for taken in pool.map(take, range(6)) for is_new in taken)
+    assert Device.objects.filter(app=app).count() == 1

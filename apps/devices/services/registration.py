@@ -104,8 +104,7 @@ def _alone(launch: Launch) -> Registration:
             with transaction.atomic():
                 return _store(launch)
         except (IntegrityError, OperationalError) as error:
-            # A twin request stored the same address a moment ago, so now it is known; or it waited for us, and we for
-            # it. A row that a merge has just moved is missed once by whoever waited for its lock.
+            # A twin request stored the same address a moment ago, so now it is known; or each waited for the other.
             if isinstance(error, OperationalError) and not is_deadlock(error):
                 raise
     with transaction.atomic():
@@ -211,8 +210,8 @@ def _owner(launch: Launch, device: Device | None) -> Customer:
 
 
 def _locked(app: App, address_hash: bytes) -> Device | None:
-    devices = Device.objects.select_related("customer").select_for_update(of=("self",))
-    return devices.filter(app=app, address_hash=address_hash).first()
+    """The device, locked. Its person is read later: joined, a row that moved on while we waited would be missed."""
+    return Device.objects.select_for_update().filter(app=app, address_hash=address_hash).first()
 
 
 def _write(device: Device, values: Mapping[str, Any]) -> None:
