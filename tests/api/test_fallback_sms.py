@@ -77,6 +77,15 @@ def test_who_does_not_answer_gets_one_sms(api, anna, way, sandbox) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_what_could_not_go_in_time_does_not_go_days_later(api, anna, way, is_forgotten: bool) -> None:
+    """Sending was stopped, or beat away; after a week not even its text is left."""
+    push(api)
+    if is_forgotten:
+        Fallback.objects.update(text=None)
+    assert pass_time(way, 61 + 3_605) == [("spared", "too_late")]
+
+
 def test_quiet_hours_do_not_hold_it(api, app, anna, way) -> None:
     App.objects.update(quiet_from="00:00", quiet_until="23:59", time_zone="UTC")
     push(api)

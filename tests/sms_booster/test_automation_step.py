@@ -10,14 +10,16 @@ from apps.campaigns.services.automations.entering import take_arrivals
 from apps.campaigns.services.automations.lifecycle import StepDraft, end
 from apps.campaigns.services.automations.moving import move_due
 from apps.campaigns.services.automations.readiness import automation_problems
-from apps.customers.models import Customer
+from apps.customers.models import Customer, Topic
+from apps.deliveries.models import Delivery
+from apps.deliveries.states import OUTCOMES
 from apps.gateways.contract import Endpoints
 from apps.sms_booster.models import SmsMessage
 from apps.sms_booster.services.automation_step import SmsStep
 from apps.sms_booster.services.send import Way, send_due
 from apps.sms_booster.services.spare import spare
-from tests.factories import NOW, make_app, make_channel, make_customer
-from tests.factories.automations import did, make_active, make_automation
+from tests.factories import NOW, make_app, make_channel, make_customer, make_device
+from tests.factories.automations import PUSH, did, make_active, make_automation
 
 pytestmark = pytest.mark.django_db
 SMS = StepDraft("sms", {"text": 'Hi {{ first_name | default: "you" }}, your cart waits. STOP to end'})
@@ -65,6 +67,34 @@ def test_an_opt_out_after_the_planning_holds(app: App) -> None:
     person = make_customer(app, phone="+48600100200", sms_consent=True)
     brought_in(app, person)
     Customer.objects.filter(pk=person.pk).update(sms_consent=False)
+    spare([SmsMessage.objects.get()], NOW)
+    assert SmsMessage.objects.get().code == "no_consent"
+
+
+def test_the_hold_out_of_its_pushes_gets_no_sms_either(app: App) -> None:
+    """Drawn alike: whom a push of the automation would leave out has no SMS, everybody else has one."""
+    people = [make_customer(app, phone=f"+486001002{n:02}", sms_consent=True) for n in range(30)]
+    automation = make_active(app, SMS, PUSH, holdout_percent=50)
+    for one in people:
+        make_device(one)
+    did(app, [str(one.external_id) for one in people])
+    take_arrivals(NOW)
+    move_due(NOW)
+    held_out = set(Delivery.objects.filter(outcome=OUTCOMES["excluded:holdout"]).values_list("customer_id", flat=True))
+    told = set(SmsMessage.objects.filter(step__automation=automation).values_list("customer_id", flat=True))
+    assert held_out
+    assert told == {one.pk for one in people} - held_out
+
+
+def test_leaving_the_topic_after_the_planning_holds(app: App) -> None:
+    Topic.objects.create(app=app, key="offers", name="Offers")
+    person = make_customer(app, phone="+48600100200", sms_consent=True, topics=["offers"])
+    make_active(app, SMS, topic="offers")
+    did(app, [str(person.external_id)])
+    take_arrivals(NOW)
+    move_due(NOW)
+    assert spare([SmsMessage.objects.get()], NOW) == set()
+    Customer.objects.filter(pk=person.pk).update(topics=[])
     spare([SmsMessage.objects.get()], NOW)
     assert SmsMessage.objects.get().code == "no_consent"
 

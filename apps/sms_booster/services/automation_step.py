@@ -8,6 +8,7 @@ from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from apps.campaigns.models import Automation, AutomationStep, Campaign
+from apps.campaigns.services.automations.policy import policy_of
 from apps.core.problems import FieldProblem
 from apps.core.sql import rows
 from apps.deliveries.rendering import compile_body
@@ -17,7 +18,7 @@ from apps.sms_booster.services.texts import plan_texts
 
 
 class SmsStep:
-    """settings: {"text": Liquid}. People without SMS consent or phone go on without an SMS."""
+    """settings: {"text": Liquid}. People without SMS consent or phone, and the hold-out, go on without an SMS."""
 
     kind = "sms"
 
@@ -27,7 +28,13 @@ class SmsStep:
 
     def perform(self, *, step: AutomationStep, customer_ids: Sequence[int], now: datetime) -> None:
         """Planned in the transaction that moves the people on; sending is the booster's: at most once."""
-        asked = {"customer_ids": list(customer_ids), "topic": step.automation.topic}
+        policy = policy_of(step.automation)
+        asked = {
+            "customer_ids": list(customer_ids),
+            "topic": policy.topic,
+            "salt": policy.salt,
+            "holdout_percent": policy.holdout_percent,
+        }
         plan_texts(
             people=rows("sms_booster", "step_people", asked),
             text=compile_body({"body": step.settings["text"], "silent": True}),

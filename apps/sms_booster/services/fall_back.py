@@ -7,7 +7,7 @@ Its text is kept encrypted and goes when the push's texts go.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -25,6 +25,8 @@ from apps.sms_booster.models import Fallback, SmsMessage
 from apps.sms_booster.states import FALLBACK_STATES, SMS_STATES
 
 AT_ONCE = 50
+# What somebody waits for helps nobody so long after it was to come; sending may have been stopped, or beat away.
+TOO_LATE_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,14 @@ def _choose(pk: int, now: datetime) -> bool:
 def _messages(fallback: Fallback, now: datetime) -> list[SmsMessage]:
     """One for each who has not answered; where none may be sent, with the reason."""
     dispatch = fallback.dispatch
-    text = compile_body({"body": fallback.text["body"], "silent": True})
-    is_test = Policy.from_json(dispatch.policy).is_test
+    said = fallback.text or {"body": "", "facts": {}}  # forgotten, where nobody chose for more than a week
+    text = compile_body({"body": said["body"], "silent": True})
+    is_test, is_late = Policy.from_json(dispatch.policy).is_test, fallback.due_at < now - TOO_LATE_AFTER
     phones: set[str] = set()
     messages = []
     for customer_id, phone, has_agreed, traits, *columns in unanswered(dispatch, fallback.customer_ids):
-        body, parts, fault = _made(text, {**facts(columns, json.loads(traits)), **fallback.text["facts"]})
-        refusal = _refusal(phone, has_agreed=has_agreed, is_test=is_test, is_known=phone in phones)
+        body, parts, fault = _made(text, {**facts(columns, json.loads(traits)), **said["facts"]})
+        refusal = _refusal(phone, has_agreed=has_agreed, is_test=is_test, is_known=phone in phones, is_late=is_late)
         phones.add(phone)
         state = "spared" if refusal else "failed" if fault else "planned"
         messages.append(
@@ -126,7 +129,7 @@ def unanswered(dispatch: Dispatch, customer_ids: Sequence[int]) -> list[tuple[An
     return rows("sms_booster", "fallback_people", where)
 
 
-def _refusal(phone: str, *, has_agreed: bool, is_test: bool, is_known: bool) -> str:
+def _refusal(phone: str, *, has_agreed: bool, is_test: bool, is_known: bool, is_late: bool) -> str:
     """Why this person gets none; "" = they do."""
     if is_test:
         return "test_key"
@@ -134,7 +137,9 @@ def _refusal(phone: str, *, has_agreed: bool, is_test: bool, is_known: bool) -> 
         return "no_phone"
     if not has_agreed:
         return "no_consent"
-    return "same_phone" if is_known else ""
+    if is_known:
+        return "same_phone"
+    return "too_late" if is_late else ""
 
 
 def _made(text: CompiledBody, known: Mapping[str, Any]) -> tuple[str, int, str]:

@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 
 from apps.sms_booster.models import SmsMessage
 from apps.sms_booster.queries import openers
-from apps.sms_booster.services.fall_back import unanswered
+from apps.sms_booster.services.fall_back import TOO_LATE_AFTER, unanswered
 from apps.sms_booster.states import SMS_STATES
 
-_TOO_LATE_AFTER = timedelta(hours=24)
-_TOO_LATE_AFTER_PUSH = timedelta(hours=1)
+_TOO_LATE_OF_CAMPAIGN = timedelta(hours=24)
 
 
 def spare(due: Sequence[SmsMessage], now: datetime) -> set[int]:
@@ -50,15 +49,21 @@ def _is_over(message: SmsMessage) -> bool:
     return message.step is not None and message.step.automation.state == "ended"
 
 
+def _has_left_topic(message: SmsMessage) -> bool:
+    """Of an automation about a topic: its SMS may have waited through a night."""
+    topic = message.step.automation.topic if message.step is not None else ""
+    return bool(topic) and topic not in message.customer.topics
+
+
 def _reason(message: SmsMessage, opened: set[tuple[int | None, int]], now: datetime) -> str:
     customer = message.customer
     if _is_over(message):
         return "stopped"
     if customer.erased_at is not None or customer.phone != message.phone:
         return "no_phone"
-    if customer.sms_consent is not True:
+    if customer.sms_consent is not True or _has_left_topic(message):
         return "no_consent"
     if (message.dispatch_id, message.customer_id) in opened:
         return "answered" if message.fallback else "opened"
-    too_late_after = _TOO_LATE_AFTER_PUSH if message.fallback else _TOO_LATE_AFTER
+    too_late_after = TOO_LATE_AFTER if message.fallback else _TOO_LATE_OF_CAMPAIGN
     return "too_late" if message.planned_at < now - too_late_after else ""
