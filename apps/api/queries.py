@@ -67,30 +67,39 @@ def _found(app: App, filters: Mapping[str, Any]) -> QuerySet[Dispatch]:
     if "until" in filters:
         found = found.filter(created_at__lt=filters["until"])
     if "customer" in filters:
-        found = found.filter(pk__in=_to_customer(app, filters["customer"]))
+        found = found.filter(pk__in=_to_customer(app, filters["customer"], filters.get("status")))
     if "address_hash" in filters:
-        found = found.filter(pk__in=_to_device(app, filters["address_hash"]))
-    return _in_status(app, found, filters["status"], names_a_person) if "status" in filters else found
+        found = found.filter(pk__in=_to_device(app, filters["address_hash"], filters.get("status")))
+    if "status" not in filters or (names_a_person and filters["status"] in OUTCOMES):
+        return found
+    return _in_status(app, found, filters["status"])
 
 
-def _to_device(app: App, address_hash: bytes) -> set[int]:
+def _to_device(app: App, address_hash: bytes, status: str | None) -> set[int]:
     """In the ledger, which has an index on the device's person, waiting for another try, or still in a batch."""
     device = device_by_address(app=app, address_hash=address_hash)
     if device is None:
         return set()
     told = Delivery.objects.filter(customer_id__in=owners_of_devices([device]), device_id=device.pk)
     waiting = Batch.objects.filter(app_id=app.pk, state__in=_OPEN, device_ids__contains=[device.pk])
-    return _dispatches_of(told, waiting, Retry.objects.filter(app_id=app.pk, device_id=device.pk))
+    return _to_one(told, status, waiting, Retry.objects.filter(app_id=app.pk, device_id=device.pk))
 
 
-def _to_customer(app: App, external_id: str) -> set[int]:
+def _to_customer(app: App, external_id: str, status: str | None) -> set[int]:
     known = person_named(app=app, external_id=external_id)
     if known is None:
         return set()
     people = ids_of_people([known.pk])
     told = Delivery.objects.filter(customer_id__in=people)
     waiting = Batch.objects.filter(app_id=app.pk, state__in=_OPEN, customer_ids__overlap=people)
-    return _dispatches_of(told, waiting, Retry.objects.filter(app_id=app.pk, customer_id__in=people))
+    return _to_one(told, status, waiting, Retry.objects.filter(app_id=app.pk, customer_id__in=people))
+
+
+def _to_one(told: QuerySet[Delivery], status: str | None, *unsettled: QuerySet[Any]) -> set[int]:
+    """Where an outcome is asked for, it is that of the one who is named: others of a campaign may have ended so."""
+    if status in OUTCOMES:
+        return _dispatches_of(told.filter(outcome=OUTCOMES[status]))
+    return _dispatches_of(told, *unsettled)
 
 
 def _dispatches_of(*places: QuerySet[Any]) -> set[int]:
@@ -98,18 +107,18 @@ def _dispatches_of(*places: QuerySet[Any]) -> set[int]:
     return {one for place in places for one in place.values_list("dispatch_id", flat=True)}
 
 
-def _in_status(app: App, found: QuerySet[Dispatch], status: str, names_a_person: bool) -> QuerySet[Dispatch]:
+def _in_status(app: App, found: QuerySet[Dispatch], status: str) -> QuerySet[Dispatch]:
     """A state of the push, or an outcome of one of its deliveries."""
     if status in OUTCOMES:
-        return _with_outcome(app, found, OUTCOMES[status], names_a_person)
+        return _with_outcome(app, found, OUTCOMES[status])
     if status in ("done", "cancelled"):
         return found.filter(state=status)
     begun = Q(Exists(Batch.objects.filter(dispatch=OuterRef("pk"), opened__gt=0)))
     return found.filter(begun if status == "sending" else ~begun, state__in=_UNFINISHED, finished_at=None)
 
 
-def _with_outcome(app: App, found: QuerySet[Dispatch], outcome: int, names_a_person: bool) -> QuerySet[Dispatch]:
-    if not names_a_person and outcome != OUTCOMES["accepted"]:
+def _with_outcome(app: App, found: QuerySet[Dispatch], outcome: int) -> QuerySet[Dispatch]:
+    if outcome != OUTCOMES["accepted"]:
         rare = _few_with_outcome(app, outcome)
         if rare is not None:
             return found.filter(pk__in=rare)

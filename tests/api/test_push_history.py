@@ -26,11 +26,12 @@ def pushed(api, device):
     return api.post(PUSH, body).json()["meta"]["uniqId"]
 
 
-def settle(push_id, outcome="accepted"):
-    """Write the push's outcome down, as the engine does."""
+def settle(push_id, outcome="accepted", *, to=None):
+    """Write the push's outcome down, as the engine does: for this device, else for the first."""
     dispatch, batch = Dispatch.objects.get(pk=push_id), Batch.objects.get(dispatch=push_id)
+    person, device = (to.customer_id, to.pk) if to else (batch.customer_ids[0], batch.device_ids[0])
     row = LedgerRow(
-        dispatch.planned_on, dispatch.pk, batch.customer_ids[0], batch.device_ids[0], dispatch.app_id,
+        dispatch.planned_on, dispatch.pk, person, device, dispatch.app_id,
         OUTCOMES[outcome], GATEWAY_NUMBERS["fcm"], PLATFORM_NUMBERS["android"], 0, 1, "", "", "",
     )  # fmt: skip
     append_outcomes(outcomes=[row], now=datetime.now(UTC), may_repeat=True)
@@ -100,6 +101,18 @@ def test_filters_narrow_each_other(api, pushed):
     settle(pushed, "token_dead")
     assert found(api, customer="c1", status="token_dead", external_id="order-7") == [pushed]
     assert found(api, customer="c1", status="accepted") == found(api, status="token_dead", external_id="order-8") == []
+
+
+def test_an_outcome_is_that_of_the_person_named(api, app, device):
+    other = make_device(make_customer(app, external_id="c2"))
+    body = {"customers": ["c1", "c2"], "title": "t", "body": "b"}
+    pushed = api.post(PUSH, body).json()["meta"]["uniqId"]
+    for one, outcome in ((device, "accepted"), (other, "token_dead")):
+        settle(pushed, outcome, to=one)
+    assert found(api, customer="c1", status="accepted") == found(api, status="token_dead") == [pushed]
+    assert found(api, device_token=other.address, status="token_dead") == [pushed]
+    assert found(api, customer="c1", status="token_dead") == []
+    assert found(api, device_token=other.address, status="accepted") == []
 
 
 def test_status_is_a_state_or_an_outcome(api, pushed):

@@ -63,7 +63,10 @@ _FILTERS = {
         list(KINDS),
         "unless told: every kind with customer or device_token, else transactional. The others need one of these two.",
     ),
-    "status": choice([*STATE_WORDS, *OUTCOMES], "a state of the push, or an outcome that one of its deliveries has"),
+    "status": choice(
+        list(dict.fromkeys([*STATE_WORDS, *OUTCOMES])),
+        "a state of the push, or an outcome that one of its deliveries has; with customer or device_token, one to them",
+    ),
     "since": time_of("created at or after"),
     "until": time_of("created before"),
 }
