@@ -14,8 +14,10 @@ from apps.campaigns.admin_forms import MINUTES_OF, largest_unit, number_input
 from apps.campaigns.models import Campaign
 from apps.core.sql import Compiled
 from apps.core.templatetags.house import number, span
+from apps.customers.preference_links import FACT, sample_url
 from apps.deliveries.rendering import RenderFailed, compile_body
 from apps.gateways.sms_text import TextSize, measure
+from apps.sms_booster.click_links import sample
 from apps.sms_booster.models import BoostRule
 from apps.sms_booster.queries import booster_report, sms_columns
 from apps.sms_booster.services.rules import RuleDraft, save_rule
@@ -50,6 +52,8 @@ class BoosterForm(forms.Form):
         widget=number_input(min="0", step="any"),
     )
 
+    counts_clicks = forms.BooleanField(required=False, label=_("Count who follows the link"))
+
     def __init__(self, rule: BoostRule, sent: Mapping[str, Any] | None = None) -> None:
         self.rule = rule
         wait, unit = largest_unit(rule.wait_minutes)
@@ -70,11 +74,11 @@ class BoosterForm(forms.Form):
 
     @property
     def size(self) -> TextSize:
-        """How long the SMS is as it stands in the form, with the fallbacks of its variables filled in."""
+        """How long the SMS is as it will be sent, with the fallbacks of its variables filled in."""
         text = str(self["text"].value() or "")
         with suppress(RenderFailed):
-            text = compile_body({"body": text, "silent": True}).render({}).body
-        return measure(text)
+            text = compile_body({"body": text, "silent": True}).render({FACT: sample_url()}).body
+        return measure(sample(text) if self["counts_clicks"].value() else text)
 
 
 class BoosterStep:

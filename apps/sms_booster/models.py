@@ -15,7 +15,10 @@ from apps.sms_booster.states import FALLBACK_STATES, SMS_STATES
 
 
 class BoostRule(models.Model):
-    """A campaign's SMS follow-up. is_enabled: off by default. chosen_at: the audience was picked (compare-and-set)."""
+    """A campaign's SMS follow-up. is_enabled: off by default. chosen_at: the audience was picked (compare-and-set).
+
+    counts_clicks: the first link of the text is sent as a short one that counts who follows it (click_links).
+    """
 
     campaign = models.OneToOneField(Campaign, models.CASCADE, related_name="boost_rule")
     is_enabled = models.BooleanField(_("send an SMS to those who did not open"), default=False)
@@ -23,6 +26,7 @@ class BoostRule(models.Model):
     text = models.TextField(_("SMS text"), blank=True)
     max_messages = models.PositiveIntegerField(_("at most so many SMS"), default=1000)
     price_per_part = models.DecimalField(_("price per part"), max_digits=8, decimal_places=4, default=0)
+    counts_clicks = models.BooleanField(_("count clicks"), default=False, db_default=False)
     chosen_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -57,7 +61,8 @@ class SmsMessage(models.Model):
     """One SMS to one person: of a campaign (rule), after a transactional push (fallback), or of an automation's step.
 
     sealed: the text of a fallback, encrypted, for it may hold a code; its body stays "". body:
-    written when chosen, "" until then and where it will not be sent; parts: as GSM-7 or UCS-2 counts them.
+    written when chosen, "" until then and where it will not be sent; a counted link stands in it as the one it leads
+    to. parts: of what is sent, as GSM-7 or UCS-2 counts them. clicked_at: when that link was first followed.
     due_at: not before this time; quiet hours and a throttling provider move it on. code: why it ended as it did.
     """
 
@@ -78,6 +83,7 @@ class SmsMessage(models.Model):
     due_at = models.DateTimeField()
     sending_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
+    clicked_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("SMS")

@@ -18,7 +18,8 @@ class BoosterReport:
     """What became of a campaign's booster, in people (one SMS each).
 
     chosen: those who did not open, before the limit; sent: handed to the provider, `unknown` ones included; waiting:
-    planned or under way. parts, cost: of what was sent. opened_after: who opened the push after their SMS.
+    planned or under way. parts, cost: of what was sent. opened_after: who opened the push after their SMS;
+    clicked: who followed the SMS's own link, where its rule counts that.
     """
 
     is_enabled: bool
@@ -35,6 +36,8 @@ class BoosterReport:
     parts: int
     cost: Decimal
     opened_after: int
+    counts_clicks: bool
+    clicked: int
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "cost": str(self.cost)}
@@ -62,6 +65,8 @@ def booster_report(campaign: Campaign) -> BoosterReport:
         parts=parts,
         cost=parts * rule.price_per_part if rule else Decimal(0),
         opened_after=_opened_after(campaign) if people else 0,
+        counts_clicks=bool(rule and rule.counts_clicks),
+        clicked=_clicked(campaign) if rule and rule.counts_clicks else 0,
     )
 
 
@@ -99,6 +104,10 @@ def openers(*, dispatch_id: int, customer_ids: list[int]) -> set[int]:
     """Which of these people opened or tapped a push of the dispatch, on any device."""
     found = rows("sms_booster", "openers", {"dispatch_id": dispatch_id, "customer_ids": customer_ids})
     return {customer_id for (customer_id,) in found}
+
+
+def _clicked(campaign: Campaign) -> int:
+    return SmsMessage.objects.filter(dispatch_id=campaign.dispatch_id or 0, clicked_at__isnull=False).count()
 
 
 def _opened_after(campaign: Campaign) -> int:

@@ -16,7 +16,8 @@ from django.views.decorators.http import require_safe
 from apps.api import rate
 from apps.api.views.signed_page import HEADERS, POLICY
 from apps.core.client_address import client_address
-from apps.deliveries.services.clicks import follow_link, is_genuine
+from apps.deliveries.services import clicks as pushes
+from apps.sms_booster.services import clicks as texts
 
 # Of one link, and of one address with links that do not work.
 MOST_A_MINUTE = 30
@@ -34,18 +35,26 @@ _PURPOSES = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
 @require_safe
 def click(request: HttpRequest, signed: str) -> HttpResponse:
     """302 to the stored link; 404 where there is none."""
-    genuine = is_genuine(signed)
+    genuine = pushes.is_genuine(signed) or texts.is_genuine(signed)
     caller = f"link:{signed}" if genuine else client_address(request)
     allowance = rate.take(f"click:{caller}", MOST_A_MINUTE)
     if allowance.is_over:
         wait = {**HEADERS, "Retry-After": str(allowance.reset_seconds)}
         return TemplateResponse(request, "api/click/wait.html", status=429, headers=wait)
     is_person = request.method == "GET" and not is_program(request)
-    link = follow_link(delivery_id=signed, is_person=is_person, now=timezone.now()) if genuine else ""
+    link = _follow(signed, is_person=is_person) if genuine else ""
     if not link:
         return TemplateResponse(request, "api/click/gone.html", status=404, headers=HEADERS)
     # Not Django's redirect, which refuses long addresses: these are our own, checked when they were written.
     return HttpResponse(status=302, headers={**HEADERS, "Location": iri_to_uri(link)})
+
+
+def _follow(signed: str, *, is_person: bool) -> str:
+    """Of a push or of an SMS: their signatures are made with keys of their own, and of two lengths."""
+    now = timezone.now()
+    if pushes.is_genuine(signed):
+        return pushes.follow_link(delivery_id=signed, is_person=is_person, now=now)
+    return texts.follow_link(signed=signed, is_person=is_person, now=now)
 
 
 def is_program(request: HttpRequest) -> bool:

@@ -13,6 +13,7 @@ from apps.deliveries.models import Content, Dispatch
 from apps.deliveries.rendering import CompiledBody, compile_body
 from apps.deliveries.services.stop import is_stopped
 from apps.gateways.sms_text import measure
+from apps.sms_booster.click_links import sample
 from apps.sms_booster.models import BoostRule
 from apps.sms_booster.services.texts import plan_texts
 
@@ -56,7 +57,7 @@ def _plan_all(rule: BoostRule, dispatch: Dispatch, body: str, now: datetime) -> 
         "sms_dispatch_id": dispatch.pk,
         "most": rule.max_messages,
         "body": body,
-        "parts": measure(body).parts,
+        "parts": measure(sample(body) if rule.counts_clicks else body).parts,
         "now": now,
     }
     execute("sms_booster", "choose", values, unopened=_unopened(dispatch))
@@ -64,7 +65,15 @@ def _plan_all(rule: BoostRule, dispatch: Dispatch, body: str, now: datetime) -> 
 
 def _plan_personal(rule: BoostRule, dispatch: Dispatch, text: CompiledBody, now: datetime) -> None:
     people = rows("sms_booster", "unopened_facts", {"most": rule.max_messages}, unopened=_unopened(dispatch))
-    plan_texts(people=people, text=text, app_id=dispatch.app_id, now=now, rule_id=rule.pk, dispatch_id=dispatch.pk)
+    plan_texts(
+        people=people,
+        text=text,
+        app_id=dispatch.app_id,
+        now=now,
+        rule_id=rule.pk,
+        dispatch_id=dispatch.pk,
+        counts_clicks=rule.counts_clicks,
+    )
 
 
 def _unopened(dispatch: Dispatch) -> Compiled:

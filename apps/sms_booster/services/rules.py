@@ -22,6 +22,7 @@ from apps.deliveries.rendering.template_problems import template_problems
 from apps.deliveries.rendering.visible import is_blank
 from apps.devices.models import Channel
 from apps.gateways.sms_text import MOST_PARTS, measure, mentions_opt_out
+from apps.sms_booster.click_links import sample
 from apps.sms_booster.models import BoostRule
 from apps.sms_booster.queries import booster_report
 from config.env import ENVIRONMENT
@@ -41,6 +42,7 @@ class RuleDraft:
     text: str = ""
     max_messages: int = 1000
     price_per_part: Decimal = Decimal(0)
+    counts_clicks: bool = False
 
 
 def save_rule(*, campaign: Campaign, version: int, draft: RuleDraft, now: datetime) -> int:
@@ -68,7 +70,7 @@ def rule_problems(rule: BoostRule) -> list[FieldProblem]:
     """What keeps the rule from doing its work; a rule that is off has no problems. Pointers begin at the rule."""
     if not rule.is_enabled:
         return []
-    own = text_problems(rule.text, rule.campaign)
+    own = text_problems(rule.text, rule.campaign, counts_clicks=rule.counts_clicks)
     return [*_timing_problems(rule), *_number_problems(rule), *own, *channel_problems(rule.campaign.app_id)]
 
 
@@ -76,7 +78,7 @@ def rule_warnings(rule: BoostRule) -> Iterator[FieldProblem]:
     """Advice about the text of a rule that is on: what makes it dear, and whether it says how to opt out."""
     if not rule.is_enabled or rule_problems(rule):
         return
-    text = _with_fallbacks(rule.text)
+    text = _with_fallbacks(rule.text, counts_clicks=rule.counts_clicks)
     size = measure(text)
     if size.parts > size.gsm_parts:
         message = _("%(parts)s parts instead of %(less)s because of %(letters)s") % {
@@ -111,7 +113,7 @@ def _number_problems(rule: BoostRule) -> Iterator[FieldProblem]:
         yield FieldProblem("/price_per_part", "range", _("must not be negative"), str(rule.price_per_part))
 
 
-def text_problems(text: str, campaign: Campaign) -> Iterator[FieldProblem]:
+def text_problems(text: str, campaign: Campaign, *, counts_clicks: bool = False) -> Iterator[FieldProblem]:
     """What is wrong with an SMS of this campaign's app."""
     if is_blank(text):
         yield FieldProblem("/text", "required", _("write the SMS"))
@@ -123,12 +125,12 @@ def text_problems(text: str, campaign: Campaign) -> Iterator[FieldProblem]:
     found = template_problems(text, "/text", known_names(campaign))
     yield from found
     if not found:
-        yield from _part_problems(text)
+        yield from _part_problems(text, counts_clicks=counts_clicks)
 
 
-def _part_problems(text: str) -> Iterator[FieldProblem]:
+def _part_problems(text: str, *, counts_clicks: bool) -> Iterator[FieldProblem]:
     """Judged with the text's fallbacks filled in; a person with a longer name may still need one part more."""
-    parts = measure(_with_fallbacks(text)).parts
+    parts = measure(_with_fallbacks(text, counts_clicks=counts_clicks)).parts
     if parts > MOST_PARTS:
         yield FieldProblem(
             "/text",
@@ -138,12 +140,13 @@ def _part_problems(text: str) -> Iterator[FieldProblem]:
         )
 
 
-def _with_fallbacks(text: str) -> str:
+def _with_fallbacks(text: str, *, counts_clicks: bool) -> str:
     """As somebody without any fact would read it; the source where that cannot be made."""
     try:
-        return compile_body({"body": text, "silent": True}).render({FACT: sample_url()}).body
+        made = compile_body({"body": text, "silent": True}).render({FACT: sample_url()}).body
     except RenderFailed:
         return text
+    return sample(made) if counts_clicks else made
 
 
 def channel_problems(app_id: int) -> Iterator[FieldProblem]:
@@ -176,6 +179,8 @@ class BoosterPart:
     def frozen(self, *, campaign: Campaign) -> dict[str, Any]:
         names = [field.name for field in fields(RuleDraft)]
         rule = BoostRule.objects.filter(campaign=campaign, is_enabled=True).values(*names).first()
+        if rule and not rule["counts_clicks"]:
+            del rule["counts_clicks"]  # what was approved before there was such a setting stays the same
         return rule or {"is_enabled": False}
 
     def report(self, *, campaign: Campaign) -> dict[str, Any]:

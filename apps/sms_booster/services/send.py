@@ -19,6 +19,7 @@ from apps.deliveries.policy import Policy
 from apps.deliveries.services.quiet_hours import sending_window
 from apps.devices.models import Channel
 from apps.gateways.contract import Endpoints, TextGateway, TextMessage
+from apps.sms_booster.click_links import counted
 from apps.sms_booster.models import SmsMessage
 from apps.sms_booster.services.answers import record_slice, stop_channel
 from apps.sms_booster.services.provider import provider_of, send_texts
@@ -124,4 +125,6 @@ def _postponed(message: SmsMessage, app: App, now: datetime) -> bool:
 def _text(message: SmsMessage, way: Way) -> TextMessage:
     callback = f"{way.public_url}/v2.1/callbacks/sms/twilio?sms={message.pk}"
     body = message.sealed or message.body
+    if message.rule is not None and message.rule.counts_clicks:
+        body = counted(body, message.pk)
     return TextMessage(reference=str(message.pk), to=message.phone, body=body, callback_url=callback)

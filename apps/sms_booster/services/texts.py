@@ -13,6 +13,7 @@ from apps.deliveries.rendering import CompiledBody, RenderFailed
 from apps.deliveries.rendering.text import Facts
 from apps.deliveries.rendering.visible import is_blank
 from apps.gateways.sms_text import MOST_PARTS, measure
+from apps.sms_booster.click_links import sample
 
 _AT_ONCE = 1000
 
@@ -26,15 +27,17 @@ def plan_texts(
     rule_id: int | None = None,
     dispatch_id: int | None = None,
     step_id: int | None = None,
+    counts_clicks: bool = False,
 ) -> None:
     """One planned SMS for each of `people` (rows of customer_id, phone, traits as JSON, FACT_COLUMNS).
 
     Of a campaign (rule_id and dispatch_id) or of an automation's step. A text that cannot be made ends as failed.
+    counts_clicks: its parts are those of the text as it will be sent, see click_links.
     """
     common = {"rule_id": rule_id, "app_id": app_id, "dispatch_id": dispatch_id, "step_id": step_id, "now": now}
     for part in batched(people, _AT_ONCE):
         made = [
-            _made(text, {**facts(columns, json.loads(traits)), **_link(text, app_id, customer_id, now)})
+            _made(text, {**facts(columns, json.loads(traits)), **_link(text, app_id, customer_id, now)}, counts_clicks)
             for customer_id, _phone, traits, *columns in part
         ]
         values = {
@@ -54,13 +57,13 @@ def _link(text: CompiledBody, app_id: int, customer_id: int, now: datetime) -> F
     return {FACT: preferences_url(app_id=app_id, customer_id=customer_id, now=now)}
 
 
-def _made(text: CompiledBody, known: Facts) -> tuple[str, int, str]:
+def _made(text: CompiledBody, known: Facts, counts_clicks: bool) -> tuple[str, int, str]:
     """Body, parts, and why it cannot be sent ("" = it can)."""
     try:
         body = text.render(known).body
     except RenderFailed as failed:
         return "", 0, failed.code
-    parts = measure(body).parts
+    parts = measure(sample(body) if counts_clicks else body).parts
     if is_blank(body):
         return "", 0, "empty_text"
     return (body, parts, "") if parts <= MOST_PARTS else (body, 0, "too_many_parts")
