@@ -20,7 +20,7 @@ def click_url(delivery_id: str) -> str:
 def counted(content: PushContent, delivery_id: str) -> PushContent:
     """The content with its web link led through `click_url`; its buttons are told apart by the SDK alone.
 
-    Cost: 1 us, and 3 us more for the gateway, which cannot share the content any more.
+    Cost: 2 us, and the gateway cannot share the content any more.
     """
     return content._replace(link=click_url(delivery_id)) if content.link.startswith(WEB) else content
 
