@@ -10,12 +10,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
+from apps.api.json_body import escaped
 from apps.api.messageflow_buttons import BUTTONS, label_of
 from apps.api.push_request import (
     CAMPAIGN_HINT,
@@ -30,7 +32,7 @@ from apps.api.push_request import (
 )
 from apps.api.refusals import refuse_fields
 from apps.api.shapes import Anything, Flag, ListOf, Record, Text, Whole, came, moment
-from apps.core.problems import FieldProblem
+from apps.core.problems import MOST_SHOWN, FieldProblem
 from apps.core.text import clean_language
 from apps.deliveries.rendering import analyse, compile_body, display_warnings
 
@@ -42,7 +44,6 @@ _LOCAL_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})\s*(\d{2}:\d{2}(?::\d{2})?)?")
 _LANGUAGES = {"type": "object", "additionalProperties": {"type": "string"}}
 # PHP writes an empty object as an empty list.
 _OBJECT = {"type": ["object", "array", "null"], "maxItems": 0}
-_NOT_PASSED_ON = ("subtitle", "lockscreenVisibility", "icon")
 
 _ACTION = Record(
     {
@@ -143,7 +144,7 @@ def _left_out(found: Mapping[str, Any]) -> Iterator[FieldProblem]:
         message = _("is not https, which phones do not load; the push goes out without it")
         yield FieldProblem("/image", "image_left_out", message)
     advanced = _object(found.get("advanced"), "/advanced", [])
-    unused = [f"/advanced/{name}" for name in _NOT_PASSED_ON if advanced.get(name)]
+    unused = [f"/advanced/{escaped(name)}" for name, value in islice(advanced.items(), MOST_SHOWN) if value]
     buttons = enumerate(found.get("actionButtons") or [])
     unused += [f"/actionButtons/{place}/icon" for place, button in buttons if button.get("icon")]
     for pointer in unused:
@@ -174,6 +175,7 @@ def _contents(found: Mapping[str, Any], problems: list[FieldProblem]) -> tuple[s
             **_buttons(found.get("actionButtons"), spoken, problems),
         }
         for spoken in dict.fromkeys([language, *titles, *bodies])
+        if spoken or not (titles or bodies)  # without a good default, what is told is judged by itself
     }
 
 
@@ -321,7 +323,7 @@ def _common_name(to: list[dict[str, Any]]) -> str:
 def _in_its_words(problem: FieldProblem, language: str, found: Mapping[str, Any]) -> FieldProblem:
     name, _slash, rest = problem.pointer.lstrip("/").partition("/")
     if name in ("title", "body"):
-        spoken = language if language in _texts(found.get(name), "", []) else found.get("defaultLanguage", "")
+        spoken = language if language in _texts(found.get(name), "", []) else str(found.get("defaultLanguage", ""))[:40]
         pointer = f"/{name}/{spoken}" if isinstance(found.get(name), dict) else f"/{name}"
     elif name == "buttons" and rest:
         place, _slash, part = rest.partition("/")

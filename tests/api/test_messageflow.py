@@ -212,3 +212,16 @@ def test_what_is_wrong_is_named_in_its_own_words(api, people, changes, status, c
 def test_an_empty_php_list_is_an_empty_object(api, people):
     answer = api.post(PUSH, {**LEAST, "externalData": [], "advanced": [], "action": []})
     assert (answer.status_code, answer.json()["warnings"]) == (202, [])
+
+
+def test_whatever_stands_in_advanced_is_warned_about(api, people):
+    answer = api.post(PUSH, {**LEAST, "advanced": {"badge/count": 3, "channel": None}})
+    assert [(one["parameter"], one["code"]) for one in answer.json()["warnings"]] == [
+        ("advanced/badge~1count", "not_passed_on")
+    ]
+
+
+def test_a_default_language_that_is_none_is_all_that_is_told(api, people):
+    answer = api.post(PUSH, {**LEAST, "defaultLanguage": "x" * 5_000})
+    assert codes_of(answer) == {"too_long", "language_tag"}
+    assert len(answer.content) < 2_000
