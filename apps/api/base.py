@@ -211,6 +211,7 @@ def _raw_body(request: Request) -> bytes:
     raw = _chunks(http) if "Transfer-Encoding" in http.headers and not length else http.body
     kind, charset = http.content_type, (http.content_params or {}).get("charset", "utf-8")
     if raw and (kind != ACCEPTED or charset.lower().strip('"') not in ("utf-8", "utf8")):
-        message = _("send Content-Type: %(accepted)s, not %(came)s") % {"accepted": ACCEPTED, "came": kind or _("none")}
+        sent = http.headers.get("Content-Type", "")[:100] or _("none")
+        message = _("send Content-Type: %(accepted)s in UTF-8, not %(came)s") % {"accepted": ACCEPTED, "came": sent}
         raise Refusal("unsupported_media_type", message, headers={"Accept-Post": ACCEPTED})
     return bytes(raw)

@@ -89,6 +89,15 @@ def test_20_bad_keys(api, body, key):
 
 
 @pytest.mark.django_db
+def test_letters_beyond_ascii_go_into_the_field(api, body):
+    """A web server hands on a header that has them as something else, or as nothing."""
+    assert api.post(PUSH, {**body, "idempotency_key": "zamówienie"}).status_code == 202
+    answer = api.post(PUSH, body, Idempotency_Key="zamówienie")
+    assert codes_of(answer) == {"idempotency_key_invalid"}
+    assert "ASCII" in answer.json()["errors"][0]["message"]
+
+
+@pytest.mark.django_db
 def test_20_a_key_that_is_no_text_or_differs_from_the_header(api, body):
     assert codes_of(api.post(PUSH, {**body, "idempotency_key": 7})) == {"type"}
     answer = api.post(PUSH, {**body, "idempotency_key": "a"}, Idempotency_Key="b")

@@ -54,8 +54,9 @@ def read_key(*, app: App, is_test: bool, header: str | None, body: Mapping[str, 
     if not isinstance(text, str):
         problem = FieldProblem("/idempotency_key", "type", _("must be a text"))
         raise Refusal("type", problem.message, problems=[problem])
-    if not 0 < len(text) <= MOST_CHARACTERS or not text.isprintable():
-        raise _invalid(_("must have 1 to %d printable characters") % MOST_CHARACTERS)
+    is_sound = text.isprintable() and (header is None or text.isascii())
+    if not 0 < len(text) <= MOST_CHARACTERS or not is_sound:
+        raise _invalid(_unfit(text, is_header=header is not None))
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return Key(app.pk, is_test, text, hashlib.sha256(canonical.encode()).digest())
 
@@ -120,6 +121,15 @@ def close_keys(closed: Sequence[tuple[Key, Mapping[str, Any]]], *, status: int, 
 def purge_expired(*, now: datetime) -> int:
     """Forget keys older than 30 days; returns how many."""
     return delete_in_steps(IdempotencyRecord.objects.filter(created_at__lt=now - KEPT_FOR))
+
+
+def _unfit(text: str, *, is_header: bool) -> str:
+    message = _("must have 1 to %d printable characters") % MOST_CHARACTERS
+    if is_header:
+        # Web servers hand on a header with others as an empty text, or as other characters.
+        message = _("as a header it must have 1 to %d printable ASCII characters; send others in the field")
+        message %= MOST_CHARACTERS
+    return f"{message} ({_('%d came') % len(text)})"
 
 
 def _invalid(message: str) -> Refusal:

@@ -183,7 +183,8 @@ class TriggerCampaignView(CampaignView):
             {202: Answer("Accepted", ANSWER)},
             body=TRIGGER,
             headers={
-                "Idempotency-Key": "Any 1-255 characters, kept for 30 days: the same request twice is one trigger."
+                "Idempotency-Key": "1-255 ASCII characters (others only in the field `idempotency_key`), kept for 30"
+                " days: the same request twice is one trigger."
             },
             refusals=(409, 413, 422),
         )

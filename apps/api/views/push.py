@@ -83,7 +83,10 @@ class PushView(ApiView):
             " 202 means that it is stored; every recipient has its verdict in `data`.",
             {ACCEPTED: Answer("Accepted", ANSWER)},
             body=Forms([PUSH, MESSAGEFLOW]),
-            headers={"Idempotency-Key": "Any 1-255 characters, kept for 30 days: the same request twice is one push."},
+            headers={
+                "Idempotency-Key": "1-255 ASCII characters (others only in the field `idempotency_key`), kept for 30"
+                " days: the same request twice is one push."
+            },
             refusals=(409, 422),
         ),
         "GET": Call(
