@@ -12,9 +12,11 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 
+from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.models import App, User
 from apps.accounts.queries import apps_of, colleagues_of
 from apps.accounts.services.audit import write_audit
@@ -72,6 +74,16 @@ class AppScopedAdmin(_ScopedChoices, ModelAdmin):
     app_lookup: ClassVar[str] = "app"
     # Whether the audit log keeps what a form changed, before and after. Never where rows are people.
     audits_values: ClassVar[bool] = True
+    # What its list says while it is empty.
+    first_step: ClassVar[FirstStep | None] = None
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """With a plain title, and the words of an empty list."""
+        changes = super().get_changelist_instance(request)
+        changes.title = capfirst(self.opts.verbose_name_plural)
+        changes.first_step = self.first_step
+        changes.first_step_address = self.first_step.address_for(request) if self.first_step else ""
+        return changes
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return scoped(super().get_queryset(request), request, lookup=self.app_lookup)

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
+from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_pages import draw_page
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.accounts.services.audit import write_audit
@@ -26,6 +27,14 @@ from apps.core.problems import Conflict
 class ApiKeyAdmin(AppScopedAdmin):
     """Keys. A key is never changed: make a new one, move over, revoke the old one."""
 
+    first_step = FirstStep(
+        "key",
+        _("No API keys yet"),
+        _("Your app, shop and other systems prove with a key who they are. Each key may do only what you let it."),
+        _("Add a key"),
+        "admin:api_apikey_add",
+        "api.add_apikey",
+    )
     form = ApiKeyForm
     list_display: ClassVar = ["name", "prefix", "kind", "app", "state", "last_used_at", "expires_at"]
     list_select_related: ClassVar = ["app"]

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_scope import AppScopedAdmin, AppScopedStackedInline
 from apps.api.models import IdentityCheck, IdentityKey
 from apps.api.services.identity import clean_identity_key
@@ -74,6 +75,17 @@ class IdentityKeyInline(AppScopedStackedInline):
 class IdentityCheckAdmin(AppScopedAdmin):
     """One page an app."""
 
+    first_step = FirstStep(
+        "verified_user",
+        _("Identities are not signed yet"),
+        _(
+            "With signed identities nobody can register a device in the name of somebody else: your server signs "
+            "who is logged in, and we check it."
+        ),
+        _("Set it up"),
+        "admin:api_identitycheck_add",
+        "api.add_identitycheck",
+    )
     list_display: ClassVar = ["app", "mode", "key_count"]
     list_select_related: ClassVar = ["app"]
     list_filter: ClassVar = ["app", "mode"]

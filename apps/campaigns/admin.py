@@ -15,6 +15,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_pages import refuse_method
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.campaigns import admin_approval as approval
@@ -109,6 +110,17 @@ class ArchivedFilter(admin.SimpleListFilter):
 class CampaignAdmin(AppScopedAdmin):
     """Campaigns: newest work first."""
 
+    first_step = FirstStep(
+        "campaign",
+        _("No campaigns yet"),
+        _(
+            "A campaign is one message to many people: now, at a set time, again and again, or when your own "
+            "systems ask. Nothing is sent before you say so on its last step."
+        ),
+        _("New campaign"),
+        "admin:campaigns_campaign_add",
+        "campaigns.add_campaign",
+    )
     list_display: ClassVar = ["title", "progress", "sent", "opened", "moment", "copy"]
     list_display_links = None
     list_filter: ClassVar = ["app", "state", ArchivedFilter]

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.accounts.queries import apps_of
 from apps.campaigns.admin_flow import card_kinds, open_flow, standing, store
@@ -221,6 +222,17 @@ class AutomationList(ChangeList):
 class AutomationAdmin(AppScopedAdmin):
     """Automations: newest work first."""
 
+    first_step = FirstStep(
+        "account_tree",
+        _("No automations yet"),
+        _(
+            "An automation speaks to people by itself, at the moment they do something: a reminder an hour after "
+            "a cart was left, a welcome after signing up, a hello to those who stayed away."
+        ),
+        _("New automation"),
+        "admin:campaigns_automation_add",
+        "campaigns.add_automation",
+    )
     list_display: ClassVar = ["title", "progress", "entered", "inside", "goals", "moment"]
     list_display_links = None
     list_filter: ClassVar = ["app", "state"]

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.campaigns.admin_draft import language_name
 from apps.campaigns.models import Campaign, MessageTemplate
@@ -37,6 +38,17 @@ def keep(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
 class MessageTemplateAdmin(AppScopedAdmin):
     """Templates with what they say. They are made in the builder; here they are used, or thrown away."""
 
+    first_step = FirstStep(
+        "bookmarks",
+        _("No templates yet"),
+        _(
+            "A template is a message kept to begin other campaigns with, in all its languages. You keep one from "
+            "the Message step of a campaign, with “Keep it as a template”."
+        ),
+        _("Choose a campaign"),
+        "admin:campaigns_campaign_changelist",
+        "campaigns.change_campaign",
+    )
     list_display: ClassVar = ["looks", "speaks", "created_at", "use"]
     list_display_links = None
     list_filter: ClassVar = ["app"]

@@ -13,6 +13,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_pages import refuse_method
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.customers import admin_identity as identity
@@ -76,6 +77,14 @@ class CustomerList(ChangeList):
 class CustomerAdmin(AppScopedAdmin):
     """People, newest first."""
 
+    first_step = FirstStep(
+        "person",
+        _("No customers yet"),
+        _("Customers come by themselves with your app and the API, or from a file that you import."),
+        _("Import a file"),
+        "admin:customers_importrun_add",
+        "customers.add_importrun",
+    )
     audits_values = False
     list_display: ClassVar = ["who", "contact", "place", "reach", "consent", "known_since"]
     list_display_links = None

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 from unfold.decorators import display
 
+from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_pages import refuse_method
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.customers import admin_import_views as views
@@ -33,6 +34,17 @@ PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
 class ImportAdmin(AppScopedAdmin):
     """Uploads of people, newest first."""
 
+    first_step = FirstStep(
+        "upload_file",
+        _("No imports yet"),
+        _(
+            "Bring the people you know as a CSV file. You see what is in it, and what would change, before "
+            "anything does."
+        ),
+        _("Import a file"),
+        "admin:customers_importrun_add",
+        "customers.add_importrun",
+    )
     list_display: ClassVar = ["file", "standing", "lines", "when"]
     list_display_links = None
     list_filter: ClassVar = ["app", "state"]

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.accounts.queries import apps_of
 from apps.core.problems import FieldProblem
@@ -45,6 +46,17 @@ class TopicForm(forms.ModelForm):
 class TopicAdmin(AppScopedAdmin):
     """What people may choose on the preference page."""
 
+    first_step = FirstStep(
+        "sell",
+        _("No topics yet"),
+        _(
+            "A topic is a kind of message, such as offers or news, that people choose on their preference page. A "
+            "campaign about a topic goes only to those who chose it."
+        ),
+        _("New topic"),
+        "admin:customers_topic_add",
+        "customers.add_topic",
+    )
     form = TopicForm
     list_display: ClassVar = ["name", "key", "description", "is_shown", "is_default", "app"]
     list_filter: ClassVar = ["app"]

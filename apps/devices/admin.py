@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import action, display
 
+from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_pages import refuse_method
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.accounts.queries import apps_of
@@ -32,6 +33,14 @@ register(PANEL)
 class DeviceAdmin(AppScopedAdmin):
     """Devices, newest first: read, and brought back."""
 
+    first_step = FirstStep(
+        "smartphone",
+        _("No devices yet"),
+        _(
+            "Every phone and browser with your app registers itself here when it starts: the SDK does it, or a "
+            "call to POST /v2.1/devices."
+        ),
+    )
     audits_values = False
     list_display: ClassVar = ["what", "whose", "gateway", "standing", "seen"]
     list_display_links = None

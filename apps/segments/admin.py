@@ -14,6 +14,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_pages import refuse_method
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.core.problems import Conflict
@@ -64,6 +65,17 @@ class SegmentList(ChangeList):
 class SegmentAdmin(AppScopedAdmin):
     """Segments by name."""
 
+    first_step = FirstStep(
+        "groups",
+        _("No segments yet"),
+        _(
+            "A segment is a group of people to send to: those who fit a rule, such as “bought in the last 30 "
+            "days”, or a list that you bring."
+        ),
+        _("New segment"),
+        "admin:segments_segment_add",
+        "segments.add_segment",
+    )
     list_display: ClassVar = ["title", "sort", "size", "history", "standing"]
     list_display_links = None
     list_filter: ClassVar = ["app", "kind", "state"]

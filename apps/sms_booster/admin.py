@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.campaigns.admin_steps import register_step
 from apps.core.masking import masked_phone
@@ -44,6 +45,17 @@ class _ReadOnlyAdmin(AppScopedAdmin):
 class SmsMessageAdmin(_ReadOnlyAdmin):
     """Every SMS of every booster, newest first."""
 
+    first_step = FirstStep(
+        "sms",
+        _("No SMS yet"),
+        _(
+            "An SMS follows a push that somebody did not open. You switch it on in the SMS Booster step of a "
+            "campaign, or add an SMS to an automation."
+        ),
+        _("Choose a campaign"),
+        "admin:campaigns_campaign_changelist",
+        "campaigns.change_campaign",
+    )
     app_lookup = "app_id"
     list_display: ClassVar = ["to", "campaign", "shown_state", "code", "parts", "planned_at", "settled_at"]
     list_filter: ClassVar = ["state"]
@@ -87,6 +99,14 @@ class SmsMessageAdmin(_ReadOnlyAdmin):
 class SmsReplyAdmin(_ReadOnlyAdmin):
     """Answers, the ones that nobody understood yet easily filtered."""
 
+    first_step = FirstStep(
+        "reply",
+        _("No replies yet"),
+        _(
+            "What people answer to your SMS. STOP, in many languages, is obeyed at once; other answers wait here "
+            "to be read."
+        ),
+    )
     list_display: ClassVar = ["sender", "body", "meaning", "received_at"]
     list_filter: ClassVar = ["app", "meaning"]
     search_fields: ClassVar = ["=phone", "body"]

@@ -50,7 +50,7 @@ CHOSEN = columns(("external_id",), ("phone",), ("trait", "city", "text"))
 
 def test_an_empty_list_says_whether_anything_is_there(app: App) -> None:
     marketer = client_of(app, "marketer")
-    assert "Nothing here yet" in marketer.get(LIST).content.decode()
+    assert "No imports yet" in marketer.get(LIST).content.decode()
     assert "Nothing matches" in marketer.get(f"{LIST}?q=nobody").content.decode()
 
 

@@ -12,6 +12,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_pages import refuse_method
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.api.webhooks import admin_views as views
@@ -35,6 +36,17 @@ PAGES: Mapping[str, Callable[..., HttpResponse]] = {
 class WebhookEndpointAdmin(AppScopedAdmin):
     """Addresses that are told what became of pushes."""
 
+    first_step = FirstStep(
+        "webhook",
+        _("No webhooks yet"),
+        _(
+            "A webhook tells your own systems what became of each push: sent, opened, clicked, or why not. We "
+            "call an address of yours within seconds."
+        ),
+        _("Add a webhook"),
+        "admin:api_webhookendpoint_add",
+        "api.add_webhookendpoint",
+    )
     list_display: ClassVar = ["where", "belongs", "standing", "told", "last"]
     list_display_links = None
     list_filter: ClassVar = ["app", "state"]
