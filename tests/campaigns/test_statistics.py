@@ -19,6 +19,7 @@ from apps.campaigns.experiments.statistics import (
     smallest_seen,
 )
 from apps.campaigns.experiments.verdict import judge
+from apps.campaigns.experiments.words import points
 
 type Look = tuple[list[Arm], list[Arm]]
 
@@ -176,3 +177,7 @@ def test_what_drives_people_away_is_not_chosen() -> None:
     driven = [Arm(5000, 5), Arm(5000, 90)]
     verdict = judge([Arm(5000, 500), Arm(5000, 700)], driven, mixture=mixture)
     assert (verdict.word, verdict.leader, set(verdict.guarded)) == ("guarded", 0, {1})
+
+
+def test_points_are_rounded_and_not_cut() -> None:
+    assert [points(share) for share in (0.29, 0.01289, 0.00087)] == ["29.0", "1.3", "0.09"]

@@ -9,7 +9,18 @@ from apps.core.templatetags import house
 
 @pytest.mark.parametrize(
     ("part", "whole", "words"),
-    [(1, 3, "33 %"), (7, 200, "3.5 %"), (1, 100_000, "< 0.1 %"), (0, 5, "0 %"), (5, 0, "–"), (None, 5, "–")],
+    [
+        (1, 3, "33 %"),
+        (2, 3, "67 %"),
+        (7, 200, "3.5 %"),
+        (119, 2_000, "6.0 %"),
+        (9_998, 10_000, "99.9 %"),
+        (5, 5, "100 %"),
+        (1, 100_000, "< 0.1 %"),
+        (0, 5, "0 %"),
+        (5, 0, "–"),
+        (None, 5, "–"),
+    ],
 )
 def test_a_share_is_as_exact_as_it_is_useful(part: int | None, whole: int, words: str) -> None:
     assert house.share(part, whole) == words

@@ -18,7 +18,8 @@ _MOST_TIMES = 20
 def points(share: float) -> str:
     """0.031 -> "3.1": percentage points with one decimal, two below a tenth."""
     value = 100 * share
-    return number_format(value, 2 if 0 < abs(value) < 0.095 else 1)
+    places = 2 if 0 < abs(value) < 0.095 else 1
+    return number_format(round(value, places), places)
 
 
 def answer(standing: Standing) -> str:
@@ -66,7 +67,7 @@ def too_small_words(hint: SizeHint) -> str:
 
 def rate_words(hint: SizeHint, metric: str) -> str:
     """What the size was worked out from."""
-    words = {"rate": number_format(100 * hint.rate, 1)}
+    words = {"rate": number_format(round(100 * hint.rate, 1), 1)}
     if metric == "clicked":
         own, usual = _("As %(rate)s %% clicked in the last 28 days."), _("If about %(rate)s %% click.")
     else:

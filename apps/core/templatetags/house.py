@@ -35,13 +35,16 @@ def round_number(value: float) -> str:
 
 @register.filter
 def share(part: float | None, whole: float | None) -> str:
-    """part / whole as a percentage with one decimal under 10 %; a dash where there is no whole."""
+    """part / whole as a rounded percentage, one decimal under 10 %; a dash where there is no whole. 100 % means all."""
     if not whole or part is None:
         return "–"
     percent = 100 * part / whole
     if 0 < percent < 0.05:
         return f"< {number_format(0.1, 1)} %"
-    return f"{number_format(percent, 1 if 0 < percent < 10 else 0)} %"
+    if 99.5 <= percent < 100:
+        return f"{number_format(min(round(percent, 1), 99.9), 1)} %"
+    places = 1 if 0 < percent < 9.95 else 0
+    return f"{number_format(round(percent, places), places)} %"
 
 
 @register.filter
