@@ -1,4 +1,4 @@
-"""The campaigns of the demo world: six that ran, and one draft that waits to be launched."""
+"""The campaigns of the demo world: six that ran, one draft that waits to be launched, and an automation to start."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from apps.accounts.models import App
-from apps.campaigns.models import Campaign, Variant
+from apps.campaigns.models import Automation, Campaign, Variant
+from apps.campaigns.services.automations.lifecycle import StepDraft, create_automation
+from apps.campaigns.services.automations.starters import starters
 from apps.campaigns.services.handover import plan_arguments
 from apps.deliveries.demo import Engagement, answer_dispatch
 from apps.deliveries.services.plan import plan_dispatch
@@ -103,6 +105,38 @@ _DRAFT_TEXTS: Mapping[str, Mapping[str, Any]] = {
         "link": "https://shop.example.com/de/herbst",
     },
 }
+
+AUTOMATION = "Abandoned cart"
+_CART = "https://shop.example.com/cart"
+# What the pushes of the starter "cart" say in the demo shop, in their order.
+_CART_TEXTS: tuple[Mapping[str, Mapping[str, Any]], ...] = (
+    {
+        "en": {
+            "title": "{{ first_name | default: 'Hello' }}, you left something behind",
+            "body": "Your cart is waiting for you.",
+            "link": _CART,
+            "buttons": [{"id": "cart", "label": "Open the cart", "link": _CART}],
+        },
+        "fr": {
+            "title": "{{ first_name | default: 'Bonjour' }}, vous avez oublié quelque chose",
+            "body": "Votre panier vous attend.",
+            "link": _CART,
+            "buttons": [{"id": "cart", "label": "Voir le panier", "link": _CART}],
+        },
+    },
+    {
+        "en": {"title": "Still thinking about it?", "body": "What you chose is still there.", "link": _CART},
+        "fr": {"title": "Vous hésitez encore ?", "body": "Vos articles sont toujours là.", "link": _CART},
+    },
+)
+
+
+def load_automation(*, app: App, now: datetime) -> Automation:
+    """The starter "cart" in the shop's words, ready to start. A draft: until then nobody enters."""
+    cart = next(one for one in starters(app) if one.slug == "cart")
+    texts = iter(_CART_TEXTS)
+    steps = [StepDraft("push", {"texts": next(texts)}) if step.kind == "push" else step for step in cart.steps]
+    return create_automation(app=app, name=AUTOMATION, author=None, now=now, steps=steps, **cart.fields)
 
 
 def load_campaigns(*, app: App, now: datetime, advance: Callable[[int], None]) -> Campaign:

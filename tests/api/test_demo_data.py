@@ -8,7 +8,8 @@ import pytest
 from django.core.management import call_command
 from django.db.models import Count
 
-from apps.campaigns.models import Campaign
+from apps.campaigns.models import Automation, Campaign
+from apps.campaigns.services.automations.readiness import automation_problems
 from apps.customers.models import Customer
 from apps.deliveries.services.checks import check_ledger
 from apps.devices.models import Channel, Device
@@ -37,6 +38,9 @@ def test_the_world_has_people_segments_history_and_one_draft(load: Any) -> None:
     states = dict(Campaign.objects.values_list("state").annotate(total=Count("id")))
     assert states == {"finished": 6, "draft": 1}
     assert check_ledger() == []
+    cart = Automation.objects.get(app__slug="shop")
+    assert cart.state == "draft"
+    assert automation_problems(cart) == []
 
 
 def test_a_second_run_keeps_the_world_and_its_passwords(load: Any) -> None:

@@ -117,6 +117,7 @@ class Command(BaseCommand):
             task = bar.add_task("campaigns", total=len(campaigns.HISTORY) + 1)
             draft = campaigns.load_campaigns(app=shop, now=now, advance=_advancer(bar, task))
             booster.add_booster(campaign=draft)
+            campaigns.load_automation(app=shop, now=now)
 
 
 def _progress() -> Progress:

@@ -38,7 +38,7 @@ class StepDraft:
 
 
 def create_automation(
-    *, app: App, name: str, author: User, now: datetime, steps: Sequence[StepDraft] = (), **fields: Any
+    *, app: App, name: str, author: User | None, now: datetime, steps: Sequence[StepDraft] = (), **fields: Any
 ) -> Automation:
     """A new draft, empty or from a starter."""
     with transaction.atomic():
