@@ -64,11 +64,11 @@ def test_summary(campaign: Campaign) -> list[str]:
     lines = []
     if len(variants) > 1:
         shares = ", ".join(f"{letter(one.position)} {one.share} %" for one in variants)
-        lines.append(
-            _("%(shares)s of the %(tested)s %% in the test.") % {"shares": shares, "tested": campaign.test_percent}
-        )
+        tested = {"shares": shares, "tested": campaign.test_percent}
         if campaign.test_percent < 100:
-            lines.append(_decision_summary(campaign))
+            lines += [_("%(shares)s of the %(tested)s %% in the test.") % tested, _decision_summary(campaign)]
+        else:
+            lines.append(_("%(shares)s. Everybody is in the test.") % tested)
     if campaign.holdout_percent:
         lines.append(_("%(count)s %% get nothing, to compare with.") % {"count": campaign.holdout_percent})
     return lines
