@@ -83,7 +83,7 @@ def test_a_used_up_cap_names_the_campaign_that_used_it(app, anna, api):
     second = make_dispatch(app, policy=Policy(salt="x", cap_count=1, cap_days=7), now=NOW + timedelta(hours=1))
     (one,) = explain(api, second)["deliveries"]
     assert one["status"] == "excluded:capped"
-    assert one["facts"]["cap"] == {"count": 1, "days": 7}
+    assert one["facts"]["cap"] == {"count": 1, "days": 7, "topic": ""}
     assert [spent["dispatch_id"] for spent in one["facts"]["used_by"]] == [first.pk]
     assert "Spring sale" in one["reason"]
 

@@ -35,8 +35,11 @@ def _is_fault(message: ConsoleMessage) -> bool:
 
 
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """A fresh window of 1280 x 900. The test fails on any error in the page's console."""
+def page(chromium: Browser, transactional_db: None) -> Iterator[Page]:
+    """A fresh window of 1280 x 900. The test fails on any error in the page's console.
+
+    It is closed before the tables are emptied: a page that still asks would lock what is being emptied.
+    """
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     errors: list[str] = []

@@ -16,7 +16,7 @@ from apps.deliveries.models import Delivery
 from apps.deliveries.services.receipts import ReceiptDraft, store
 from apps.deliveries.states import OUTCOMES, RECEIPT_TYPES
 from tests.deliveries.conftest import Worker
-from tests.factories import NOW, make_app, make_channel, make_customer, make_dispatch, make_people
+from tests.factories import NOW, make_app, make_channel, make_customer, make_dispatch, make_people, wait_for_feed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,6 +37,7 @@ def ticking() -> Iterator[datetime]:
 
 def read_all(position: Position, *, pages_at_once: int = 2) -> list[Row]:
     """In small steps, so that positions matter."""
+    wait_for_feed()
     found: list[Row] = []
     while pages := pages_after(position, most=pages_at_once):
         found += read_rows(pages, EVERYTHING)
@@ -91,6 +92,7 @@ def test_a_page_waits_for_transactions_older_than_it(app: App) -> None:
         make_dispatch(app)
         assert pages_after(start) == []
         older.rollback()
+        wait_for_feed()
         assert len(pages_after(start)) == 1
 
 
@@ -99,6 +101,7 @@ def test_a_large_page_is_read_in_parts(app: App) -> None:
         make_customer(app)
     start = end_of_feed()
     make_dispatch(app)
+    wait_for_feed()
     (page,) = pages_after(start)
     assert page.count(EVERYTHING) == 7
     position, found = start, []
@@ -115,7 +118,8 @@ def test_pages_of_a_stretch_of_time_are_read_again(app: App) -> None:
     make_dispatch(app)
     make_dispatch(app, now=NOW + timedelta(days=1))
     make_dispatch(make_app())
-    ((page),) = pages_again(
+    wait_for_feed()
+    (page,) = pages_again(
         app_id=app.pk, page_id=0, last_page_id=2**40, since=NOW, until=NOW + timedelta(hours=1), most=10
     )
     assert page.written_at == NOW

@@ -123,6 +123,7 @@ def test_an_hour_full_of_deliveries_is_looked_through_in_parts() -> None:
     app = make_app()
     dispatch = make_counted_dispatch(app)
     with connection.cursor() as cursor:
+        cursor.execute("lock table deliveries_delivery in share update exclusive mode")  # no vacuum does it meanwhile
         cursor.execute(
             "insert into deliveries_delivery select %s, %s, number, number, %s, 1, 1, 1, 0, 1, '', '', '',"
             " %s::timestamptz + number * interval '10 milliseconds' from generate_series(1, %s) number",
@@ -161,6 +162,7 @@ def test_what_was_appended_is_taken_into_the_index_of_time() -> None:
     app = make_app()
     dispatch = make_counted_dispatch(app)
     with connection.cursor() as cursor:
+        cursor.execute("lock table deliveries_delivery in share update exclusive mode")  # no vacuum does it meanwhile
         cursor.execute(
             "insert into deliveries_delivery select %s, %s, number, number, %s, 1, 1, 1, 0, 1, '', '', '', %s"
             " from generate_series(1, 6000) number",

@@ -2,7 +2,7 @@
 
 from tests.factories.accounts import make_app, make_user
 from tests.factories.campaigns import make_campaign, make_counted_dispatch, make_ready_campaign
-from tests.factories.deliveries import HELLO, everybody, make_dispatch, make_plan
+from tests.factories.deliveries import HELLO, everybody, make_dispatch, make_plan, wait_for_feed
 from tests.factories.people import (
     NOW,
     make_channel,
@@ -34,4 +34,5 @@ __all__ = [
     "make_ready_campaign",
     "make_segment",
     "make_user",
+    "wait_for_feed",
 ]

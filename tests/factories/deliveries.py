@@ -2,7 +2,10 @@
 
 from datetime import datetime
 from itertools import count
+from time import monotonic, sleep
 from typing import Any
+
+from django.db import connection
 
 from apps.accounts.models import App
 from apps.core.sql import Compiled
@@ -43,3 +46,18 @@ def make_plan(app: App, **fields: Any) -> dict[str, Any]:
 def make_dispatch(app: App, *, now: datetime = NOW, **fields: Any) -> Dispatch:
     """A dispatch planned and open for sending."""
     return plan_dispatch(**make_plan(app, now=now, **fields))
+
+
+def wait_for_feed(seconds: float = 60) -> None:
+    """Until all that is written may be given out: transactions of tests in other processes hold it back, too."""
+    until = monotonic() + seconds
+    while monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select exists (select from deliveries_ledgerpage where xid >= pg_snapshot_xmin(pg_current_snapshot()))"
+            )
+            (is_held_back,) = cursor.fetchone()
+        if not is_held_back:
+            return
+        sleep(0.05)
+    raise AssertionError(f"a transaction has been running for {seconds} s")

@@ -16,6 +16,7 @@ from apps.api.webhooks.services.endpoints import create_endpoint
 from apps.deliveries.models import Dispatch
 from apps.deliveries.services.ledger import LedgerRow, append_outcomes
 from apps.devices.models import Device
+from tests.factories.deliveries import wait_for_feed
 from tests.factories.people import NOW
 
 _numbers = count(1)
@@ -57,4 +58,5 @@ def make_outcomes(
 def deliver(now: datetime = NOW, **how: Any) -> int:
     """Send what is due at this moment, until nothing is. Returns the tries that were written down."""
     connection.close_if_unusable_or_obsolete()
+    wait_for_feed()
     return Courier(clock=lambda: now, chance=Random(7), allows_loopback=True).deliver(**how)
