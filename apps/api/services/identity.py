@@ -8,7 +8,8 @@ within the hour), ES256 or HS256, and the phone hands it on. Source: RFC 7519, R
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from math import isnan
+from typing import Any, TypeGuard
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -144,13 +145,20 @@ def _problem_of(rules: _Rules, app: App, claim: Claim, now: datetime) -> FieldPr
 def _untimely(claims: dict[str, Any], now: datetime) -> str | None:
     """What is wrong with its times."""
     expires, begins, present = claims.get("exp"), claims.get("nbf", 0), now.timestamp()
-    if isinstance(expires, bool) or not isinstance(expires, int | float) or not isinstance(begins, int | float):
+    if not (_is_moment(expires) and _is_moment(begins)):
         return _("it has no exp")
     if expires < present - LEEWAY.total_seconds():
         return _("it has expired")
     if expires > present + (LONGEST_LIFE + LEEWAY).total_seconds():
         return _("it is good for longer than an hour")
     return _("it is not good yet") if begins > present + LEEWAY.total_seconds() else None
+
+
+def _is_moment(value: Any) -> TypeGuard[float]:
+    """Python reads NaN out of JSON, and NaN is neither before nor after anything."""
+    if isinstance(value, float):
+        return not isnan(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _wrong(why: str) -> FieldProblem:
