@@ -70,6 +70,8 @@ def test_a_signed_identity_opens(check: IdentityCheck, public: ApiCaller, proof:
         ({"minutes": -2}, "expired"),
         ({"minutes": 75}, "longer than an hour"),
         ({"exp": None}, "no exp"),
+        ({"exp": float("nan")}, "no exp"),
+        ({"exp": 10**400}, "longer than an hour"),
         ({"nbf": 9_999_999_999}, "not good yet"),
         ({"key": "another-secret-of-more-than-32-bytes!", "algorithm": "HS256"}, "none of the app's"),
         ({"key": ec.generate_private_key(ec.SECP256R1())}, "none of the app's"),
@@ -132,6 +134,17 @@ def test_whose_secret_is_not_shown_takes_over_no_device(check: IdentityCheck, pu
     assert wrong.status_code == 401
     assert public.post("/v2.1/devices", moved, **shown).json()["device_id"] == known["device_id"]
     assert Device.objects.get().address == "token-2"
+
+
+def test_a_new_address_may_be_told_twice(check: IdentityCheck, public: ApiCaller) -> None:
+    """The answer to the first may be lost; but nobody's address is taken by a device that has another already."""
+    known = register(public, identity_token=token()).json()
+    shown = {"X-Device-Id": str(known["device_id"]), "X-Device-Secret": known["device_secret"]}
+    moved = {**DEVICE, "address": "token-2", "previous_address": "token-1", "customer": None}
+    assert [public.post("/v2.1/devices", moved, **shown).status_code for _ in range(2)] == [200, 200]
+    register(public, address="token-3", customer=None)
+    assert public.post("/v2.1/devices", moved | {"previous_address": "token-3"}, **shown).status_code == 401
+    assert Device.objects.filter(state="active").count() == 2
 
 
 def test_monitor_counts_whom_enforcing_would_shut_out(

@@ -16,6 +16,7 @@ from apps.api.services.writable_people import require_writable, require_writable
 from apps.api.shapes import NO_CONTROLS, VISIBLE, Anything, Record, Text
 from apps.core.problems import FieldProblem
 from apps.devices.models import Device
+from apps.devices.queries import device_by_address
 from apps.devices.services.device_fields import (
     ADDRESS_KINDS,
     ENVIRONMENTS,
@@ -152,12 +153,17 @@ class DevicesView(ApiView):
         return identity.is_proved, [identity.problem] if identity.problem else []
 
     def _shows_previous(self, draft: DeviceDraft) -> bool:
-        """Whether the headers show the secret of the device whose address changed."""
+        """Whether the headers show the secret of the device whose address changes, or has: an answer may be lost."""
         try:
             device = device_shown(caller=self.caller, headers=self.request.headers)
         except Refusal:
             return False
-        return bytes(device.address_hash) == clean_device(draft).previous_hash
+        clean, held = clean_device(draft), bytes(device.address_hash)
+        if clean.previous_hash is None or held == clean.previous_hash:
+            return True
+        # Asked again. Where somebody still has the previous address, it would be taken from them.
+        before = device_by_address(app=self.caller.app, address_hash=clean.previous_hash)
+        return held == clean.address_hash and before is None
 
 
 class OneDeviceView(ApiView):
