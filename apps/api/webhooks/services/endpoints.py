@@ -132,7 +132,8 @@ def enable_endpoint(*, endpoint: WebhookEndpoint, actor: User | str, now: dateti
 
 @transaction.atomic
 def delete_endpoint(*, endpoint: WebhookEndpoint, actor: User | str, now: datetime) -> None:
-    """With its log and what still waits for it."""
+    """With its log and what still waits for it. Held first, as whoever records tries holds it before its messages."""
+    WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
     _audit(endpoint, actor, "deleted", {"url": endpoint.url}, now)
     endpoint.delete()
 
