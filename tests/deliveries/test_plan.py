@@ -14,6 +14,7 @@ from django.db.utils import OperationalError
 
 from apps.accounts.models import App
 from apps.core.sql import Compiled
+from apps.customers.models import Customer
 from apps.deliveries.explanation import explain_dispatch
 from apps.deliveries.models import Batch, Delivery, Dispatch, LedgerPage
 from apps.deliveries.policy import Policy
@@ -187,6 +188,11 @@ def test_a_few_of_a_large_ledger_are_capped_as_many_are(app: App) -> None:
     few = Compiled("select unnest(%(few)s::bigint[]) as customer_id", {"few": [one.customer_id for one in devices[:2]]})
     assert exclusions(make_dispatch(app, audience=few, policy=Policy(cap_count=1))) == {"capped": 2}
     assert exclusions(make_dispatch(app, audience=few, policy=Policy(cap_count=2))) == {}
+    assert exclusions(make_dispatch(app, audience=few, policy=Policy(cap_count=2))) == {"capped": 2}  # one on its way
+    kept = make_device(make_customer(app)).customer
+    Customer.objects.filter(pk=devices[0].customer_id).update(merged_into=kept)
+    merged = Compiled(few.sql, {"few": [kept.pk]})
+    assert exclusions(make_dispatch(app, audience=merged, policy=Policy(cap_count=2))) == {"capped": 1}
 
 
 def codes(dispatch: Dispatch) -> Mapping[str, int]:

@@ -311,6 +311,7 @@ def _freeze_spent(plan: _Plan, topic: str, cap_count: int | None, cap_days: int)
     limits = {"app_id": plan.app.id, "topic": topic, "cap_count": cap_count, "since": since}
     limits["planned_since"] = (since - CAP_LOOKS_BACK).date()
     ((is_large,),) = rows("deliveries", "plan_is_large", {})
+    limits["is_large"] = is_large
     execute("deliveries", "plan_spent", limits, delivered=_EVERYBODYS_ROWS if is_large else _THEIR_ROWS)
 
 
