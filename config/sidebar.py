@@ -73,7 +73,16 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         items = [as_item(page) for page in pages if is_shown(request, page)]
         if items:
             groups.append({"title": title, "items": items})
+    mark_active([item for group in groups for item in group["items"]], request.path)
     return groups
+
+
+def mark_active(items: list[dict[str, Any]], path: str) -> None:
+    """Only the closest page: the calendar stands below the campaigns' address, and is another page."""
+    home, *pages = items
+    closest = max((page["link"] for page in pages if path.startswith(page["link"])), key=len, default=home["link"])
+    for item in items:
+        item["active"] = item["link"] == closest and path.startswith(closest) and (item is not home or path == closest)
 
 
 def is_shown(request: HttpRequest, page: Page) -> bool:

@@ -69,3 +69,13 @@ def test_running_campaigns_show_how_far_they_are(marketer: Client, app: App) -> 
 def test_somebody_without_an_app_is_told_so(client: Client) -> None:
     client.force_login(make_user(role="marketer"))
     assert "No app yet" in client.get("/admin/").content.decode()
+
+
+def test_the_menu_marks_the_calendar_alone(marketer: Client) -> None:
+    def marked(page: str) -> list[str]:
+        groups = marketer.get(page).context["sidebar_navigation"]
+        return [str(item["title"]) for group in groups for item in group["items"] if item["active"]]
+
+    assert marked("/admin/campaigns/campaign/calendar/") == ["Calendar"]
+    assert marked("/admin/campaigns/campaign/") == ["Campaigns"]
+    assert marked("/admin/") == ["Dashboard"]
