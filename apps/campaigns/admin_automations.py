@@ -99,7 +99,10 @@ def save(model_admin: "AutomationAdmin", request: HttpRequest, automation: Autom
         return TemplateResponse(request, "campaigns/flow/stale.html", {"automation": automation}, status=409)
     if "HX-Request" not in request.headers:
         verb, _colon, place = edit.partition(":")
-        anchor = f"#card-{place.partition(':')[0]}" if verb else "#start"
+        position, _colon, language = place.partition(":")
+        anchor = (
+            f"#language-tab-{position}-{language}" if verb == "speak" else f"#card-{position}" if verb else "#start"
+        )
         return redirect(reverse("admin:campaigns_automation_change", args=[automation.pk]) + anchor)
     fresh = model_admin.get_queryset(request).get(pk=automation.pk)
     redrawn = open_flow(fresh, language=request.POST.get("preview_language", ""))

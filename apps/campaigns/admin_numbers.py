@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import TruncDay
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from apps.campaigns.models import Campaign
 from apps.core.templatetags.house import Column
@@ -128,7 +129,9 @@ def channels_of(app_ids: Sequence[int]) -> QuerySet[Channel]:
 
 
 def audience_words(campaign: Campaign) -> str:
-    """The names of the included segments, as one line. Reads the prefetched rows."""
+    """The names of the included segments, as one line; the API names its people itself. Reads the prefetched rows."""
+    if campaign.timing == "api":
+        return _("whom each call names")
     return ", ".join(segment.name for segment in campaign.include_segments.all())
 
 

@@ -30,6 +30,7 @@ function countAll() {
   for (const field of form.querySelectorAll("[data-counted] :is(input, textarea)")) count(field);
   for (const group of form.querySelectorAll("[data-buttons]")) offerButton(group);
   sumShares();
+  showDecision();
 }
 
 function openLanguage(tab) {
@@ -49,6 +50,12 @@ function openVariant(position) {
     panel.hidden = panel.dataset.variantPanel !== position;
   document.getElementById("preview_variant").value = position;
   openLanguage(form.querySelector(`[data-variant-panel="${position}"] [data-language][aria-selected="true"]`));
+}
+
+// With everybody in the test nothing is left to decide.
+function showDecision() {
+  const rest = form.querySelector("[data-rest]");
+  if (rest) rest.hidden = document.getElementById("test_percent").value === "100" && !rest.querySelector('[aria-invalid="true"]');
 }
 
 // What the shares add up to, before anything is saved.
@@ -101,6 +108,7 @@ dialog?.addEventListener("submit", () => {
 form.addEventListener("input", (event) => {
   count(event.target);
   if (event.target.name?.endsWith("-share")) sumShares();
+  if (event.target.name === "test_percent") showDecision();
 });
 form.addEventListener("change", (event) => {
   if (event.target.matches("[data-add-language]") && event.target.value) htmx.trigger(event.target, "language-chosen");
@@ -151,3 +159,7 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
   if (!isBack) panel.querySelector("[data-language-panel]:not([hidden]) .hg-input")?.focus();
 });
 countAll();
+
+// A language that was just added to a step of an automation is open.
+const asked = document.getElementById(location.hash.slice(1));
+if (asked?.matches("[data-language]")) asked.click();
