@@ -25,7 +25,7 @@ from apps.campaigns.admin_flow import card_kinds, open_flow, standing, store
 from apps.campaigns.admin_flow_forms import NewAutomationForm
 from apps.campaigns.admin_flow_words import reason_words, state_word, step_words, trigger_words
 from apps.campaigns.admin_review import sent_number
-from apps.campaigns.funnel import attach_counts, funnel, stopped_sends, waiting_at
+from apps.campaigns.funnel import attach_counts, funnel, overdue_since, stopped_sends, waiting_at
 from apps.campaigns.models import Automation, Campaign
 from apps.campaigns.services.automations import lifecycle
 from apps.campaigns.services.automations.outlook import people_lately
@@ -129,7 +129,9 @@ def _merged(typed: list[Any], stored: dict[str, Any]) -> list[Any]:
 
 def run_page(model_admin: "AutomationAdmin", request: HttpRequest, automation: Automation) -> HttpResponse:
     """What runs, or ran: its funnel, step by step."""
-    counted = funnel(automation, timezone.now())
+    now = timezone.now()
+    counted = funnel(automation, now)
+    overdue, overdue_at = overdue_since(automation, now) if automation.state == "paused" else (0, None)
     steps = [
         {
             "numbers": one,
@@ -150,6 +152,8 @@ def run_page(model_admin: "AutomationAdmin", request: HttpRequest, automation: A
         "left_by": [(reason_words(reason), count) for reason, count in counted.left_by.items()],
         "steps": steps,
         "stopped": stopped_sends(automation),
+        "overdue": overdue,
+        "overdue_at": overdue_at,
         "may_launch": model_admin.has_launch_permission(request, automation),
         "may_add": model_admin.has_add_permission(request),
     }

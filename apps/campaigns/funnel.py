@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Min, Q
 
 from apps.campaigns.models import Automation, AutomationRun, AutomationStep
 from apps.campaigns.services.automations.steps import outer_kind
@@ -114,6 +114,13 @@ def waiting_at(automation: Automation, position: int, *, most: int = 20) -> list
     """Who stands at a step now, soonest due first."""
     here = AutomationRun.objects.filter(automation=automation, position=position, state="inside")
     return list(here.select_related("customer").order_by("due_at", "pk")[:most])
+
+
+def overdue_since(automation: Automation, now: datetime) -> tuple[int, datetime | None]:
+    """How many people resuming would move on at once, and since when the first of them should have gone."""
+    due = AutomationRun.objects.filter(automation=automation, state="inside", due_at__lte=now)
+    found = due.aggregate(people=Count("pk"), since=Min("due_at"))
+    return found["people"], found["since"]
 
 
 def stopped_sends(automation: Automation, *, most: int = 3) -> list[Dispatch]:

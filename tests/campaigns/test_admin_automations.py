@@ -202,3 +202,15 @@ def test_a_message_that_stopped_by_itself_is_told(app: App, marketer: Client) ->
     resumed = pause(automation=automation, actor="mary", now=NOW)
     resume(automation=resumed, actor="mary", now=NOW)
     assert Dispatch.objects.get().state == "sending"
+
+
+def test_a_pause_says_how_many_go_on_at_once(app: App, marketer: Client) -> None:
+    automation = make_active(app, wait(60), PUSH)
+    did(app, [str(device.customer.external_id) for device in make_people(app, 2)])
+    take_arrivals(NOW)
+    move_due(NOW)
+    address = f"/admin/campaigns/automation/{automation.pk}/change/"
+    assert "go on at once" not in marketer.get(address).content.decode()
+    automation.runs.update(due_at=timezone.now() - timedelta(days=3))
+    pause(automation=automation, actor="mary", now=NOW)
+    assert "2 people are due and go on at once when it is resumed" in marketer.get(address).content.decode()
