@@ -36,6 +36,12 @@ def test_a_person_is_led_to_the_page_and_counted(visitor, delivery_id):
     assert sorted(Receipt.objects.values_list("type", flat=True)) == [3, 4]
 
 
+def test_a_phone_with_bot_in_its_name_is_a_person(visitor, delivery_id):
+    agent = "Mozilla/5.0 (Linux; Android 14; CUBOT X90) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36"
+    visitor.get(f"/c/{delivery_id}", headers={"User-Agent": agent})
+    assert Receipt.objects.count() == 2
+
+
 @pytest.mark.parametrize(
     "headers",
     [

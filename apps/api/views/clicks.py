@@ -21,9 +21,9 @@ from apps.sms_booster.services import clicks as texts
 
 # Of one link, and of one address with links that do not work.
 MOST_A_MINUTE = 30
-# Programs that fetch a link to show what it leads to, or to look for harm, before any person taps it.
+# Programs that fetch a link to show where it leads, or to look for harm, before a person taps it. Cubot makes phones.
 _PROGRAMS = re.compile(
-    r"bot\b|bot/|crawl|spider|preview|facebookexternalhit|facebookcatalog|whatsapp/|slurp|embedly|skypeuri|vkshare"
+    r"(?<!cu)bot\b|crawl|spider|preview|facebookexternalhit|facebookcatalog|whatsapp/|slurp|embedly|skypeuri|vkshare"
     r"|google-|googleother|mediapartners|headless|python-|curl/|wget/|go-http-client|okhttp|java/|axios/|node-fetch",
     re.IGNORECASE,
 )
