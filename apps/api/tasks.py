@@ -5,11 +5,12 @@ from random import Random
 from threading import Thread
 
 from celery import shared_task
+from celery.signals import worker_shutdown
 from django.conf import settings
 from django.utils import timezone
 
 from apps.api.services import idempotency
-from apps.api.webhooks.services.courier import Courier
+from apps.api.webhooks.services.courier import STOP_SECONDS, Courier
 from apps.api.webhooks.services.purging import purge_webhooks
 from apps.sms_booster.services.fall_back import purge_fallbacks
 from config import stopping
@@ -37,5 +38,7 @@ def _courier() -> Courier:
         chance=Random(),  # noqa: S311
         allows_loopback=settings.WEBHOOKS_ALLOW_LOOPBACK,
     )
-    Thread(target=courier.run, args=(stopping.requested.is_set,), name="courier", daemon=True).start()
+    thread = Thread(target=courier.run, args=(stopping.requested.is_set,), name="courier", daemon=True)
+    thread.start()
+    worker_shutdown.connect(lambda **_: thread.join(STOP_SECONDS + 1), weak=False)
     return courier

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from standardwebhooks import Webhook
@@ -9,7 +10,7 @@ from standardwebhooks import Webhook
 from apps.accounts.models import App, AuditEntry
 from apps.api.webhooks.models import WebhookAttempt, WebhookEndpoint, WebhookMessage
 from apps.api.webhooks.services import cutting
-from apps.api.webhooks.services.courier import LEASE, claim_due
+from apps.api.webhooks.services.courier import LEASE, Courier, claim_due
 from apps.api.webhooks.services.signing import rotated, signed_headers
 from apps.customers.services.erasure import erase
 from apps.deliveries.delivery_ids import make_delivery_id, read_delivery_id
@@ -17,6 +18,7 @@ from apps.deliveries.models import Delivery
 from apps.deliveries.services.receipts import ReceiptDraft, store
 from tests.api.receiver import Receiver, receiving
 from tests.factories import NOW, make_app, make_customer, make_device, make_people, make_user
+from tests.factories.deliveries import wait_for_feed
 from tests.factories.webhooks import deliver, make_endpoint, make_outcomes
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -263,6 +265,18 @@ def test_a_process_killed_after_reading_the_feed_loses_nothing(app: App, receive
     deliver(NOW + LEASE)
     assert [call.id for call in receiver.calls] == [claimed.message_id]
     assert len(receiver.events) == 5
+
+
+def test_a_courier_told_to_stop_writes_down_the_answer_it_awaits(app: App, receiver: Receiver) -> None:
+    make_endpoint(app, receiver.url)
+    make_outcomes(app, make_people(app, 5))
+    wait_for_feed()
+    receiver.delay_seconds = 0.5
+    courier = Courier(clock=lambda: NOW, chance=Random(7), allows_loopback=True)
+    courier.wake()
+    courier.run(lambda: bool(receiver.calls))
+    assert len(receiver.events) == 5
+    assert not WebhookMessage.objects.exists()
 
 
 def test_whoever_is_erased_is_not_named_in_a_later_try(app: App, receiver: Receiver) -> None:

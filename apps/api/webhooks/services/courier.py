@@ -40,6 +40,8 @@ _WAIT_SECONDS = 0.2
 _GATHER_SECONDS = 0.005
 _CUT_SECONDS = 0.1
 _AWAY_SECONDS = 1.0
+# How long answers are awaited by a courier that is to stop. Whatever comes later is asked for again, after LEASE.
+STOP_SECONDS = 3.0
 
 KEYS = ("days", "dispatch_ids", "customer_ids", "device_ids")
 
@@ -64,7 +66,7 @@ class Courier:
         self._woken.set()
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
-        """Work whenever woken, until told to stop. What is under way then is tried again after its lease."""
+        """Work whenever woken, until told to stop; then write down what endpoints that are quick still answer."""
         while not is_stopping():
             self._woken.wait(1.0)
             self._woken.clear()
@@ -78,6 +80,17 @@ class Courier:
             except Exception:
                 _log.exception("webhooks failed")
                 self._woken.wait(_AWAY_SECONDS)
+        self._finish()
+
+    def _finish(self) -> None:
+        """Else each restart would hold up, for a whole lease, endpoints that may have one request under way."""
+        end = monotonic() + STOP_SECONDS
+        try:
+            while self._in_flight and monotonic() < end:
+                self._wait()
+            self._record()
+        except AWAY as error:
+            _log.warning("answers to webhooks are not written down: %s", str(error).strip())
 
     def deliver(self, is_stopping: Callable[[], bool] = lambda: False, *, seconds: float | None = None) -> int:
         """Work until nothing is due and nothing under way, or for so long. Returns the tries that were written down."""
