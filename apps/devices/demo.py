@@ -97,11 +97,21 @@ def move_browsers(*, app: App, base_url: str) -> int:
 
 
 _MOVE_BROWSERS = """
-with moved as (
+with old as (
     select id, %(base_url)s || substring(address from '/wp/.*$') as address
     from devices_device
     where app_id = %(app_id)s and gateway = 'webpush' and address ~ '/wp/'
       and not starts_with(address, %(base_url)s || '/')
+),
+moved as (
+    -- A browser may be known under several addresses; of these one moves, if the present one is not among them.
+    select distinct on (old.address) old.id, old.address
+    from old
+    where not exists (
+        select from devices_device present
+        where present.app_id = %(app_id)s and present.address_hash = sha256(convert_to(old.address, 'UTF8'))
+    )
+    order by old.address, old.id
 )
 update devices_device as device
 set address = moved.address, address_hash = sha256(convert_to(moved.address, 'UTF8'))
