@@ -30,7 +30,7 @@ from apps.campaigns.services.preview import preview_content
 from apps.core.problems import Conflict, InvalidInput
 from apps.core.states import InvalidTransition
 from apps.deliveries.rendering import RenderFailed
-from apps.deliveries.services.plan import Waterfall
+from apps.deliveries.services.freeze import Waterfall
 from apps.segments.models import Segment
 
 type Admin = ModelAdmin[Campaign]

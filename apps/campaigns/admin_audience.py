@@ -15,7 +15,8 @@ from apps.campaigns.services.handover import plan_arguments
 from apps.campaigns.services.readiness import NotReady
 from apps.campaigns.services.simulate import simulate_campaign
 from apps.deliveries.admin_words import UNREACHABLE, exclusion_label
-from apps.deliveries.services.plan import Waterfall, simulate_dispatch
+from apps.deliveries.services.freeze import Waterfall
+from apps.deliveries.services.plan import simulate_dispatch
 from apps.segments.services.refresh import SegmentBroken
 
 Counting = Callable[[Campaign, datetime], Waterfall]

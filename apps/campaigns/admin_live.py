@@ -37,7 +37,7 @@ from apps.deliveries.models import Dispatch
 from apps.deliveries.pace_story import pace_stories
 from apps.deliveries.queries import Report, progress, report
 from apps.deliveries.services.export import delivery_csv
-from apps.deliveries.services.plan import Waterfall
+from apps.deliveries.services.freeze import Waterfall
 
 type Admin = ModelAdmin[Campaign]
 

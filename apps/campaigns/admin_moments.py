@@ -13,8 +13,8 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.services.local_time import begins_at, is_local, wall_of
 from apps.core.problems import FieldProblem
 from apps.core.templatetags.house import number
+from apps.deliveries.services.freeze import Release, Waterfall
 from apps.deliveries.services.moments import instant_of, usual_wall
-from apps.deliveries.services.plan import Release, Waterfall
 
 ZONES_NAMED = 2
 # More rows than these stand folded away.

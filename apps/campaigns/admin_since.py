@@ -9,7 +9,7 @@ from apps.campaigns.admin_approval import waterfall_of
 from apps.campaigns.models import Approval, Campaign
 from apps.campaigns.queries import launched_waterfall
 from apps.deliveries.admin_words import exclusion_label
-from apps.deliveries.services.plan import Waterfall
+from apps.deliveries.services.freeze import Waterfall
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from apps.campaigns.parts import parts
 from apps.core.sql import rows
 from apps.deliveries.models import Dispatch
 from apps.deliveries.queries import Report, report, report_of_all
-from apps.deliveries.services.plan import Waterfall
+from apps.deliveries.services.freeze import Waterfall
 from apps.deliveries.states import OUTCOME_WORDS
 
 MOST_LAUNCHES = 100

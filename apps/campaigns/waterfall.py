@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from apps.deliveries.services.plan import Waterfall
+from apps.deliveries.services.freeze import Waterfall
 
 
 def waterfall_lines(waterfall: Waterfall) -> Iterator[str]:

@@ -94,8 +94,11 @@ def give_back(attempt: Try) -> None:
     """The try was right: it does not count, and what the name failed before at this address is forgotten."""
     subjects = attempt.subjects()
     own = [subject for subject, kind in subjects.items() if kind == "pair"]
-    FailedLogIn.objects.filter(subject__in=own).delete()
-    FailedLogIn.objects.filter(subject__in=subjects).update(failures=Greatest(F("failures") - 1, 0), locked_until=None)
+    rows = FailedLogIn.objects.filter(subject__in=subjects)
+    with transaction.atomic():
+        list(rows.select_for_update().order_by("subject").values_list("pk"))  # in take_try's order: no deadlock
+        rows.filter(subject__in=own).delete()
+        rows.update(failures=Greatest(F("failures") - 1, 0), locked_until=None)
 
 
 def _count(row: FailedLogIn, limit: Limit, now: datetime) -> None:

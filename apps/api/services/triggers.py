@@ -16,7 +16,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.services import trigger
 from apps.core.problems import FieldProblem
 from apps.core.sql import prepared_rows
-from apps.deliveries.services.plan import Waterfall
+from apps.deliveries.services.freeze import Waterfall
 from apps.segments.models import Segment
 
 ACCEPTED = 202

@@ -24,7 +24,7 @@ from apps.campaigns.services import lifecycle
 from apps.campaigns.services.simulate import simulate_campaign
 from apps.campaigns.states import CAMPAIGN_STATES
 from apps.core.problems import Conflict
-from apps.deliveries.services.plan import Waterfall
+from apps.deliveries.services.freeze import Waterfall
 from apps.segments.models import Segment
 from apps.segments.services.refresh import refresh_segment
 

@@ -22,7 +22,7 @@ from apps.campaigns.services.simulate import simulate_campaign
 from apps.campaigns.states import APPROVAL_STATES, CAMPAIGN_STATES
 from apps.core.problems import Conflict
 from apps.core.states import InvalidTransition
-from apps.deliveries.services.plan import Waterfall
+from apps.deliveries.services.freeze import Waterfall
 
 Actor = User | str
 LONGEST_YES = timedelta(days=366)

@@ -9,7 +9,8 @@ from apps.campaigns.services.handover import plan_arguments
 from apps.campaigns.services.launch import refresh_segments
 from apps.campaigns.services.readiness import NotReady, world_problems
 from apps.core.problems import FieldProblem
-from apps.deliveries.services.plan import Waterfall, simulate_dispatch
+from apps.deliveries.services.freeze import Waterfall
+from apps.deliveries.services.plan import simulate_dispatch
 
 # Without these there is no audience to plan; anything else a dry run can live with.
 _IN_THE_WAY = ("audience_missing", "segment_broken", "unknown_segment")

@@ -18,7 +18,8 @@ from apps.core.problems import Conflict
 from apps.core.sql import Compiled
 from apps.deliveries.models import Batch, Delivery, Dispatch
 from apps.deliveries.rendering import compile_body
-from apps.deliveries.services.plan import Waterfall, plan_dispatch
+from apps.deliveries.services.freeze import Waterfall
+from apps.deliveries.services.plan import plan_dispatch
 from apps.deliveries.services.stop import require_sending
 from apps.deliveries.states import OUTCOME_WORDS
 from apps.segments.services.audience import compile_audience, compile_people
