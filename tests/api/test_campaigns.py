@@ -75,9 +75,9 @@ def test_the_yes_of_a_person_is_read_by_the_asker(api, app):
 
 def test_a_campaign_is_paused_resumed_and_cancelled(api, launched):
     path = f"{CAMPAIGNS}/{launched.pk}"
-    assert api.post(f"{path}/pause").status_code == 200
+    assert api.post(f"{path}/pause").json()["is_paused"] is True
     assert api.get(f"{path}/report").json()["state"] == "paused"
-    assert api.post(f"{path}/resume").status_code == 200
+    assert api.post(f"{path}/resume").json()["is_paused"] is False
     assert api.post(f"{path}/cancel").json()["state"] == "cancelled"
     assert AuditEntry.objects.filter(action="campaign.cancelled", actor__startswith="key:hg_live_").exists()
 

@@ -210,12 +210,14 @@ def _compute(campaign: Campaign, segment_id: Any, now: datetime) -> None:
 
 
 def _shown(campaign: Campaign) -> dict[str, Any]:
+    # One that goes out once is paused by its dispatch; one that goes out again and again by itself, too.
+    stopped = campaign.dispatch is not None and campaign.dispatch.state == "paused"
     return {
         "id": campaign.pk,
         "name": campaign.name,
         "state": campaign.state,
         "timing": campaign.timing,
-        "is_paused": campaign.paused_at is not None,
+        "is_paused": stopped or campaign.paused_at is not None,
         "dispatch_id": campaign.dispatch_id,
         "scheduled_at": campaign.scheduled_at.isoformat() if campaign.scheduled_at else None,
     }
