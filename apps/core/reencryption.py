@@ -41,7 +41,7 @@ def encrypted_columns() -> Iterator[EncryptedColumn]:
                 yield EncryptedColumn(model, field.name)
 
 
-def reencrypt(column: EncryptedColumn) -> int:
+def reencrypt(column: EncryptedColumn, *, rows_at_a_time: int = ROWS_AT_A_TIME) -> int:
     """Encrypt all that is left of a column; returns how many rows. Raises WrongKey, and then has kept what it did.
 
     Each step is a transaction of its own that locks its rows, so a secret saved meanwhile is never undone.
@@ -49,7 +49,7 @@ def reencrypt(column: EncryptedColumn) -> int:
     count, last = 0, 0
     while True:
         with transaction.atomic():
-            rows = list(column.left().filter(pk__gt=last).select_for_update()[:ROWS_AT_A_TIME])
+            rows = list(column.left().filter(pk__gt=last).select_for_update()[:rows_at_a_time])
             if not rows:
                 return count
             column.model._default_manager.bulk_update(rows, [column.name])

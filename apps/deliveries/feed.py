@@ -84,9 +84,9 @@ def newest_page() -> tuple[int, int]:
     return (int(found[0]), int(found[1])) if found else (0, 0)
 
 
-def pages_after(position: Position, *, most: int = PAGES_AT_ONCE) -> list[Page]:
-    """The next pages, of every app."""
-    values = {"xid": str(position.xid), "page_id": position.page_id, "most": most, "small": SMALL_DISPATCH}
+def pages_after(position: Position, *, most: int = PAGES_AT_ONCE, small: int = SMALL_DISPATCH) -> list[Page]:
+    """The next pages, of every app. small: dispatches of at most so many are read by their key, others by time."""
+    values = {"xid": str(position.xid), "page_id": position.page_id, "most": most, "small": small}
     return [_page(found) for found in prepared_rows("deliveries", "feed_pages", values)]
 
 

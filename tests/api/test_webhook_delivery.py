@@ -9,8 +9,8 @@ from standardwebhooks import Webhook
 
 from apps.accounts.models import App, AuditEntry
 from apps.api.webhooks.models import WebhookAttempt, WebhookEndpoint, WebhookMessage
-from apps.api.webhooks.services import cutting
 from apps.api.webhooks.services.courier import LEASE, Courier, claim_due
+from apps.api.webhooks.services.cutting import Bounds, cut_due
 from apps.api.webhooks.services.signing import rotated, signed_headers
 from apps.customers.services.erasure import erase
 from apps.deliveries.delivery_ids import make_delivery_id, read_delivery_id
@@ -258,7 +258,7 @@ def test_a_process_killed_after_reading_the_feed_loses_nothing(app: App, receive
     """What it had claimed goes out after its lease, under the same id."""
     make_endpoint(app, receiver.url)
     make_outcomes(app, make_people(app, 5))
-    cutting.cut_due(now=NOW)
+    cut_due(now=NOW)
     (claimed,) = claim_due(now=NOW, most=10)
     assert claim_due(now=NOW, most=10) == []
     assert deliver() == 0
@@ -293,14 +293,15 @@ def test_whoever_is_erased_is_not_named_in_a_later_try(app: App, receiver: Recei
     assert device.address.encode() not in receiver.calls[1].body
 
 
-def test_everybody_whom_a_large_plan_left_out_is_told_in_parts(
-    app: App, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cutting, "LARGE_PAGE", 50)
-    monkeypatch.setattr(cutting, "EVENTS_AT_ONCE", 30)
+def test_everybody_whom_a_large_plan_left_out_is_told_in_parts(app: App, receiver: Receiver) -> None:
     make_endpoint(app, receiver.url)
     people = make_people(app, 100)
     make_outcomes(app, people, outcome=24)
     make_outcomes(app, people[:5], now=NOW + timedelta(seconds=1))
+    wait_for_feed()
+    readings = 0
+    while cut_due(now=NOW + timedelta(minutes=1), bounds=Bounds(events=30, large_page=50)):
+        readings += 1
+    assert readings >= 4
     deliver(NOW + timedelta(minutes=1))
     assert len({event["delivery_id"] for event in receiver.events}) == len(receiver.events) == 105

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from apps.core import encryption, reencryption
+from apps.core import encryption
 from apps.core.reencryption import encrypted_columns, reencrypt
 from apps.devices.models import Channel
 from tests.factories import make_app, make_channel
@@ -61,8 +61,7 @@ def test_after_a_rotation_the_old_key_can_go(keys: UseKeys) -> None:
     assert [channel.credentials["number"] for channel in Channel.objects.order_by("pk")] == [0, 1, 2]
 
 
-def test_it_goes_on_where_it_was_stopped(keys: UseKeys, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reencryption, "ROWS_AT_A_TIME", 2)
+def test_it_goes_on_where_it_was_stopped(keys: UseKeys) -> None:
     keys("k1")
     make_channels(5)
     keys("k9")
@@ -70,7 +69,7 @@ def test_it_goes_on_where_it_was_stopped(keys: UseKeys, monkeypatch: pytest.Monk
     keys("k2", "k1")
     column = next(one for one in encrypted_columns() if one.model is Channel)
     with pytest.raises(encryption.WrongKey, match="k9"):
-        reencrypt(column)
+        reencrypt(column, rows_at_a_time=2)
     assert [text.partition(":")[0] for text in stored()] == ["k2", "k2", "k2", "k2", "k9"]
     keys("k2", "k1", "k9")
     assert reencrypt(column) == 1

@@ -9,9 +9,18 @@ import pytest
 from django.db import connection
 
 from apps.accounts.models import App
-from apps.deliveries import feed
 from apps.deliveries.delivery_ids import make_delivery_id
-from apps.deliveries.feed import Position, Row, behind, end_of_feed, pages_after, pages_again, read_part, read_rows
+from apps.deliveries.feed import (
+    SMALL_DISPATCH,
+    Position,
+    Row,
+    behind,
+    end_of_feed,
+    pages_after,
+    pages_again,
+    read_part,
+    read_rows,
+)
 from apps.deliveries.models import Delivery
 from apps.deliveries.services.receipts import ReceiptDraft, store
 from apps.deliveries.states import OUTCOMES, RECEIPT_TYPES
@@ -35,11 +44,11 @@ def ticking() -> Iterator[datetime]:
     return (NOW + timedelta(milliseconds=number) for number in range(100_000))
 
 
-def read_all(position: Position, *, pages_at_once: int = 2) -> list[Row]:
+def read_all(position: Position, *, pages_at_once: int = 2, small: int = SMALL_DISPATCH) -> list[Row]:
     """In small steps, so that positions matter."""
     wait_for_feed()
     found: list[Row] = []
-    while pages := pages_after(position, most=pages_at_once):
+    while pages := pages_after(position, most=pages_at_once, small=small):
         found += read_rows(pages, EVERYTHING)
         position = behind(pages[-1])
     return found
@@ -61,17 +70,14 @@ def test_every_outcome_is_given_out_once(app: App, run_lane: Worker) -> None:
     assert read_all(end_of_feed()) == []
 
 
-def test_large_dispatches_are_read_by_time_to_the_same_end(
-    app: App, run_lane: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_dispatches_are_read_by_time_to_the_same_end(app: App, run_lane: Worker) -> None:
     start, clock = end_of_feed(), ticking()
     make_people(app, 250)
     dispatch = make_dispatch(app)
     run_lane(clock=lambda: next(clock))
     few = read_all(start)
-    monkeypatch.setattr(feed, "SMALL_DISPATCH", 10)
-    assert [page.is_of_small for page in pages_after(start)] == [False] * len(pages_after(start))
-    assert read_all(start) == few
+    assert {page.is_of_small for page in pages_after(start, small=10)} == {False}
+    assert read_all(start, small=10) == few
     assert {row.dispatch_id for row in few} == {dispatch.pk}
 
 

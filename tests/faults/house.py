@@ -174,17 +174,23 @@ class House:
         self.killed += 1
 
     def kill_in_flight(self, worker: "Popen[bytes]") -> None:
-        """Kill it at a moment when it waits for the gateway: it is frozen first, and looked at."""
+        """Kill it when the gateway has taken what is not yet recorded, so that a resend is certain.
+
+        It is frozen first, and looked at: an open slice alone may still be waiting for its connection.
+        """
         deadline = monotonic() + 60
         while monotonic() < deadline:
-            self.until(flying().exists, seconds=60, what="in flight")
+            self.until(self._is_taken_and_open, seconds=60, what="taken by the gateway and not recorded")
             worker.send_signal(signal.SIGSTOP)
             sleep(0.1)  # what it had sent to the database is done
-            if flying().exists():
+            if self._is_taken_and_open():
                 self.kill(worker)
                 return
             worker.send_signal(signal.SIGCONT)
         pytest.fail("the worker never had anything in flight")
+
+    def _is_taken_and_open(self) -> bool:
+        return flying().exists() and self.taken() > self.recorded()
 
     def stop(self) -> None:
         for worker in self.workers:
@@ -233,7 +239,12 @@ class House:
         return Delivery.objects.count()
 
     def arrived(self) -> int:
+        """How many messages, copies counted."""
         return int(self.sandbox.inbox(limit="1", fields="token")["count"])
+
+    def taken(self) -> int:
+        """How many notifications, each counted once however often it came."""
+        return int(self.sandbox.inbox(limit="1", fields="token")["distinct"])
 
     def standing(self) -> str:
         waiting = Counter(Retry.objects.values_list("reason", "tries"))

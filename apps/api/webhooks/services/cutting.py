@@ -5,6 +5,7 @@ what happens meanwhile costs nothing and waits in the ledger.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import uuid_utils
@@ -28,8 +29,6 @@ from apps.deliveries.feed import (
     read_rows,
 )
 
-# A reading makes at most about so many events into messages.
-EVENTS_AT_ONCE = 4_000
 # So many messages that could be sent now are enough; so many that wait for another try are too many.
 MOST_DUE, MOST_WAITING = 64, 10_000
 REACHES_BACK = timedelta(days=30)
@@ -42,7 +41,18 @@ _PLACE = ("state", "feed_xid", "feed_page")
 type Bodies = dict[int, bytes]
 
 
-def cut_due(*, now: datetime) -> Bodies:
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much one reading takes: about so many events, and a page above large_page in parts."""
+
+    events: int = 4_000
+    large_page: int = LARGE_PAGE
+
+
+BOUNDS = Bounds()
+
+
+def cut_due(*, now: datetime, bounds: Bounds = BOUNDS) -> Bodies:
     """Read the feed for every endpoint that is behind it. Returns the new messages' bodies by row id.
 
     Touches WebhookMessage, WebhookEndpoint, WebhookReplay. Cost: three queries when no endpoint is behind.
@@ -52,11 +62,11 @@ def cut_due(*, now: datetime) -> Bodies:
     newest = newest_page() if reading else (0, 0)
     for endpoint in reading:
         if (endpoint.feed_xid, endpoint.feed_page) < newest and _has_room(endpoint.pk, endpoint.state, now):
-            bodies |= _cut_feed(endpoint.pk, now)
+            bodies |= _cut_feed(endpoint.pk, now, bounds)
     running = WebhookReplay.objects.filter(state="running", endpoint__state="active", endpoint__app__is_active=True)
     for replay_id, endpoint_id in running.order_by("pk").values_list("pk", "endpoint_id"):
         if _has_room(endpoint_id, "active", now):
-            bodies |= _cut_replay(endpoint_id, replay_id, now)
+            bodies |= _cut_replay(endpoint_id, replay_id, now, bounds)
     return bodies
 
 
@@ -71,12 +81,12 @@ def _has_room(endpoint_id: int, state: str, now: datetime) -> bool:
 
 
 @transaction.atomic
-def _cut_feed(endpoint_id: int, now: datetime) -> Bodies:
+def _cut_feed(endpoint_id: int, now: datetime, bounds: Bounds) -> Bodies:
     endpoint = _locked(endpoint_id)
     if endpoint is None:
         return {}
     position = Position(endpoint.feed_xid, endpoint.feed_page, endpoint.feed_customer, endpoint.feed_device)
-    found, reached = _read(pages_after, position, endpoint, now)
+    found, reached = _read(pages_after, position, endpoint, now, bounds)
     if reached == position:
         return {}
     bodies = _messages(endpoint, found, now, is_replay=False)
@@ -89,7 +99,7 @@ def _cut_feed(endpoint_id: int, now: datetime) -> Bodies:
 
 
 @transaction.atomic
-def _cut_replay(endpoint_id: int, replay_id: int, now: datetime) -> Bodies:
+def _cut_replay(endpoint_id: int, replay_id: int, now: datetime, bounds: Bounds) -> Bodies:
     endpoint = _locked(endpoint_id)
     replay = WebhookReplay.objects.filter(pk=replay_id, state="running").first()
     if endpoint is None or replay is None:
@@ -105,7 +115,7 @@ def _cut_replay(endpoint_id: int, replay_id: int, now: datetime) -> Bodies:
             until=replay.until,
         )
 
-    found, reached = _read(pages_of_span, position, endpoint, now)
+    found, reached = _read(pages_of_span, position, endpoint, now, bounds)
     if reached == position:
         WEBHOOK_REPLAY_STATES.move(WebhookReplay.objects.filter(pk=replay_id), "done", finished_at=now)
         return {}
@@ -127,7 +137,11 @@ def _locked(endpoint_id: int) -> WebhookEndpoint | None:
 
 
 def _read(
-    pages_behind: Callable[[Position], list[Page]], position: Position, endpoint: WebhookEndpoint, now: datetime
+    pages_behind: Callable[[Position], list[Page]],
+    position: Position,
+    endpoint: WebhookEndpoint,
+    now: datetime,
+    bounds: Bounds,
 ) -> tuple[list[Row], Position]:
     """The next rows that are theirs, and the position behind them; the same position where nothing more stands."""
     found: list[Row] = []
@@ -135,27 +149,27 @@ def _read(
         pages = pages_behind(position)
         if not pages:
             break
-        found, position = _taken(pages, position, endpoint, now)
+        found, position = _taken(pages, position, endpoint, now, bounds)
         if found:
             break
     return found, position
 
 
 def _taken(
-    pages: Sequence[Page], position: Position, endpoint: WebhookEndpoint, now: datetime
+    pages: Sequence[Page], position: Position, endpoint: WebhookEndpoint, now: datetime, bounds: Bounds
 ) -> tuple[list[Row], Position]:
-    """The rows of as many pages as make up EVENTS_AT_ONCE, and the position behind them."""
+    """The rows of as many pages as the bounds allow, and the position behind them."""
     measures, oldest = measures_of(endpoint.types), now - REACHES_BACK
     chosen: list[Page] = []
     count, last = 0, position
     for page in pages:
         is_theirs = page.app_id == endpoint.app_id and page.kind != _TESTS and page.written_at >= oldest
         wanted = page.count(measures) if is_theirs else 0
-        if wanted > LARGE_PAGE or (wanted and position.is_within and not chosen and last == position):
+        if wanted > bounds.large_page or (wanted and position.is_within and not chosen and last == position):
             if chosen:
                 break
-            return read_part(page, last, measures, most=EVENTS_AT_ONCE)
-        if chosen and count + wanted > EVENTS_AT_ONCE:
+            return read_part(page, last, measures, most=bounds.events)
+        if chosen and count + wanted > bounds.events:
             break
         if wanted:
             chosen.append(page)
