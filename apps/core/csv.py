@@ -3,12 +3,14 @@
 Source of the trigger list: OWASP's CSV injection page, with the full-width forms that spreadsheets accept.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from django.db import DatabaseError, connection
 
+# So much is handed on at once: a web server pays for each piece.
+_PIECE_BYTES = 65_536
 # First characters that make a spreadsheet compute a cell.
 _TRIGGERS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 
@@ -26,7 +28,7 @@ def safe_cell(value: str) -> str:
 
 
 def copy_rows(query: str, params: Mapping[str, Any]) -> Iterator[bytes]:
-    """The query's rows as CSV with a header line, in chunks as PostgreSQL sends them.
+    """The query's rows as CSV with a header line, in pieces of whole lines, each line ended by CRLF.
 
     Cost: > 250,000 rows/s and under 2 MB of memory at any size. Holds its connection until exhausted.
     """
@@ -34,8 +36,24 @@ def copy_rows(query: str, params: Mapping[str, Any]) -> Iterator[bytes]:
         cursor.execute("set statement_timeout = 0")  # it lasts as long as the reader takes
         try:
             with cursor.cursor.copy(f"copy ({query}) to stdout with (format csv, header)", params) as copy:
-                for chunk in copy:
-                    yield bytes(chunk)
+                yield from _pieces(copy)
         finally:
             with suppress(DatabaseError):
                 cursor.execute("reset statement_timeout")
+
+
+def _pieces(rows: Iterable[bytes | bytearray | memoryview]) -> Iterator[bytes]:
+    """PostgreSQL sends a message a row and ends each with LF; line breaks within cells stay what they are.
+
+    Source: "COPY Operations" of its protocol; RFC 4180, section 2.
+    """
+    some: list[bytes | bytearray | memoryview] = []
+    size = 0
+    for row in rows:
+        some.append(row[:-1])
+        size += len(row)
+        if size >= _PIECE_BYTES:
+            yield b"\r\n".join((*some, b""))
+            some, size = [], 0
+    if some:
+        yield b"\r\n".join((*some, b""))

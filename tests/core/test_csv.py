@@ -32,3 +32,17 @@ def test_copy_streams_rows_with_a_header() -> None:
     rows = list(csv.reader(io.StringIO(b"".join(chunks).decode())))
     assert rows[0] == ["n", "text"]
     assert rows[3] == ["3", 'a,"b']
+
+
+@pytest.mark.django_db
+def test_lines_end_as_rfc_4180_says_and_breaks_in_cells_stay() -> None:
+    chunks = copy_rows(r"select 'Anna' as name, E'one\ntwo' as note union all select 'Bo', E'\r\n'", {})
+    assert b"".join(chunks) == b'name,note\r\nAnna,"one\ntwo"\r\nBo,"\r\n"\r\n'
+
+
+@pytest.mark.django_db
+def test_pieces_are_of_whole_lines() -> None:
+    pieces = list(copy_rows("select n, repeat('x', 1000) as text from generate_series(1, 500) n", {}))
+    assert len(pieces) > 5
+    assert all(piece.endswith(b"\r\n") for piece in pieces)
+    assert b"".join(pieces).count(b"\r\n") == 501
