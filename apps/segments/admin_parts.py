@@ -74,8 +74,7 @@ def import_rule(model_admin: Admin, request: HttpRequest, slug: str) -> HttpResp
     """A rule that was pasted or uploaded, drawn into the builder."""
     app = _own_app(request, slug)
     segment_id = posted_number(request, "segment")
-    asked = [name for name in request.POST if name.startswith(MEANS)]
-    chosen = {name.removeprefix(MEANS): number for name in asked if (number := posted_number(request, name))}
+    chosen = {name.removeprefix(MEANS): str(value) for name, value in request.POST.items() if name.startswith(MEANS)}
     return admin_rule_json.import_rule(request, app, drawer_for(app, segment_id), segment_id, chosen)
 
 

@@ -15,12 +15,12 @@ from apps.core.problems import FieldProblem, InvalidInput
 from apps.segments.admin_rule_page import Drawer
 from apps.segments.models import Segment
 from apps.segments.services.rule_files import read_rule_file
-from apps.segments.services.rule_references import SegmentsUnknown, outgoing
+from apps.segments.services.rule_references import NamesUnknown, outgoing
 from apps.segments.starters import starters_for
 
 type Admin = ModelAdmin[Segment]
 MOST_BYTES = 4_000_000
-# Before the key of a reference: which segment of this app it means.
+# Before the key of a reference: which segment or campaign of this app it means.
 MEANS = "means:"
 
 
@@ -33,20 +33,19 @@ def export_rule(model_admin: Admin, request: HttpRequest, segment: Segment) -> H
 
 
 def import_rule(
-    request: HttpRequest, app: App, drawer: Drawer, segment_id: int | None, chosen: Mapping[str, int]
+    request: HttpRequest, app: App, drawer: Drawer, segment_id: int | None, chosen: Mapping[str, str]
 ) -> HttpResponse:
     """The pasted or uploaded rule drawn in place of the one on the page; nothing is saved. Or all that is wrong.
 
-    Where it asks about segments that this app does not have, the answer asks which are meant: `chosen`.
+    Where it asks about segments or campaigns that this app does not have, the answer asks which are meant: `chosen`.
     """
     context: dict[str, Any] = {"app": app, "may_edit": True}
     try:
         rule = read_rule_file(_sent_text(request), app=app, segment_id=segment_id, chosen=chosen)
     except InvalidInput as refusal:
         return _again(request, "import_problems", {**context, "problems": _placed(refusal)})
-    except SegmentsUnknown as question:
-        own = Segment.objects.filter(app=app).exclude(pk=segment_id or 0)
-        return _again(request, "import_question", {**context, "references": question.references, "segments": own})
+    except NamesUnknown as question:
+        return _again(request, "import_question", {**context, "references": question.references})
     context |= {"node": drawer.tree(rule), "starters": starters_for(drawer.catalogue)}
     return TemplateResponse(request, "segments/builder/imported.html", context)
 

@@ -15,7 +15,7 @@ from apps.segments.models import SegmentMember
 from apps.segments.rules import load_catalogue, validate_rule
 from apps.segments.services.rule_files import read_rule_file
 from apps.segments.starters import starters_for
-from tests.factories import NOW, make_app, make_customer, make_device, make_segment, make_user
+from tests.factories import NOW, make_app, make_customer, make_device, make_dispatch, make_segment, make_user
 from tests.segments.test_admin import inputs_of
 
 pytestmark = pytest.mark.django_db
@@ -96,7 +96,9 @@ def test_a_rule_goes_to_another_app_with_the_names_of_its_segments(app: App, mar
     assert read_rule_file(out, app=app) == about_a_segment(vip.pk)
 
 
-@pytest.mark.parametrize(("value", "key"), [({"id": 999_999, "name": "Fans"}, "Fans"), (999_999, "#999999")])
+@pytest.mark.parametrize(
+    ("value", "key"), [({"id": 999_999, "name": "Fans"}, "segment:Fans"), (999_999, "segment:#999999")]
+)
 def test_a_segment_that_the_app_does_not_have_is_asked_for(app: App, marketer: Client, value: Any, key: str) -> None:
     meant = make_segment(app, name="Friends")
     sent = {"rule_text": json.dumps(about_a_segment(value))}
@@ -108,6 +110,46 @@ def test_a_segment_that_the_app_does_not_have_is_asked_for(app: App, marketer: C
     foreign = make_segment(make_app())
     again = marketer.post(f"{LIST}rule/shop/import/", {**sent, f"means:{key}": foreign.pk})
     assert f'name="means:{key}"' in again.content.decode()
+
+
+def about_a_campaign(campaign: Any) -> dict[str, Any]:
+    return {"match": "all", "rules": [{"field": "message", "op": "opened", "value": {"campaign": campaign}}]}
+
+
+def make_launch(app: App, number: int, name: str) -> str:
+    """The origin of a campaign that was launched."""
+    return make_dispatch(app, origin=f"campaign:{number}", name=name).origin
+
+
+def test_a_rule_goes_to_another_app_with_the_names_of_its_campaigns(app: App, marketer: Client) -> None:
+    here, there = make_launch(app, 7, "Spring"), make_launch(cafe := make_app(slug="cafe"), 9, "Spring")
+    segment = make_segment(app, kind="dynamic", rule=about_a_campaign(here))
+    out = marketer.get(f"{LIST}{segment.pk}/export/").content.decode()
+    assert json.loads(out) == about_a_campaign({"id": here, "name": "Spring"})
+    assert read_rule_file(out, app=cafe) == about_a_campaign(there)
+    make_launch(app, 8, "Spring")
+    assert read_rule_file(out, app=app) == about_a_campaign(here)
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        ({"id": "campaign:99", "name": "Spring"}, "campaign:Spring"),
+        ({"id": "campaign:99", "name": "Autumn"}, "campaign:Autumn"),
+        ("campaign:99", "campaign:#campaign:99"),
+    ],
+    ids=["had-twice", "unknown", "bare-id"],
+)
+def test_a_campaign_that_is_not_clear_is_asked_for(app: App, marketer: Client, value: Any, key: str) -> None:
+    meant = make_launch(app, 7, "Spring")
+    make_launch(app, 8, "Spring")
+    sent = {"rule_text": json.dumps(about_a_campaign(value))}
+    question = marketer.post(f"{LIST}rule/shop/import/", sent).content.decode()
+    assert f'name="means:{key}"' in question
+    assert "Spring (campaign:8)" in question
+    html = marketer.post(f"{LIST}rule/shop/import/", {**sent, f"means:{key}": meant}).content.decode()
+    assert f'value="{meant}" selected' in html
+    assert read_rule_file(json.dumps(about_a_campaign(value)), app=app, chosen={key: "any"}) == about_a_campaign("")
 
 
 def test_a_wrong_rule_is_refused_with_every_fault_and_its_place(app: App, marketer: Client) -> None:

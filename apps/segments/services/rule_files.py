@@ -15,16 +15,16 @@ MOST_CHARACTERS = 1_000_000
 
 
 def read_rule_file(
-    text: str, *, app: App, segment_id: int | None = None, chosen: Mapping[str, int] | None = None
+    text: str, *, app: App, segment_id: int | None = None, chosen: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """The rule in a text: alone, or under "rule" of an object (as in a trial). Checked for `app` and that segment.
 
-    Raises InvalidInput with every problem; pointers lead into the text as it came. Raises SegmentsUnknown where it asks
-    about segments that are neither known by name nor `chosen`, see rule_references.
+    Raises InvalidInput with every problem; pointers lead into the text as it came. Raises NamesUnknown where it asks
+    about segments or campaigns that are neither known by name nor `chosen`, see rule_references.
     """
     found = read_json(text)
     is_wrapped = isinstance(found, Mapping) and "rule" in found and "rules" not in found
-    rule = incoming(found["rule"] if is_wrapped else found, app, chosen or {})
+    rule = incoming(found["rule"] if is_wrapped else found, app, chosen or {}, segment_id)
     try:
         validate_rule(rule, app, segment_id=segment_id)
     except InvalidInput as refusal:

@@ -25,7 +25,7 @@ from apps.segments.rules import compile_rule
 from apps.segments.rules.clauses import Clause
 from apps.segments.services.explanation import explain_member
 from apps.segments.services.lists import add_to_list
-from apps.segments.services.rule_references import with_segments
+from apps.segments.services.rule_references import with_references
 from apps.segments.services.trial_files import Trial
 
 _GATEWAYS = {"ios": "apns", "android": "fcm", "web": "fcm"}
@@ -109,11 +109,11 @@ def _make_lists(app: App, trial: Trial, now: datetime) -> dict[str, int]:
 def _with_lists(rule: Any, ids: Mapping[str, int]) -> Any:
     """The rule with the numbers of the lists for their names, alone or as an exported rule has them."""
 
-    def told(value: Any) -> Any:
+    def told(kind: str, value: Any) -> Any:
         name = value.get("name") if isinstance(value, Mapping) else value
-        return ids.get(str(name), value)
+        return ids.get(str(name), value) if kind == "segment" else value
 
-    return with_segments(rule, told)
+    return with_references(rule, told)
 
 
 def _who_matches(query: Compiled) -> set[int]:
