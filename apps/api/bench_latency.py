@@ -19,8 +19,9 @@ from typing import Any
 from django.utils import timezone
 
 from apps.accounts.models import App
+from apps.api.bench_refreshes import beside_refreshes, make_refresh_world
 from apps.api.services.keys import create_api_key
-from apps.core.bench import Measured, timed
+from apps.core.bench import Measured, Stopwatch, timed
 from apps.core.cpu import cpu_seconds_below, database_cpu_seconds
 from apps.deliveries.bench import launch, make_bench_world, wait_for_beat, wait_until_done
 from apps.deliveries.bench_sink import OpenSink, ask_sandbox, free_ports, open_sandbox, open_sink, wait_for_port
@@ -115,7 +116,8 @@ def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
     Extra fields: idle_ and busy_ p50_ms, p99_ms (null where so many were lost), lost, answer_p50_ms and answer_p99_ms
     (until the API had answered); bulk_rate (a campaign alone, from launch to done), busy_bulk_rate, busy_rate_share;
     cpu_us_per_item, cpu_us_by_program and database_us_per_item are what an idle house spends on a request, its ticks
-    included.
+    included. With `--due-segments` also refreshing_ p50_ms and so on, while so many are refreshed and no campaign runs
+    (bench_refreshes), with refresh_seconds, due_segments and refreshed.
     """
     now = timezone.now()
     with ExitStack() as running:
@@ -127,31 +129,32 @@ def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
             devices=options["devices"], gateway=options["gateway"], now=now, sandbox=sink.credentials
         )
         few = make_bench_world(devices=RECEIVERS, gateway=lane, now=now, sandbox=inbox.credentials, slug="codes")
+        peopled = make_refresh_world(options, now, say)
         port, house = running.enter_context(_house(sink, _addresses(lane, inbox)))
         wait_for_beat(say)
         offer = _Offer(port, _key(few, now), _tokens(few), options["offered"])
         offer.seconds(WARM_UP_SECONDS)
         say("idle")
-        cpu, database = _cpu(house), database_cpu_seconds()
-        with timed() as watch:
-            idle = offer.seconds(options["seconds"])
-        spent = {name: seconds - cpu[name] for name, seconds in _cpu(house).items()}
-        watch.cpu_seconds, database = sum(spent.values()), database_cpu_seconds() - database
+        idle, watch, fields = _measured_idle(offer, house, options["seconds"])
         say("a campaign alone")
         alone, busy_bulk = _Bulk(), _Bulk()
         alone.run(crowd, say)
         say("busy")
         busy = _while_busy(offer, crowd, busy_bulk, options["seconds"], say)
-        arrived = _arrivals(inbox, idle + busy)
+        beside: list[_Sent] = []
+        if peopled:
+            beside, refreshes = beside_refreshes(peopled, options["due_segments"], offer.until, say)
+            fields |= refreshes
+        arrived = _arrivals(inbox, idle + busy + beside)
     return watch.measured(
         "accept_to_gateway",
         unit="requests",
         rows=len(idle),
-        database_us_per_item=round(database * 1e6 / len(idle), 2),
-        cpu_us_by_program={name: round(seconds * 1e6 / len(idle)) for name, seconds in spent.items()},
         offered_per_second=options["offered"],
         **_latencies("idle", idle, arrived),
         **_latencies("busy", busy, arrived),
+        **(_latencies("refreshing", beside, arrived) if beside else {}),
+        **fields,
         busy_requests=len(busy),
         bulk_rate=round(alone.rate, 1),
         busy_bulk_rate=round(busy_bulk.rate, 1),
@@ -163,6 +166,20 @@ def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
         sink=f"{inbox.name.partition(' (')[0]} for the requests, {sink.name} for the campaign, on the same machine",
         leaves_out=f"the first {WARM_UP_SECONDS:.0f} s, which open the connections; the callers share the machine",
     )
+
+
+def _measured_idle(offer: _Offer, house: list[Child], seconds: float) -> tuple[list[_Sent], Stopwatch, dict[str, Any]]:
+    """What an idle house spends on requests: the watch with the CPU of its programs, and whose it was."""
+    cpu, database = _cpu(house), database_cpu_seconds()
+    with timed() as watch:
+        sent = offer.seconds(seconds)
+    spent = {name: seconds - cpu[name] for name, seconds in _cpu(house).items()}
+    watch.cpu_seconds, database = sum(spent.values()), database_cpu_seconds() - database
+    fields = {
+        "database_us_per_item": round(database * 1e6 / len(sent), 2),
+        "cpu_us_by_program": {name: round(seconds * 1e6 / len(sent)) for name, seconds in spent.items()},
+    }
+    return sent, watch, fields
 
 
 def _while_busy(offer: _Offer, crowd: App, bulk: _Bulk, seconds: float, say: Say) -> list[_Sent]:

@@ -37,6 +37,7 @@ TICK_SECONDS = 2  # config.schedule
 # How often the yardstick beats beside the refreshes; every beat is a small transaction that reads and writes.
 PROBES_PER_SECOND = 50
 _CAMPAIGNS = {"campaign:1": 5, "campaign:2": 20, "campaign:3": 40}
+_CITIES = ("Leeds", "York", "Hull", "Bath", "Ely", "Ripon", "Wells", "Truro", "Ayr", "Derby")
 _EVENT_INDEXES = ("customers_event_rule", "customers_event_person")
 
 Say = Callable[[str], None]
@@ -123,9 +124,9 @@ def measure(app: App, options: dict[str, Any], now: datetime, say: Say) -> Measu
     )
 
 
-def make_world(*, customers: int, events: int, now: datetime, say: Say) -> App:
+def make_world(*, customers: int, events: int, now: datetime, say: Say, slug: str = "bench") -> App:
     """People, devices, ninety days of events and three campaigns with what became of them."""
-    app = App.objects.create(slug="bench", name="Bench", time_zone="Europe/London")
+    app = App.objects.create(slug=slug, name="Bench", time_zone="Europe/London")
     ensure_event_weeks(now=now, weeks_back=DAYS // 7 + 1)
     ensure_ledger_weeks(now=now, weeks_back=DAYS // 7 + 1)
     say(f"making {customers:,} people")
@@ -231,14 +232,18 @@ def _pages(app: App, now: datetime) -> tuple[float, float]:
 def _refreshed(app: App, now: datetime, say: Say) -> tuple[float, float]:
     """Seconds for twenty due segments, and the p99 of the yardstick beside them."""
     say(f"refreshing {DUE} segments")
-    for number, city in enumerate(
-        ["Leeds", "York", "Hull", "Bath", "Ely", "Ripon", "Wells", "Truro", "Ayr", "Derby"] * 2
-    ):
-        rule = _buyers(city, days=30 + number) if number % 2 else RULES[list(RULES)[number % len(RULES)]]
-        Segment.objects.update_or_create(app=app, name=f"bench {number}", defaults={"rule": rule, "state": "due"})
+    make_due(app, DUE)
     started = time.perf_counter()
     p99 = _probed(lambda: _until_none_is_due(now))
     return round(time.perf_counter() - started, 2), p99
+
+
+def make_due(app: App, count: int) -> None:
+    """So many segments whose time has come, large and small, quick and slow."""
+    for number in range(count):
+        city = _CITIES[number % len(_CITIES)]
+        rule = _buyers(city, days=30 + number) if number % 2 else RULES[list(RULES)[number % len(RULES)]]
+        Segment.objects.update_or_create(app=app, name=f"bench {number}", defaults={"rule": rule, "state": "due"})
 
 
 def _until_none_is_due(now: datetime) -> None:

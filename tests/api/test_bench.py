@@ -17,10 +17,12 @@ def test_accept_to_gateway_sees_every_request_arrive(
     process_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", process_environment["DATABASE_URL"])
-    result = bench("accept_to_gateway", devices=200, seconds=1.0, offered=20.0)
-    assert result.keys() >= FIELDS | {f"{when}_{what}" for when in ("idle", "busy") for what in WHEN}
+    world = {"due_segments": 3, "customers": 1_000, "events": 5_000}
+    result = bench("accept_to_gateway", devices=200, seconds=1.0, offered=20.0, **world)
+    assert result.keys() >= FIELDS | {f"{when}_{what}" for when in ("idle", "busy", "refreshing") for what in WHEN}
     assert result["rows"] >= 20
-    assert result["idle_lost"] == result["busy_lost"] == 0
+    assert result["idle_lost"] == result["busy_lost"] == result["refreshing_lost"] == 0
+    assert result["refreshed"] == 3
     assert result["busy_rate_share"] > 0
     assert result["bulk_devices"] >= 200
 

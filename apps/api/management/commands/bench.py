@@ -66,8 +66,13 @@ class Command(BaseCommand):
         parser.add_argument("--wire", choices=["curl", "lean"], help="instead of what HELIOGRAPH_WIRE says")
         parser.add_argument("--requests", type=int, default=10_000, help="accept, register: how many requests")
         parser.add_argument("--clients", type=int, default=16, help="accept, events, register: how many at once")
-        parser.add_argument("--events", type=int, default=200_000, help="events, segment: how many")
-        parser.add_argument("--customers", type=int, default=20_000, help="import, segment: how many people")
+        parser.add_argument("--events", type=int, default=200_000, help="events, segment, --due-segments: how many")
+        parser.add_argument(
+            "--customers", type=int, default=20_000, help="import, segment, --due-segments: how many people"
+        )
+        parser.add_argument(
+            "--due-segments", type=int, default=0, help="accept_to_gateway: how many segments fall due at once, too"
+        )
         parser.add_argument("--batch", type=int, default=100, help="events: how many in one request")
         parser.add_argument("--seconds", type=float, default=60, help="accept_to_gateway: how long to offer requests")
         parser.add_argument("--offered", type=float, default=50, help="accept_to_gateway: requests a second")
