@@ -34,7 +34,7 @@ def test_the_checker_objects_to_everything_that_is_not_so(house: House, tmp_path
         outside = HouseFromOutside(up_pid=0, data_dir=tmp_path, sandbox_port=house.sandbox.port)
         zones = dict.fromkeys(Customer.objects.values_list("id", flat=True), "UTC")
         world = World(house.app.pk, "", {}, zones, [], [], [])
-        return "\n".join(Checker(outside, world, journal, crashes=0).verdict().broken)
+        return "\n".join(Checker(outside, world, journal, {}, crashes=0).verdict().broken)
 
     assert broken(lambda journal: None) == ""
     assert "s after: opted out" in broken(lambda journal: begin_ban(journal.opted_out[customer.pk], 0.0, "opted out"))

@@ -12,10 +12,13 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from apps.api.soak.check_automations import broken_automations
+from apps.api.soak.check_webhooks import broken_webhooks, lost_receipts
 from apps.api.soak.house import House
 from apps.api.soak.journal import Ban, Journal, ban_at, owned_at
+from apps.api.soak.listener import Endpoint
 from apps.api.soak.world import World
-from apps.campaigns.models import Campaign
+from apps.campaigns.models import AutomationRun, Campaign
 from apps.deliveries.delivery_ids import read_delivery_id
 from apps.deliveries.models import Delivery, Dispatch
 from apps.deliveries.policy import Policy
@@ -57,7 +60,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found. broken: the promises, in the order of their weight."""
+    """What was found. broken: the promises, in the order of their weight. told: events, to all webhooks; told_twice:
+    requests that came once more under an id that had been taken. runs: people who entered automations.
+    """
 
     broken: Sequence[str]
     inbox: int
@@ -67,13 +72,18 @@ class Verdict:
     dispatches: int
     deliveries: int
     outcomes: Mapping[str, int]
+    told: int
+    told_twice: int
+    runs: int
 
 
 class Checker:
     """Use it once, when nothing moves any more. Cost: about 30 us a delivery."""
 
-    def __init__(self, house: House, world: World, journal: Journal, *, crashes: int) -> None:
-        self._house, self._world, self._journal = house, world, journal
+    def __init__(
+        self, house: House, world: World, journal: Journal, endpoints: Mapping[str, Endpoint], *, crashes: int
+    ) -> None:
+        self._house, self._world, self._journal, self._endpoints = house, world, journal, endpoints
         self._bound = crashes * IN_FLIGHT + journal.broken_off
 
     def verdict(self) -> Verdict:
@@ -88,6 +98,9 @@ class Checker:
             self._stops(),
             self._quiet_hours(),
             self._reports(),
+            broken_automations(self._journal, GRACE),
+            lost_receipts(self._journal.opened),
+            broken_webhooks(self._endpoints, self._journal, GRACE),
         )
         return Verdict(
             broken=[text for check in checks for text in islice(check, TOLD_OF_EACH)],
@@ -98,6 +111,9 @@ class Checker:
             dispatches=len(self._dispatches),
             deliveries=len(self._ledger),
             outcomes=dict(Counter(row.outcome for row in self._ledger.values())),
+            told=sum(one.told.total() for one in self._endpoints.values()),
+            told_twice=sum(one.repeats for one in self._endpoints.values()),
+            runs=AutomationRun.objects.count(),
         )
 
     def _answers(self) -> Iterator[str]:

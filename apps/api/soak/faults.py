@@ -85,6 +85,10 @@ class Faults:
         self.crashes += seconds > _LEASE_SECONDS
         return self._freeze([pid], seconds)
 
+    def _end_upkeep(self) -> str | None:
+        """It carries the webhooks, and sends no push."""
+        return self._one(self._house.upkeep(), self._chance.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM)))
+
     def _kill_beat(self) -> str | None:
         return self._one(self._house.beat(), signal.SIGKILL)
 
@@ -189,6 +193,7 @@ _KINDS: dict[str, tuple[int, Callable[[Faults], str | None]]] = {
     "worker killed": (12, Faults._kill_worker),
     "worker told to stop": (8, Faults._stop_worker),
     "worker frozen": (10, Faults._freeze_worker),
+    "upkeep ended": (6, Faults._end_upkeep),
     "beat killed": (4, Faults._kill_beat),
     "two beats": (4, Faults._two_beats),
     "web killed": (5, Faults._kill_web),

@@ -36,6 +36,9 @@ class House:
         """Of the lanes that send."""
         return [one.pid for one in self._children() if " worker " in one.command and "upkeep" not in one.command]
 
+    def upkeep(self) -> list[int]:
+        return [one.pid for one in self._children() if " worker " in one.command and "upkeep" in one.command]
+
     def beat(self) -> list[int]:
         return [one.pid for one in self._children() if " beat " in one.command]
 

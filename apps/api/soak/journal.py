@@ -41,9 +41,21 @@ class Promised:
     delivery_ids: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Came:
+    """Somebody did what an automation waits for. is_sure: the API said that it is stored."""
+
+    event: str
+    is_sure: bool
+
+
 @dataclass(slots=True)
 class Journal:
-    """All facts of a run. Threads write, the checker reads after they have ended."""
+    """All facts of a run. Threads write, the checker reads after they have ended.
+
+    By customer: opted_out, erased, came, and ordered (no message of the cart's automation from then on). By campaign:
+    stopped. By device: owners. By webhook: silent. opened: delivery ids whose receipt was taken.
+    """
 
     log: Path
     opted_out: dict[int, list[Ban]] = field(default_factory=lambda: defaultdict(list))
@@ -51,6 +63,10 @@ class Journal:
     stopped: dict[int, list[Ban]] = field(default_factory=lambda: defaultdict(list))
     owners: dict[int, list[Owner]] = field(default_factory=lambda: defaultdict(list))
     promised: list[Promised] = field(default_factory=list)
+    silent: dict[str, list[Ban]] = field(default_factory=lambda: defaultdict(list))
+    came: dict[int, list[Came]] = field(default_factory=lambda: defaultdict(list))
+    ordered: dict[int, list[Ban]] = field(default_factory=lambda: defaultdict(list))
+    opened: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)

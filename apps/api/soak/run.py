@@ -16,10 +16,16 @@ from apps.api.soak.checker import Checker, Verdict
 from apps.api.soak.client import PATIENCE_SECONDS, Client
 from apps.api.soak.faults import Faults
 from apps.api.soak.house import House
+from apps.api.soak.integrator import Integrator
 from apps.api.soak.journal import Journal
+from apps.api.soak.listener import Listener
+from apps.api.soak.shoppers import Shoppers, make_automations
 from apps.api.soak.traffic import LIFE_SECONDS, Actor, Developer, Marketer, People, Supervisor, stubborn
 from apps.api.soak.world import World, make_world
-from apps.campaigns.models import Campaign
+from apps.api.webhooks.models import WebhookEndpoint, WebhookMessage
+from apps.campaigns.models import AutomationRun, Campaign
+from apps.customers.models import EventArrival
+from apps.deliveries.feed import newest_page
 from apps.deliveries.models import Dispatch
 from apps.deliveries.services.checks import Difference, check_ledger
 from apps.sandbox.credentials import load_or_create
@@ -53,6 +59,8 @@ def soak(order: Order, say: Say) -> dict[str, Any]:
     say(f"making {order.people:,} people")
     sandbox = load_or_create(settings.DATA_DIR, order.sandbox_port)
     world = make_world(people=order.people, sandbox=sandbox, chance=_chance(order, "world"), now=timezone.now())
+    make_automations(app_id=world.app_id, now=timezone.now())
+    listener = Listener(journal, _chance(order, "listener"))
     faults = Faults(
         house,
         journal,
@@ -61,14 +69,15 @@ def soak(order: Order, say: Say) -> dict[str, Any]:
         begins_at=time.time() + min(5.0, order.minutes * 6),
     )
     show = _Progress(house, journal, say)
-    with _traffic(order, world, journal) as stop:
-        _go_on(order.minutes * 60, faults, journal, show)
-        say("healing")
-        faults.heal()
-        stop()
-    _settle(order, world, journal, show)
+    with listener.listening():
+        with _traffic(order, world, journal, listener) as stop:
+            _go_on(order.minutes * 60, faults, journal, show)
+            say("healing")
+            faults.heal()
+            stop()
+        _settle(order, world, journal, show)
     say("judging")
-    verdict = Checker(house, world, journal, crashes=faults.crashes).verdict()
+    verdict = Checker(house, world, journal, listener.endpoints, crashes=faults.crashes).verdict()
     return _told(order, journal, verdict)
 
 
@@ -78,7 +87,7 @@ def _chance(order: Order, name: str) -> Random:
 
 
 @contextmanager
-def _traffic(order: Order, world: World, journal: Journal) -> Iterator[Callable[[], None]]:
+def _traffic(order: Order, world: World, journal: Journal, listener: Listener) -> Iterator[Callable[[], None]]:
     """Everybody at work. Yields what ends their work: each finishes what it was at."""
     stopping, over = Event(), Event()
 
@@ -89,12 +98,15 @@ def _traffic(order: Order, world: World, journal: Journal) -> Iterator[Callable[
     marketer = Marketer(*hired("marketer"))
     actors: list[Actor] = [Developer(*hired(f"developer {number}")) for number in range(_DEVELOPERS)]
     actors += [People(*hired("people")), marketer, Supervisor(*hired("supervisor"), marketer=marketer)]
+    integrator = Integrator(*hired("integrator"), listener=listener)
+    actors += [Shoppers(*hired("shoppers")), integrator]
 
     def stop() -> None:
         stopping.set()
         for actor in actors:
             if not actor.join(PATIENCE_SECONDS + 30):
                 journal.accuse(f"{type(actor).__name__} did not come to an end")
+        integrator.switch_on()
 
     for actor in actors:
         actor.start()
@@ -119,10 +131,10 @@ def _go_on(seconds: float, faults: Faults, journal: Journal, show: "_Progress") 
 
 
 def _settle(order: Order, world: World, journal: Journal, show: "_Progress") -> None:
-    """Wait until every dispatch has ended; who stands paused is told to go on."""
+    """Wait until everything has ended and been told; who stands paused is told to go on."""
     client = Client(order.port, world.key, journal, _chance(order, "settling"), Event())
     deadline = time.time() + SETTLE_SECONDS
-    while time.time() < deadline and stubborn(lambda: _unfinished() + _to_launch()):
+    while time.time() < deadline and stubborn(_is_busy):
         for campaign_id in Campaign.objects.filter(dispatch__state="paused").values_list("id", flat=True):
             client.ask("POST", f"/v2.1/campaigns/{campaign_id}/resume")
         show.now_and_then()
@@ -138,6 +150,19 @@ def _if_there_is_a_database[Result](do: Callable[[], Result], otherwise: Result)
     except (OperationalError, InterfaceError):
         close_old_connections()
         return otherwise
+
+
+def _is_busy() -> bool:
+    inside = AutomationRun.objects.filter(state="inside")
+    return bool(_unfinished() or _to_launch()) or EventArrival.objects.exists() or inside.exists() or _is_untold()
+
+
+def _is_untold() -> bool:
+    """Whether a webhook that is on has something to come."""
+    reading = WebhookEndpoint.objects.exclude(state="disabled")
+    newest = newest_page()
+    is_behind = any(place < newest for place in reading.values_list("feed_xid", "feed_page"))
+    return is_behind or WebhookMessage.objects.filter(endpoint__in=reading, state="waiting").exists()
 
 
 def _unfinished() -> int:

@@ -66,7 +66,7 @@ class Actor(ABC):
 
 
 class Developer(Actor):
-    """Sends transactional pushes, each with a key, and now and then the same again."""
+    """Sends transactional pushes, each with a key, now and then the same again; some are opened."""
 
     pause_seconds = 0.7
 
@@ -79,8 +79,11 @@ class Developer(Actor):
         if answered.status != 202:
             self.journal.accuse(f"a push was answered {answered.status}: {str(answered.body)[:300]}")
             return
-        self.journal.promised.append(Promised(answered.body["meta"]["uniqId"], _queued(answered.body)))
+        queued = _queued(answered.body)
+        self.journal.promised.append(Promised(answered.body["meta"]["uniqId"], queued))
         self.journal.count("pushes")
+        if queued and self.chance.random() < 0.3:
+            self._open(queued)
         if self.chance.random() < 0.1:
             self._repeat(body, key, answered)
 
@@ -89,6 +92,18 @@ class Developer(Actor):
         if self.chance.random() < 0.5:
             return {"customers": self.chance.sample(list(self.world.customers), number)}
         return {"device_tokens": [device.address for device in self.chance.sample(self.world.devices, number)]}
+
+    def _open(self, delivery_ids: list[str]) -> None:
+        """As the app on the phone does it, maybe before its push has been sent."""
+        body = {"receipts": [{"delivery_id": one, "type": "opened"} for one in delivery_ids]}
+        answered = self.client.ask("POST", "/v2.1/receipts", body)
+        if answered is None:
+            return
+        if answered.status != 202:
+            self.journal.accuse(f"receipts were answered {answered.status}: {str(answered.body)[:300]}")
+            return
+        self.journal.opened += delivery_ids
+        self.journal.count("receipts", len(delivery_ids))
 
     def _repeat(self, body: Any, key: str, first: Answered) -> None:
         again = self.client.ask("POST", "/v2.1/push", body, idempotency_key=key)
