@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.openapi import AutoSchema
 
 from apps.api.calls import Answer, Call, record
 from apps.api.refusals import ENVELOPE_PATH
+from apps.api.samples.document import add_samples
 from apps.api.scopes import SCOPES
 
 _HEADER_RULES = {"Idempotency-Key": {"pattern": "^[!-~]([ -~]{0,253}[!-~])?$"}}
@@ -77,6 +79,7 @@ def finish(result: dict[str, Any], generator: Any, request: Any, public: bool) -
         "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "A key: hg_live_..."}},
         "schemas": {"Problem": _PROBLEM, "Envelope": _ENVELOPE},
     }
+    add_samples(result, base=settings.PUBLIC_URL)
     return result
 
 

@@ -91,6 +91,7 @@ urlpatterns = [
     path("v2.1/schema", documents.schema),
     path("v2.1/docs", documents.docs),
     path("v2.1/docs/errors", documents.errors),
+    path("v2.1/docs/samples", documents.samples),
     path("c/<str:signed>", clicks.click),
     path("preferences/<str:signed>", preferences.preferences),
     path("pair/<str:code>", pairing.pair, name="pair"),

@@ -18,6 +18,7 @@ OPEN = {
     "v2.1/schema": "developers read it before they have a key",
     "v2.1/docs": "the same",
     "v2.1/docs/errors": "the same",
+    "v2.1/docs/samples": "the same",
     "c/<str:signed>": "a redirection for browsers, not a call",
     "preferences/<str:signed>": "the signed link is its key",
     "pair/<str:code>": "the signed code is its key",

@@ -2,17 +2,14 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 
 from tests.factories import make_campaign, make_customer, make_device, make_segment
 from tests.factories.api import make_key
-from tests.fixtures_sandbox import free_port
+from tests.fixtures_web import serving
 
 pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True)]
 HERE = Path(__file__).parent
@@ -21,28 +18,8 @@ SECONDS = 120
 
 @pytest.fixture
 def server(process_environment: dict[str, str]) -> Iterator[str]:
-    """The application behind granian, on the test's database; its address."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--port", str(port)]
-    environment = {**process_environment, "PUBLIC_URL": url, "API_REQUESTS_PER_MINUTE": "1000000"}
-    with subprocess.Popen([*command, "--log-level", "warning", "config.wsgi:application"], env=environment) as process:
-        try:
-            wait_for(f"{url}/healthz")
-            yield url
-        finally:
-            process.terminate()
-
-
-def wait_for(url: str) -> None:
-    for _ in range(150):
-        try:
-            urlopen(url).close()
-        except URLError:
-            time.sleep(0.2)
-        else:
-            return
-    raise TimeoutError(url)
+    with serving(process_environment) as address:
+        yield address
 
 
 def test_the_api_does_what_its_schema_says(server, app):

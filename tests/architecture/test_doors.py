@@ -18,6 +18,7 @@ OPEN = {
     "v2.1/schema": "the contract is public",
     "v2.1/docs": "as the schema",
     "v2.1/docs/errors": "as the schema",
+    "v2.1/docs/samples": "as the schema",
     "v2.1/callbacks/sms/<slug:provider>": "the provider's signature is the key",
     "c/<str:signed>": "the signed link is the key; it leads where the stored message says",
     "preferences/<str:signed>": "the signed link is the key",
