@@ -41,6 +41,7 @@ class AppAdmin(AppScopedAdmin):
         ),
         (_("Four eyes"), {"fields": ["approve_above", ("approve_drift_percent", "approve_hours")]}),
         (_("Spare your own servers"), {"fields": ["health_url"]}),
+        (_("Limits against mistakes and misuse"), {"fields": ["fallback_sms_per_day", "devices_per_person"]}),
     ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

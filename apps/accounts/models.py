@@ -136,6 +136,21 @@ class App(models.Model):
         db_default=72,
         validators=[MinValueValidator(1), MaxValueValidator(24 * 30)],
     )
+    fallback_sms_per_day = models.PositiveIntegerField(
+        _("most SMS after pushes in 24 hours"),
+        null=True,
+        blank=True,
+        default=1000,
+        db_default=1000,
+        help_text=_("What your servers ask for with fallback_sms. Above it no SMS goes out. Empty = no limit."),
+    )
+    devices_per_person = models.PositiveSmallIntegerField(
+        _("most devices per person"),
+        default=50,
+        db_default=50,
+        validators=[MinValueValidator(1)],
+        help_text=_("Whoever registers one more is no longer reached on the one not seen for longest."),
+    )
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 

@@ -23,6 +23,7 @@ DEATHS: Mapping[str, Word] = {
     "not_seen": Word(_("Not seen for 270 days"), _("Nobody opened the app there for so long.")),
     "replaced": Word(_("Replaced"), _("The same installation got a new address; nobody is lost.")),
     "removed": Word(_("Removed by your app"), _("At log-out, for instance.")),
+    "too_many_devices": Word(_("One too many"), _("Their person has newer devices than the app allows in all.")),
     "erased": Word(_("Erased"), _("With the person, for good.")),
     "": Word(_("Not told"), _("Retired before reasons were kept.")),
 }

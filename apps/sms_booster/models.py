@@ -102,6 +102,9 @@ class SmsMessage(models.Model):
             models.Index(fields=["due_at", "id"], name="sms_planned", condition=models.Q(state="planned")),
             models.Index(fields=["sending_at"], name="sms_sending", condition=models.Q(state="sending")),
             models.Index(fields=["provider_id"], name="sms_provider_id", condition=~models.Q(provider_id="")),
+            models.Index(
+                fields=["app_id", "planned_at"], name="sms_after_pushes", condition=models.Q(fallback__isnull=False)
+            ),
         ]
 
     @property

@@ -13,7 +13,7 @@ SMS_STATES = StateTable(
     "SMS",
     State("planned", "chosen; not yet handed to the provider", ("spared", "over_budget", "sending", "failed")),
     State("spared", "not needed any more: the push was opened, consent went, or it would come too late"),
-    State("over_budget", "the rule's number or money was used up"),
+    State("over_budget", "the number that the rule, or the app after pushes, allows was used up"),
     State(
         "sending",
         "committed just before the call; planned again only where the provider surely did not take it",

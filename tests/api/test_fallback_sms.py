@@ -124,6 +124,35 @@ def test_without_a_yes_and_a_phone_there_is_none(api, app, anna, way, sandbox, p
     assert arrived(sandbox) == []
 
 
+def test_an_app_sends_no_more_than_its_budget_of_a_day(api, app, anna, way, sandbox) -> None:
+    App.objects.update(fallback_sms_per_day=2)
+    for name in ("ben", "cleo"):
+        make_device(make_reachable(app, external_id=name))
+    push_id = push(api, "anna", "ben", "cleo")
+    assert pass_time(way) == [("accepted", ""), ("accepted", ""), ("over_budget", "per_day")]
+    push(api, "cleo")
+    assert pass_time(way)[3:] == [("over_budget", "per_day")]
+    told = api.get(f"{PUSH}/{push_id}").json()["fallback_sms"]["messages"]
+    assert [one["status"] for one in told] == ["accepted", "accepted", "over_budget"]
+    assert len(arrived(sandbox)) == 2
+    SmsMessage.objects.update(planned_at=timezone.now() - timedelta(hours=24))
+    push(api, "cleo")
+    assert pass_time(way)[4:] == [("accepted", "")]
+
+
+def test_what_was_not_sent_does_not_count_against_the_budget(api, app, anna, way) -> None:
+    App.objects.update(fallback_sms_per_day=1)
+    make_device(make_reachable(app, external_id="no", sms_consent=False))
+    push(api, "no", "anna")
+    assert sorted(pass_time(way)) == [("accepted", ""), ("spared", "no_consent")]
+
+
+def test_without_a_limit_there_is_none(api, app, anna, way) -> None:
+    App.objects.update(fallback_sms_per_day=None)
+    push(api)
+    assert pass_time(way) == [("accepted", "")]
+
+
 def test_a_test_key_sends_none(app, anna, way, sandbox) -> None:
     push(ApiCaller(make_key(app, kind="test")))
     assert pass_time(way) == [("spared", "test_key")]

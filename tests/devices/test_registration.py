@@ -272,3 +272,39 @@ def test_who_cannot_prove_themselves_cannot_undo_a_no(app: App, keeps_opt_out: b
     draft = DeviceDraft(**FCM, consent={"push": True})
     register(app=app, draft=draft, customer="anna", now=NOW, keeps_opt_out=keeps_opt_out)
     assert Customer.objects.get(external_id="anna").push_consent is consent
+
+
+def test_one_device_too_many_retires_the_one_not_seen_for_longest(app: App) -> None:
+    App.objects.update(devices_per_person=2)
+    app.refresh_from_db()
+    first, second, third = (launch(app, address=f"token-{number}", hours=number) for number in (1, 2, 3))
+    assert retired(first) == ("dead", "too_many_devices")
+    assert [retired(one) for one in (second, third)] == [("active", "")] * 2
+    launch(app, address="token-1", hours=4)
+    assert [retired(one)[0] for one in (first, second, third)] == ["active", "dead", "active"], "it is used again"
+
+
+def test_a_device_that_moves_to_somebody_counts_for_them(app: App) -> None:
+    App.objects.update(devices_per_person=1)
+    app.refresh_from_db()
+    old = launch(app, address="token-1")
+    moved = launch(app, "ben", address="token-2", hours=1)
+    launch(app, "anna", address="token-2", hours=2)
+    assert [retired(one)[0] for one in (old, moved)] == ["dead", "active"]
+
+
+def test_dead_devices_and_other_peoples_do_not_count(app: App) -> None:
+    App.objects.update(devices_per_person=1)
+    app.refresh_from_db()
+    anna, ben = make_customer(app, external_id="anna"), make_customer(app, external_id="ben")
+    dead = make_device(anna, state="dead", retired_reason="removed")
+    make_device(ben)
+    launch(app)
+    assert Device.objects.filter(state="active").count() == 2
+    dead.refresh_from_db()
+    assert dead.retired_reason == "removed"
+
+
+def retired(launched: Registration) -> tuple[str, str]:
+    device = Device.objects.get(pk=launched.device_id)
+    return device.state, device.retired_reason

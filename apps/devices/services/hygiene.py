@@ -14,7 +14,7 @@ STALE_AFTER = timedelta(days=30)
 DEAD_AFTER = timedelta(days=270)
 DOUBTED_FOR = timedelta(hours=1)
 # Why a device may be dead without a vendor's word.
-_OWN_REASONS = ["not_seen", "replaced", "removed", "erased"]
+_OWN_REASONS = ["not_seen", "replaced", "removed", "erased", "too_many_devices"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,16 @@ def retire_stale(*, now: datetime) -> int:
         "retire_stale",
         {"now": now, "stale_before": now - STALE_AFTER, "dead_before": now - DEAD_AFTER},
     )
+
+
+def retire_surplus(*, customer_ids: Sequence[int], now: datetime) -> int:
+    """Of people with more live devices than their app allows, retire those not seen for longest. Returns how many.
+
+    After a new device became theirs, in the same transaction. Cost: one statement, none for nobody.
+    """
+    if not customer_ids:
+        return 0
+    return execute("devices", "retire_surplus", {"customer_ids": list(customer_ids), "now": now})
 
 
 def restore(*, devices: QuerySet[Device], now: datetime) -> int:

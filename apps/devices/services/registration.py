@@ -24,6 +24,7 @@ from apps.customers.services.merging import name_customer
 from apps.customers.services.profiles import customer_for
 from apps.devices.models import Device
 from apps.devices.services.device_fields import CleanDevice, DeviceDraft, clean_fields, hash_secret
+from apps.devices.services.hygiene import retire_surplus
 from apps.devices.services.launches import Launch, Registration, read_launch, store_simple
 
 __all__ = ["DeviceDraft", "Registration", "change_device", "is_secret_of", "register", "register_together"]
@@ -156,6 +157,8 @@ def _store(launch: Launch) -> Registration:
         only_changes=True,
         keeps_opt_out=launch.keeps_opt_out,
     )
+    if launch.customer is not None:
+        retire_surplus(customer_ids=[owner.pk], now=now)
     return Registration(device.pk, is_new=secret is not None, secret=secret)
 
 

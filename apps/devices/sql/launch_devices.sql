@@ -15,6 +15,7 @@ with launch as materialized (
 known as materialized (
     select launch.place, device.id,
            owner.erased_at is null
+           and device.retired_reason <> 'too_many_devices'
            and coalesce(launch.customer = owner.external_id, launch.customer is null)
            and coalesce(launch.push = owner.push_consent, launch.push is null)
            and coalesce(launch.sms = owner.sms_consent, launch.sms is null) as is_simple,

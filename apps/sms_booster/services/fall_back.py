@@ -1,10 +1,12 @@
 """Falling back: an SMS to those who have not answered a transactional push in time, at most once a person.
 
-Like a push it needs no quiet hours and no budget, for somebody waits for it; like every SMS it needs the person's yes.
+Like a push it heeds no quiet hours, for somebody waits for it; like every SMS it needs the person's yes. What goes
+wrong in a program goes wrong quickly, so an app has a budget of them: so many in 24 hours (`App.fallback_sms_per_day`).
 Its text is kept encrypted and goes when the push's texts go.
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +14,7 @@ from typing import Any
 
 from django.db import transaction
 
+from apps.accounts.models import App
 from apps.core.sql import rows
 from apps.customers.queries import facts
 from apps.deliveries.models import Dispatch
@@ -27,6 +30,11 @@ from apps.sms_booster.states import FALLBACK_STATES, SMS_STATES
 AT_ONCE = 50
 # What somebody waits for helps nobody so long after it was to come; sending may have been stopped, or beat away.
 TOO_LATE_AFTER = timedelta(hours=1)
+BUDGET_OF = timedelta(hours=24)
+# What was paid for, or may be.
+_COSTS = ("planned", "sending", "accepted", "delivered", "undelivered", "unknown")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +94,27 @@ def _choose(pk: int, now: datetime) -> bool:
         if fallback.dispatch.state == "cancelled":
             FALLBACK_STATES.move(Fallback.objects.filter(pk=pk), "cancelled")
             return False
-        SmsMessage.objects.bulk_create(_messages(fallback, now), ignore_conflicts=True)
+        messages = _messages(fallback, now)
+        _keep_to_budget(fallback.dispatch.app_id, messages, now)
+        SmsMessage.objects.bulk_create(messages, ignore_conflicts=True)
         FALLBACK_STATES.move(Fallback.objects.filter(pk=pk), "chosen")
     return True
+
+
+def _keep_to_budget(app_id: int, messages: Sequence[SmsMessage], now: datetime) -> None:
+    """Those above what the app may send in 24 hours are over_budget. The app's row is held, so that two cannot both
+    take what is left."""
+    planned = [message for message in messages if message.state == "planned"]
+    most = App.objects.select_for_update(no_key=True).get(pk=app_id).fallback_sms_per_day if planned else None
+    if most is None:
+        return
+    spent = SmsMessage.objects.filter(app_id=app_id, fallback__isnull=False, planned_at__gt=now - BUDGET_OF)
+    left = max(0, most - spent.filter(state__in=_COSTS).count())
+    for message in planned[left:]:
+        message.state, message.code, message.settled_at = "over_budget", "per_day", now
+        message.sealed, message.parts = None, 0
+    if planned[left:]:
+        _log.warning("app %s: %s SMS after a push are above its budget of a day", app_id, len(planned[left:]))
 
 
 def _messages(fallback: Fallback, now: datetime) -> list[SmsMessage]:
