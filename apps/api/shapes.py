@@ -6,7 +6,7 @@ refused. Rules of the house's nouns (what a phone number is) stay with the servi
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from apps.core.problems import FieldProblem
 from apps.core.suggestions import did_you_mean
 
 Problems = list[FieldProblem]
+type Further = Callable[[Mapping[str, Any]], Sequence[FieldProblem]]
 # In the schema: what a text may be made of, and the same with something to see in it.
 NO_CONTROLS = r"^[^\u0000-\u001F\u007F-\u009F]*$"
 VISIBLE = (
@@ -66,13 +67,18 @@ class Text:
         text = value if value.isascii() else unicodedata.normalize("NFC", value)
         if len(text) < self.least:
             code = "required" if self.least == 1 else "too_short"
-            problems.append(FieldProblem(pointer, code, _("needs at least %d characters") % self.least))
+            problems.append(FieldProblem(pointer, code, self._too_short(text)))
         elif len(text) > self.most:
             message = _("may have at most %(most)d characters, not %(came)d") % {"most": self.most, "came": len(text)}
             problems.append(FieldProblem(pointer, "too_long", message))
         elif not text.isprintable() and not self.lines and _CONTROL.search(text):
             problems.append(FieldProblem(pointer, "control_characters", _("holds control characters")))
         return text
+
+    def _too_short(self, text: str) -> str:
+        if not text:
+            return _("must not be empty")
+        return _("needs at least %(least)d characters, not %(came)d") % {"least": self.least, "came": len(text)}
 
     def schema(self) -> dict[str, Any]:
         said: dict[str, Any] = {"type": "string", "maxLength": self.most}
@@ -218,16 +224,31 @@ class Record:
     """An object with known fields. null counts as not given; an unknown field is refused with a suggestion.
 
     rules: further JSON Schema about the object as a whole, for readers; what enforces it stands elsewhere.
+    further: what the service behind it would refuse of the fields found (pointers relative to the object). It is asked
+    only where the shape itself refuses, so that all is told at once; of a field only the shape's own word is told.
     """
 
     fields: Mapping[str, Shape]
     required: Collection[str] = ()
     rules: Mapping[str, Any] = field(default_factory=dict)
     about: str = ""
+    further: Further | None = None
 
     def read(self, value: Any, pointer: str, problems: Problems) -> Any:
         if not isinstance(value, dict):
             return _wrong_type(value, _("an object"), pointer, problems)
+        before = len(problems)
+        found = self._fields(value, pointer, problems)
+        if self.further is not None and len(problems) > before:
+            told = {_first_part(problem.pointer, pointer) for problem in problems[before:]}
+            problems += [
+                FieldProblem(pointer + one.pointer, one.code, one.message, one.came)
+                for one in self.further(found)
+                if _first_part(one.pointer, "") not in told
+            ]
+        return found
+
+    def _fields(self, value: Mapping[str, Any], pointer: str, problems: Problems) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, item in value.items():
             shape = self.fields.get(key)
@@ -299,6 +320,11 @@ def came(value: Any) -> str:
     """What was received, short enough to be shown."""
     text = str(value)
     return text if len(text) <= 100 else f"{text[:100]}…"
+
+
+def _first_part(pointer: str, base: str) -> str:
+    """The field of the object at `base` that the pointer leads into."""
+    return pointer.removeprefix(base).lstrip("/").partition("/")[0]
 
 
 def _wrong_type(value: Any, wanted: str, pointer: str, problems: Problems) -> None:

@@ -1,7 +1,9 @@
 """Signed identities: with a publishable key alone nobody registers a phone as somebody else's."""
 
+import json
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import jwt
 import pytest
@@ -86,12 +88,39 @@ def test_a_wrong_one_is_refused(check: IdentityCheck, public: ApiCaller, said: d
     assert not Device.objects.exists()
 
 
+def test_a_token_with_jti_is_good_for_one_device(check: IdentityCheck, public: ApiCaller) -> None:
+    proof = token(jti=str(uuid4()))
+    assert register(public, identity_token=proof).status_code == 201
+    assert register(public, identity_token=proof).status_code == 200, "an answer may be lost"
+    stolen = register(public, identity_token=proof, address="token-of-eve")
+    assert (stolen.status_code, stolen.json()["code"]) == (401, "identity_invalid")
+    assert "another device has used it" in stolen.json()["errors"][0]["message"]
+    assert Device.objects.count() == 1
+    assert register(public, identity_token=token(jti=str(uuid4())), address="token-2").status_code == 201
+
+
+def test_a_device_that_changes_its_address_keeps_its_token(check: IdentityCheck, public: ApiCaller) -> None:
+    proof = token(jti=str(uuid4()))
+    first = register(public, identity_token=proof).json()
+    own = {"X_Device_Id": str(first["device_id"]), "X_Device_Secret": first["device_secret"]}
+    body = {**DEVICE, "identity_token": proof, "address": "token-2", "previous_address": "token-1"}
+    assert public.post("/v2.1/devices", body, **own).status_code == 200
+    assert register(public, identity_token=proof).status_code == 401, "the address it had is another device's now"
+
+
+@pytest.mark.parametrize("jti", [7, ["x"], True])
+def test_a_jti_is_a_text(check: IdentityCheck, public: ApiCaller, jti: Any) -> None:
+    claims = {"sub": "ada", "aud": "shop", "exp": int(timezone.now().timestamp()) + 600, "jti": jti}
+    proof = jwt.api_jws.encode(json.dumps(claims).encode(), SIGNER, algorithm="ES256")
+    answer = register(public, identity_token=proof)
+    assert "jti is not a text" in answer.json()["errors"][0]["message"]
+
+
 def test_the_public_key_is_no_shared_secret(check: IdentityCheck, public: ApiCaller) -> None:
     """The confusion of algorithms: a token signed HS256 with the public key, which anybody may know."""
     import base64
     import hashlib
     import hmac
-    import json
 
     def part(value: Any) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()

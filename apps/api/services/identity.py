@@ -2,10 +2,12 @@
 
 A publishable key stands in public code, so by itself anybody could register a phone as anybody's. The app's own server
 therefore signs a short-lived token for who is logged in (a JWT: `sub` the external id, `aud` the app's slug, `exp`
-within the hour), ES256 or HS256, and the phone hands it on. Source: RFC 7519, RFC 8725 (the key says the algorithm).
+within the hour), ES256 or HS256, and the phone hands it on. With a `jti` it is good for one device alone.
+Source: RFC 7519, RFC 8725 (the key says the algorithm).
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isnan
@@ -20,6 +22,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import App
 from apps.api.models import IdentityCheck
 from apps.api.services import identity_tally as tally
+from apps.api.services.identity_uses import Showing, is_of_one_device
 from apps.core.problems import FieldProblem, InvalidInput
 
 TRUSTED_SECONDS = 5.0
@@ -35,12 +38,15 @@ _WORDS = {"": "proved", "identity_required": "missing", "identity_invalid": "wro
 class Claim:
     """What a registration says of itself. customer None = nobody is named.
 
-    takes_over: it changes the address of a known device, and did not show that device's secret.
+    takes_over: it changes the address of a known device, and did not show that device's secret. device, before: hashes
+    of the address, and of the one it replaces.
     """
 
     customer: str | None
     token: str | None
     takes_over: bool = False
+    device: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,22 @@ def _problem_of(rules: _Rules, app: App, claim: Claim, now: datetime) -> FieldPr
         return _wrong(why)
     if claims.get("aud") != app.slug and claims.get("aud") != [app.slug]:
         return _wrong(_("its aud is not %s") % app.slug)
-    return None if claims.get("sub") == claim.customer else _wrong(_("its sub is not the customer"))
+    if claims.get("sub") != claim.customer:
+        return _wrong(_("its sub is not the customer"))
+    return _used_elsewhere(app, claims, claim, now)
+
+
+def _used_elsewhere(app: App, claims: Mapping[str, Any], claim: Claim, now: datetime) -> FieldProblem | None:
+    """A token without jti may be shown by any device while it lasts."""
+    jti = claims.get("jti")
+    if jti is None:
+        return None
+    if not isinstance(jti, str):
+        return _wrong(_("its jti is not a text"))
+    showing = Showing(app.pk, jti, claim.device, claim.before, float(claims["exp"]))
+    if is_of_one_device(showing, now=now, leeway_seconds=LEEWAY.total_seconds()):
+        return None
+    return _wrong(_("another device has used it; sign one for each device"))
 
 
 def _untimely(claims: dict[str, Any], now: datetime) -> str | None:
@@ -167,7 +188,7 @@ def _wrong(why: str) -> FieldProblem:
 
 def _claims(rules: _Rules, token: str) -> dict[str, Any] | None:
     """What a key of the app signed; times and names are judged by the caller, whose clock it is."""
-    unjudged = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False, "verify_sub": False}
+    unjudged = {f"verify_{claim}": False for claim in ("exp", "nbf", "iat", "aud", "sub", "jti")}
     for key in rules.keys:
         try:
             claims: dict[str, Any] = jwt.decode(token, key.key, algorithms=[key.algorithm], options=unjudged)  # type: ignore[arg-type]

@@ -1,9 +1,11 @@
 """Devices: what an app calls at every launch."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from apps.api.base import ApiView, json_response, no_content
@@ -24,8 +26,10 @@ from apps.devices.services.device_fields import (
     PERMISSIONS,
     DeviceDraft,
     clean_device,
+    clean_fields,
 )
 from apps.devices.services.hygiene import remove
+from apps.devices.services.launches import launch_problems
 from apps.devices.services.registration import change_device, register_together
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -47,6 +51,22 @@ _SUBSCRIPTION = {
     "required": ["endpoint", "keys"],
 }
 _CONSENT = {"type": "object", "properties": {"push": {"type": "boolean"}, "sms": {"type": "boolean"}}}
+
+
+def _registration_problems(found: Mapping[str, Any]) -> Sequence[FieldProblem]:
+    """By the rules of devices, as far as the fields could be read."""
+    said = {"platform": "", "provider": "", **found}
+    customer = said.pop("customer", None)
+    draft = DeviceDraft(**{name: value for name, value in said.items() if name not in ("app", "identity_token")})
+    return launch_problems(draft=draft, customer=customer)
+
+
+def _change_problems(found: Mapping[str, Any]) -> Sequence[FieldProblem]:
+    problems: list[FieldProblem] = []
+    clean_fields(DeviceDraft("", "", **found), problems)
+    return problems
+
+
 REGISTRATION = Record(
     {
         "app": Text(about="The app's slug; optional, the key knows it."),
@@ -66,6 +86,7 @@ REGISTRATION = Record(
     },
     required=("platform", "provider"),
     rules={"anyOf": [{"required": ["address"]}, {"required": ["subscription"]}]},
+    further=_registration_problems,
 )
 _REGISTERED = record(
     {"device_id": NUMBER, "device_secret": NULLABLE_TEXT, "server_time": TIME, "warnings": list_of(PROBLEM)}
@@ -118,7 +139,9 @@ class DevicesView(ApiView):
         said = self.body()
         app, now = self.caller.app, timezone.now()
         if said.pop("app", app.slug) != app.slug:
-            problem = FieldProblem("/app", "not_found", "is not the key's app")
+            came = str(self.raw_object()["app"])[:100]
+            message = _("is not the key's app, which is %s") % app.slug
+            problem = FieldProblem("/app", "not_found", message, came)
             raise Refusal("not_found", problem.message, problems=[problem])
         customer, token = said.pop("customer", None), said.pop("identity_token", None)
         draft = DeviceDraft(**said)
@@ -145,7 +168,9 @@ class DevicesView(ApiView):
         """Whether it is known who speaks, and what the app's mode monitor warns about. Raises Refusal."""
         if not self.caller.is_publishable:
             return True, []
-        claim = Claim(customer, token, takes_over=bool(draft.previous_address) and not self._shows_previous(draft))
+        device, before = _address_hashes(draft) if token else ("", "")
+        takes_over = bool(draft.previous_address) and not self._shows_previous(draft)
+        claim = Claim(customer, token, takes_over=takes_over, device=device, before=before)
         try:
             identity = check_identity(app=self.caller.app, claim=claim, now=timezone.now())
         except IdentityRefused as refused:
@@ -166,6 +191,12 @@ class DevicesView(ApiView):
         return held == clean.address_hash and before is None
 
 
+def _address_hashes(draft: DeviceDraft) -> tuple[str, str]:
+    """Of the address, and of the one before ("" = none). Raises InvalidInput."""
+    clean = clean_device(draft)
+    return clean.address_hash.hex(), clean.previous_hash.hex() if clean.previous_hash else ""
+
+
 class OneDeviceView(ApiView):
     """/v2.1/devices/{id}"""
 
@@ -177,7 +208,7 @@ class OneDeviceView(ApiView):
             "devices:write",
             "Change what a device says about itself.",
             {200: Answer("The device", _DEVICE)},
-            body=Record(_ABOUT_ITSELF),
+            body=Record(_ABOUT_ITSELF, further=_change_problems),
             headers=_SECRET,
         ),
         "DELETE": Call(

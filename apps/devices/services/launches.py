@@ -14,12 +14,13 @@ from typing import Any
 from django.db import transaction
 
 from apps.accounts.models import App
-from apps.core.problems import InvalidInput
+from apps.core.problems import FieldProblem, InvalidInput
 from apps.core.sql import prepared_rows
 from apps.customers.services.consent import Answer, log_answers
 from apps.customers.services.profile_fields import clean_consent, clean_external_id
 from apps.customers.services.profiles import create_anonymous, customer_ids_for
 from apps.devices.services.device_fields import CleanDevice, DeviceDraft, clean_device, hash_secret
+from apps.devices.services.hygiene import retire_surplus
 
 QUIET = timedelta(hours=1)
 
@@ -68,14 +69,32 @@ def read_launch(
     *, app: App, draft: DeviceDraft, customer: str | None, now: datetime, keeps_opt_out: bool, made_by_test: bool
 ) -> Launch:
     """The launch by all rules. Raises InvalidInput."""
-    clean = clean_device(draft)
-    problems: list[Any] = []
-    answers = clean_consent(draft.consent, problems=problems)
+    problems: list[FieldProblem] = []
+    answers, name, clean = _judged(draft, customer, problems)
+    if problems or clean is None:
+        raise InvalidInput(problems)
+    return Launch(app, clean, answers, name, now, keeps_opt_out, made_by_test)
+
+
+def launch_problems(*, draft: DeviceDraft, customer: str | None) -> list[FieldProblem]:
+    """What `read_launch` would refuse, whatever the app and the time."""
+    problems: list[FieldProblem] = []
+    _judged(draft, customer, problems)
+    return problems
+
+
+def _judged(
+    draft: DeviceDraft, customer: str | None, problems: list[FieldProblem]
+) -> tuple[dict[str, bool], str | None, CleanDevice | None]:
+    """The person's answers and name, and the device; None where something is wrong with it."""
+    clean = None
+    try:
+        clean = clean_device(draft)
+    except InvalidInput as invalid:
+        problems += invalid.problems
     if customer is not None:
         customer = clean_external_id(customer, pointer="/customer", problems=problems)
-    if problems:
-        raise InvalidInput(problems)
-    return Launch(app, clean, answers, customer, now, keeps_opt_out, made_by_test)
+    return clean_consent(draft.consent, problems=problems), customer, clean
 
 
 def store_simple(launches: Sequence[Launch]) -> list[Registration | None]:
@@ -146,6 +165,8 @@ def _create(launches: Sequence[Launch]) -> list[Registration | None]:
         raise _Met
     ids = {(app_id, address_hash): device_id for app_id, address_hash, device_id in stored}
     _log(zip(launches, owners, strict=True))
+    named = {owner_id for launch, owner_id in zip(launches, owners, strict=True) if launch.customer and owner_id}
+    retire_surplus(customer_ids=sorted(named), now=launches[0].now)
     return [
         None if owner_id is None else Registration(ids[launch.address], is_new=True, secret=secret)
         for launch, owner_id, secret in zip(launches, owners, given, strict=True)
