@@ -185,10 +185,11 @@ def _texts(value: Any, pointer: str, problems: list[FieldProblem]) -> dict[str, 
         return {}
     if not isinstance(value, dict):
         message = _('must be an object with a text for each language, such as {"pl": "..."}')
-        problems.append(FieldProblem(pointer, "type", message))
+        problems.append(FieldProblem(pointer, "type", message, came(value)))
         return {}
     if len(value) > MOST_LANGUAGES:
-        problems.append(FieldProblem(pointer, "too_many", _("may have at most %d languages") % MOST_LANGUAGES))
+        message = _("may have at most %(most)d languages, not %(came)d") % {"most": MOST_LANGUAGES, "came": len(value)}
+        problems.append(FieldProblem(pointer, "too_many", message))
         return {}
     texts: dict[str, Any] = {}
     for name, text in value.items():

@@ -39,9 +39,12 @@ def read_query(query: QueryDict, parameters: Mapping[str, Parameter]) -> dict[st
             message = _("is not a known parameter.") + did_you_mean(name, parameters)
             problems.append(FieldProblem(pointer, "unknown_parameter", message))
         elif len(values) > 1:
-            problems.append(FieldProblem(pointer, "duplicate_key", _("stands twice")))
+            message = _("may stand once, not %d times") % len(values)
+            problems.append(FieldProblem(pointer, "duplicate_key", message))
         elif "\0" in values[0] or not _is_encodable(values[0]):
             problems.append(FieldProblem(pointer, "nul_not_allowed", _("holds what cannot be stored")))
+        elif not values[0]:
+            problems.append(FieldProblem(pointer, "required", _("has no value; leave it out if it is not meant")))
         else:
             _read_one(name, parameter, values[0], found, problems)
     if problems:
@@ -69,8 +72,9 @@ def text(about: str) -> Parameter:
     """A value that is compared as it is."""
 
     def read(value: str) -> str:
-        if not 0 < len(value) <= MOST_CHARACTERS:
-            raise ValueError("too_long", _("must have 1 to %d characters") % MOST_CHARACTERS)
+        if len(value) > MOST_CHARACTERS:
+            message = _("may have at most %(most)d characters, not %(came)d")
+            raise ValueError("too_long", message % {"most": MOST_CHARACTERS, "came": len(value)})
         return value
 
     return Parameter(read, about, {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS})

@@ -35,7 +35,7 @@ def validate_subscription(
     """
     problems = []
     if reason := endpoint_fault(endpoint, allowed_hosts):
-        problems.append(FieldProblem("/subscription/endpoint", "endpoint_not_allowed", reason))
+        problems.append(FieldProblem("/subscription/endpoint", "endpoint_not_allowed", reason, _place_of(endpoint)))
     point, secret = decode_key(p256dh), decode_key(auth)
     if not is_public_point(point):
         message = _("must be 65 bytes in base64url, a point on the curve P-256; %(length)d bytes came")
@@ -65,6 +65,13 @@ def endpoint_fault(endpoint: str, allowed_hosts: Sequence[str] = ()) -> str:
     if not _is_listed(host, VENDOR_HOSTS) or (port or "443") != "443":
         return _("does not point to a known push service")
     return ""
+
+
+def _place_of(endpoint: str) -> str:
+    """As much of it as may be shown: whoever knows the path may push to the browser, so that is left out."""
+    scheme, mark, rest = endpoint.partition("://")
+    host = rest.partition("/")[0].rpartition("@")[2]
+    return f"{scheme}{mark}{host}"[:100] if mark else _("%d characters") % len(endpoint)
 
 
 def origin_of(endpoint: str) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -14,9 +15,11 @@ from django.utils import timezone
 from apps.api import rate
 from apps.api.models import ApiKey
 from apps.api.services.keys import forget_trusted, revoke_api_key
+from apps.api.urls import urlpatterns
 from apps.api.views.events import EventsView
 from tests.factories import make_app
 from tests.factories.api import ApiCaller, codes_of, make_key
+from tests.factories.webhooks import make_endpoint
 
 pytestmark = pytest.mark.django_db
 EVENTS = "/v2.1/events"
@@ -221,3 +224,76 @@ def test_a_body_in_chunks_is_read(app):
     environ |= {"HTTP_AUTHORIZATION": f"Bearer {make_key(app)}", "wsgi.input": io.BytesIO(b'{"events": []}')}
     answer = EventsView.as_view()(WSGIRequest(environ))
     assert json.loads(answer.content)["errors"][0]["pointer"] == "/events"
+
+
+EVERYTHING_WRONG = {
+    "/v2.1/webhooks": (
+        {"url": "http://shop.example/", "types": ["delivery.acepted"], "titel": 1},
+        {"/url", "/types/0", "/titel"},
+    ),
+    "/v2.1/devices": (
+        {"platfrom": "ios", "platform": "phone", "provider": "fcm", "consent": {"mail": True}, "customer": "\t"},
+        {"/platfrom", "/platform", "/address", "/consent/mail", "/customer"},
+    ),
+    "/v2.1/customers": (
+        {"external_id": "", "mail": "x", "email": "x", "phone": "12", "country": "Poland", "traits": {"a": {"b": 1}}},
+        {"/external_id", "/mail", "/email", "/phone", "/country", "/traits/a"},
+    ),
+    "/v2.1/events": (
+        {"events": [{"customer": "", "nam": "x", "occurred_at": "now", "properties": {"a": {"b": 1}}}]},
+        {f"/events/0/{name}" for name in ("customer", "nam", "name", "occurred_at", "properties/a")},
+    ),
+    "/v2.1/push": (
+        {"customers": [""], "titel": "x", "body": "{{ x", "badge": -1, "send_at": "now", "ttl_seconds": -1},
+        {"/customers/0", "/titel", "/title", "/body", "/badge", "/send_at", "/ttl_seconds"},
+    ),
+}
+
+
+@pytest.mark.parametrize("path", sorted(EVERYTHING_WRONG))
+def test_every_field_at_fault_is_told_at_once(api, path):
+    """Whether the form of the body refuses a field or the rules of the service behind it."""
+    body, pointers = EVERYTHING_WRONG[path]
+    errors = api.post(path, body).json()["errors"]
+    told = [error.get("pointer") or error["meta"]["source"] for error in errors]
+    assert sorted(told) == sorted(pointers), errors
+
+
+def test_a_replay_of_nonsense_tells_both_times(api, app):
+    path = f"/v2.1/webhooks/{make_endpoint(app, 'http://127.0.0.1:9/').pk}/replay"
+    errors = api.post(path, {"since": "2020-01-01T00:00:00Z", "until": "now"}).json()["errors"]
+    assert {(error["pointer"], error["code"]) for error in errors} == {("/since", "range"), ("/until", "date_format")}
+    assert any("2020-01-01T00:00:00" in error["message"] for error in errors)
+
+
+def test_where_a_subscription_leads_is_told_but_not_its_secret_path(api):
+    subscription = {"endpoint": "https://shop.example/secret-path", "keys": {"p256dh": "x", "auth": "x"}}
+    body = {"platform": "web", "provider": "webpush", "subscription": subscription}
+    errors = api.post("/v2.1/devices", body).json()["errors"]
+    (problem,) = [error for error in errors if error["code"] == "endpoint_not_allowed"]
+    assert "https://shop.example" in problem["message"]
+    assert "secret-path" not in problem["message"]
+
+
+def test_another_app_than_the_keys_is_named(api):
+    body = {"app": "other", "platform": "android", "provider": "fcm", "address": "t"}
+    answer = api.post("/v2.1/devices", body)
+    assert answer.status_code == 404
+    assert "(came: other)" in answer.json()["errors"][0]["message"]
+
+
+def declared_calls():
+    return [
+        (str(pattern.pattern), method)
+        for pattern in urlpatterns
+        for method in getattr(getattr(pattern.callback, "view_class", None), "calls", {})
+    ]
+
+
+def test_every_answer_to_a_key_says_what_it_may_still_do(api):
+    """Also where nothing was found, nothing may be done, or the body is missing."""
+    answers = [api.send(method, re.sub("<[^>]+>", "1", f"/{pattern}"), b"") for pattern, method in declared_calls()]
+    answers.append(api.send("PUT", EVENTS, {}))
+    assert {answer.status_code for answer in answers} >= {200, 400, 404, 405}
+    for answer in answers:
+        assert {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"} <= answer.headers.keys()

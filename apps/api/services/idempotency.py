@@ -15,6 +15,7 @@ from apps.api.refusals import Refusal
 from apps.core.deleting import delete_in_steps
 from apps.core.problems import FieldProblem
 from apps.core.sql import execute_prepared, prepared_rows
+from apps.core.text import shown
 
 KEPT_FOR = timedelta(days=30)
 MOST_CHARACTERS = 255
@@ -52,7 +53,7 @@ def read_key(*, app: App, is_test: bool, header: str | None, body: Mapping[str, 
     if text is None:
         return None
     if not isinstance(text, str):
-        problem = FieldProblem("/idempotency_key", "type", _("must be a text"))
+        problem = FieldProblem("/idempotency_key", "type", _("must be a text"), shown(text))
         raise Refusal("type", problem.message, problems=[problem])
     is_sound = text.isprintable() and (header is None or text.isascii())
     if not 0 < len(text) <= MOST_CHARACTERS or not is_sound:

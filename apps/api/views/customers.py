@@ -1,7 +1,7 @@
 """Customers: profile, erase, export."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.http import Http404, HttpResponse
@@ -22,7 +22,7 @@ from apps.customers.preference_links import preferences_url
 from apps.customers.queries import person_named
 from apps.customers.services.disclosure import export_customer
 from apps.customers.services.erasure import erase
-from apps.customers.services.profiles import MOST_AT_ONCE, CustomerDraft, Upserted, upsert_customers
+from apps.customers.services.profiles import MOST_AT_ONCE, CustomerDraft, Upserted, clean_draft, upsert_customers
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _NAME = {"type": "string", "maxLength": 100, "pattern": NO_CONTROLS}
@@ -33,6 +33,15 @@ _CONSENT = {
     "additionalProperties": False,
 }
 _COLUMNS = ("email", "phone", "first_name", "last_name", "language", "time_zone", "country")
+
+
+def _profile_problems(found: Mapping[str, Any]) -> list[FieldProblem]:
+    """By the rules of profiles; whether a phone needs a country depends on the app, so that is not told here."""
+    draft = CustomerDraft(**{"external_id": "", **found})
+    problems = clean_draft(draft, default_country="").problems
+    return [problem for problem in problems if problem.code != "country_required"]
+
+
 CUSTOMER = Record(
     {
         "external_id": Anything({"type": "string", "pattern": VISIBLE, "maxLength": 255}, "Your id of the person."),
@@ -49,6 +58,7 @@ CUSTOMER = Record(
         "topics": Anything({"type": "array", "items": _TOPIC, "maxItems": 50}),
     },
     required=("external_id",),
+    further=_profile_problems,
 )
 _STATUS = {"type": "string", "enum": ["created", "updated", "unchanged"]}
 _UPSERTED = {"external_id": TEXT, "status": _STATUS}

@@ -1,6 +1,7 @@
 """Behavioural events."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.utils import timezone
@@ -17,8 +18,14 @@ from apps.api.services.keys import Caller
 from apps.api.services.writable_people import LIVE_CUSTOMER, live_among
 from apps.api.shapes import VISIBLE, Anything, Moment, Record
 from apps.core.problems import FieldProblem
-from apps.customers.services.events import MOST_AT_ONCE, NAME_LIMIT, EventDraft, ingest_events
+from apps.customers.services.events import MOST_AT_ONCE, NAME_LIMIT, EventDraft, event_problems, ingest_events
 from apps.devices.models import Device
+
+
+def _event_problems(found: Mapping[str, Any]) -> list[FieldProblem]:
+    """By the rules of events, as far as the fields could be read."""
+    return event_problems(EventDraft(**{"customer": "", "name": "", **found}), now=timezone.now())
+
 
 EVENT = Record(
     {
@@ -28,6 +35,7 @@ EVENT = Record(
         "properties": Anything({"type": "object"}, "Flat: text, number, boolean or a list of texts."),
     },
     required=("customer", "name"),
+    further=_event_problems,
 )
 
 

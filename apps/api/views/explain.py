@@ -78,7 +78,7 @@ class ExplainCustomerView(ApiView):
     def get(self, request: Request, external_id: str) -> HttpResponse:
         customer, now = customer_of(self.caller.app, external_id), timezone.now()
         if "dispatch" not in self.parameters:
-            raise refuse_fields([FieldProblem("?dispatch", "required", _("names the dispatch to be explained"))])
+            raise refuse_fields([FieldProblem("?dispatch", "required", _("must name the dispatch to be explained"))])
         dispatch = get_object_or_404(Dispatch, app=self.caller.app, pk=self.parameters["dispatch"])
         told = explain_dispatch(dispatch=dispatch, customer=customer, now=now)
         audience = explain_audience(dispatch=dispatch, customer=customer, now=now)

@@ -1,5 +1,6 @@
 """Transactional pushes: `POST /v2.1/push`, and what became of them."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -111,6 +112,7 @@ class PushView(ApiView):
     def get(self, request: Request) -> HttpResponse:
         app, filters = self.caller.app, dict(self.parameters)
         cursor, limit = filters.pop("cursor", None), filters.pop("limit", DEFAULT_LIMIT)
+        _require_order(filters.get("since"), filters.get("until"))
         if "device_token" in filters:
             filters["address_hash"] = address_hash_of(filters.pop("device_token"))
         people = people_sought(app, filters)
@@ -153,6 +155,13 @@ class OnePushView(ApiView):
     def _push(self, push_id: int) -> Dispatch:
         """Raises Http404."""
         return get_object_or_404(Dispatch, app=self.caller.app, kind="transactional", origin="push", pk=push_id)
+
+
+def _require_order(since: datetime | None, until: datetime | None) -> None:
+    """An empty page would look as if nothing had been sent. Raises Refusal."""
+    if since is not None and until is not None and since > until:
+        message = _("must not be later than `until`, which is %s") % until.isoformat()
+        raise refuse_fields([FieldProblem("?since", "range", message, since.isoformat())])
 
 
 def _whole_state(push: Dispatch) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Webhooks: endpoints that are told what became of pushes."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -24,8 +25,21 @@ from apps.api.webhooks.services.endpoints import (
     enable_endpoint,
     rotate_secret,
     send_test,
+    url_problems,
 )
-from apps.api.webhooks.services.replays import start_replay
+from apps.api.webhooks.services.replays import span_problems, start_replay
+from apps.core.problems import FieldProblem
+
+
+def _address_problems(found: Mapping[str, Any]) -> list[FieldProblem]:
+    """Of the address, where it is a text at all."""
+    url = found.get("url")
+    return url_problems(url, allows_loopback=settings.WEBHOOKS_ALLOW_LOOPBACK) if isinstance(url, str) else []
+
+
+def _span_problems(found: Mapping[str, Any]) -> list[FieldProblem]:
+    return span_problems(found.get("since"), found.get("until"), timezone.now())
+
 
 _SCOPE = "webhooks:write"
 _URL = Text(
@@ -33,7 +47,11 @@ _URL = Text(
 )
 _TYPES = ListOf(Choice(EVENT_TYPES), most=len(EVENT_TYPES), least=1, about="What it is told.")
 _DESCRIPTION = Text(most=200, about="For people.")
-NEW = Record({"url": _URL, "types": _TYPES, "description": _DESCRIPTION}, required=("url", "types"))
+NEW = Record(
+    {"url": _URL, "types": _TYPES, "description": _DESCRIPTION},
+    required=("url", "types"),
+    further=_address_problems,
+)
 CHANGES = Record(
     {
         "url": _URL,
@@ -43,11 +61,13 @@ CHANGES = Record(
             ("active", "disabled"), about="Switches it on or off. What happens while it is off is sent later."
         ),
         "rotate_secret": Flag(about="true: makes a new secret, told in this answer. Both sign for 24 hours."),
-    }
+    },
+    further=_address_problems,
 )
 REPLAY = Record(
     {"since": Moment("Up to 30 days back."), "until": Moment("Now, unless told.")},
     required=("since",),
+    further=_span_problems,
 )
 _ENDPOINT_FIELDS = {
     "id": NUMBER,
@@ -191,13 +211,13 @@ class ReplayWebhookView(WebhookView):
     }
 
     def post(self, request: Request, webhook_id: int) -> HttpResponse:
-        endpoint, said = self.endpoint(webhook_id), self.body()
+        endpoint, said, now = self.endpoint(webhook_id), self.body(), timezone.now()
         replay = start_replay(
             endpoint=endpoint,
             since=said["since"],
             until=said.get("until"),
             actor=self.caller.actor,
-            now=timezone.now(),
+            now=now,
         )
         return json_response(_replay_shown(replay), 202)
 

@@ -72,11 +72,18 @@ def ingest_events(*, app: App, drafts: Sequence[EventDraft], now: datetime, made
         raise InvalidInput([FieldProblem("/events", "too_many", message)], status=413)
     problems: list[FieldProblem] = []
     warnings: list[FieldProblem] = []
-    cleaned = [_clean(draft, index, now, problems, warnings) for index, draft in enumerate(drafts)]
+    cleaned = [_clean(draft, f"/events/{index}", index, now, problems, warnings) for index, draft in enumerate(drafts)]
     events = [event for event in cleaned if event is not None]
     with transaction.atomic():
         stored = _store(app, events, now, problems, made_by_test)
     return Ingested(stored, tuple(problems), tuple(warnings))
+
+
+def event_problems(draft: EventDraft, *, now: datetime) -> list[FieldProblem]:
+    """What would be refused of it whatever is stored; pointers relative to the event."""
+    problems: list[FieldProblem] = []
+    _clean(draft, "", 0, now, problems, [])
+    return problems
 
 
 def _store(app: App, events: Sequence[_Event], now: datetime, problems: list[FieldProblem], made_by_test: bool) -> int:
@@ -116,9 +123,8 @@ def _seen(events: Sequence[_Event]) -> dict[str, dict[str, Any]]:
 
 
 def _clean(
-    draft: EventDraft, index: int, now: datetime, problems: list[FieldProblem], warnings: list[FieldProblem]
+    draft: EventDraft, here: str, index: int, now: datetime, problems: list[FieldProblem], warnings: list[FieldProblem]
 ) -> _Event | None:
-    here = f"/events/{index}"
     before = len(problems)
     customer = clean_external_id(draft.customer, pointer=f"{here}/customer", problems=problems)
     name = clean_text(draft.name, pointer=f"{here}/name", limit=NAME_LIMIT, problems=problems, is_required=True)

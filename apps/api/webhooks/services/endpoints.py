@@ -180,7 +180,7 @@ def url_problems(url: str, *, allows_loopback: bool, resolve: Resolve | None = N
         return [_of_refusal(refusal, url)]
     host = urlsplit(url).hostname or ""
     if _is_address(host) and not (allows_loopback and ip_address(host).is_loopback):
-        return [FieldProblem("/url", "url_ip_address", _("must name a host, not an IP address"))]
+        return [FieldProblem("/url", "url_ip_address", _("must name a host, not an IP address"), host)]
     return []
 
 
@@ -191,6 +191,7 @@ def type_problems(types: Collection[str]) -> list[FieldProblem]:
             f"/types/{place}",
             "choice",
             _("must be one of %s.") % ", ".join(EVENT_TYPES) + did_you_mean(one, EVENT_TYPES),
+            one[:100],
         )
         for place, one in enumerate(types)
         if one not in EVENT_TYPES

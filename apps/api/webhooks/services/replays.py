@@ -23,11 +23,9 @@ def start_replay(
     *, endpoint: WebhookEndpoint, since: datetime, until: datetime | None, actor: User | str, now: datetime
 ) -> WebhookReplay:
     """Begin one. Raises InvalidInput (range), Conflict (replay_running)."""
+    if problems := span_problems(since, until, now):
+        raise InvalidInput(problems)
     end = min(until or now, now)
-    if since >= end:
-        raise InvalidInput([FieldProblem("/since", "range", _("must be before `until`, and in the past"))])
-    if since < now - REACHES_BACK:
-        raise InvalidInput([FieldProblem("/since", "range", _("may lie at most %d days back") % REACHES_BACK.days)])
     ours = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
     if ours.replays.filter(state="running").exists():
         raise Conflict("replay_running", _("a replay of this webhook is running"))
@@ -50,6 +48,20 @@ def start_replay(
         now=now,
     )
     return replay
+
+
+def span_problems(since: datetime | None, until: datetime | None, now: datetime) -> list[FieldProblem]:
+    """Why this stretch of time cannot be replayed; a time that could not be read is not judged."""
+    if since is None:
+        return []
+    told = []
+    if since >= now:
+        told = [_("must be in the past; the server's time is %s") % now.isoformat(timespec="seconds")]
+    elif until is not None and since >= until:
+        told = [_("must be before `until`")]
+    elif since < now - REACHES_BACK:
+        told = [_("may lie at most %d days back") % REACHES_BACK.days]
+    return [FieldProblem("/since", "range", message, since.isoformat()) for message in told]
 
 
 @transaction.atomic
