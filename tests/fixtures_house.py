@@ -50,10 +50,18 @@ class House:
 @pytest.fixture(scope="module")
 def house() -> Iterator[House]:
     """The house for the tests of one module; stopped, with all its processes, after the last."""
+    with running_house() as house:
+        yield house
+
+
+@contextmanager
+def running_house(**settings: str) -> Iterator[House]:
+    """A house with these settings in its environment."""
     with tempfile.TemporaryDirectory(prefix="hg-") as folder:
         Path(folder).chmod(0o755)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.endswith("_URL")},
+            **settings,
             "HELIOGRAPH_DATA_DIR": str(Path(folder) / "data"),
         }
         ports = ["--port", str(_free_ports(1)), "--sandbox-port", str(_free_ports(3))]
