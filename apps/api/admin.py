@@ -18,6 +18,7 @@ from apps.accounts.services.audit import write_audit
 from apps.api import admin_identity  # noqa: F401  (registers its page)
 from apps.api.admin_forms import ApiKeyForm, RotateForm
 from apps.api.models import ApiKey
+from apps.api.samples.document import PAGE as SAMPLES_PAGE
 from apps.api.services.keys import create_api_key, revoke_api_key, rotate_api_key
 from apps.api.webhooks import admin as webhooks_admin  # noqa: F401  (registers its page)
 from apps.core.problems import Conflict
@@ -103,6 +104,8 @@ class ApiKeyAdmin(AppScopedAdmin):
         obj.prefix = key.prefix
         shown = format_html(str(_("This is the key. Copy it now, it is shown only once: {}")), secret)
         self.message_user(request, shown, messages.WARNING)
+        told = str(_('<a href="{}">Programs that use it</a>, in five languages, and <a href="{}">all calls</a>.'))
+        self.message_user(request, format_html(told, SAMPLES_PAGE, "/v2.1/docs"))
 
     @admin.display(description=_("state"))
     def state(self, key: ApiKey) -> str:

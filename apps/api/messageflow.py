@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
-from apps.api.json_body import escaped
+from apps.api.messageflow_advanced import for_android, subtitle_in, unused_of
 from apps.api.messageflow_buttons import BUTTONS, label_of
 from apps.api.push_request import (
     CAMPAIGN_HINT,
@@ -35,6 +35,7 @@ from apps.api.shapes import Anything, Flag, ListOf, Record, Text, Whole, came, m
 from apps.core.problems import MOST_SHOWN, FieldProblem
 from apps.core.text import clean_language
 from apps.deliveries.rendering import analyse, compile_body, display_warnings
+from apps.deliveries.rendering.field_rules import image_problems
 
 DEVICE, EMAIL, PHONE = 1, 2, 3
 NO_ACTION, BROWSER, WEBVIEW = 1, 2, 3
@@ -66,7 +67,7 @@ _BUTTON = Record(
             len(BUTTONS),
             "Yes, no, accept, decline, buy now, later, add to cart, no thanks, open, close, log in, share, see more.",
         ),
-        "icon": Text(most=250),
+        "icon": Text(most=250, about="An https address, which browsers show; another is not passed on."),
         "action": Anything({"anyOf": [_ACTION.schema(), {"type": ["array", "null"], "maxItems": 0}]}),
     },
     required=("button",),
@@ -86,7 +87,11 @@ MESSAGEFLOW = Record(
         "action": Anything({"anyOf": [_ACTION.schema(), {"type": ["array", "null"], "maxItems": 0}]}),
         "actionButtons": ListOf(_BUTTON, 3),
         "externalData": Anything(_OBJECT, "Handed to your app; what is no text becomes its JSON."),
-        "advanced": Anything(_OBJECT, "Taken, but not passed on: the answer warns."),
+        "advanced": Anything(
+            _OBJECT,
+            "Passed on: subtitle (iPhones; a text, or one a language), lockscreenVisibility (1 public, 0 private,"
+            " -1 secret), icon.small (a drawable of the Android app). Of anything else the answer warns.",
+        ),
         "idempotency_key": Anything({"type": "string", "minLength": 1, "maxLength": 255}),
     },
     required=("applications", "to", "defaultLanguage"),
@@ -143,10 +148,9 @@ def _left_out(found: Mapping[str, Any]) -> Iterator[FieldProblem]:
     if _is_plain_http(found.get("image")):
         message = _("is not https, which phones do not load; the push goes out without it")
         yield FieldProblem("/image", "image_left_out", message)
-    advanced = _object(found.get("advanced"), "/advanced", [])
-    unused = [f"/advanced/{escaped(name)}" for name, value in islice(advanced.items(), MOST_SHOWN) if value]
+    unused = list(islice(unused_of(_object(found.get("advanced"), "/advanced", [])), MOST_SHOWN))
     buttons = enumerate(found.get("actionButtons") or [])
-    unused += [f"/actionButtons/{place}/icon" for place, button in buttons if button.get("icon")]
+    unused += [f"/actionButtons/{place}/icon" for place, one in buttons if one.get("icon") and not _icon(one["icon"])]
     for pointer in unused:
         yield FieldProblem(pointer, "not_passed_on", _("is taken, but not passed on to the devices"))
 
@@ -172,6 +176,7 @@ def _contents(found: Mapping[str, Any], problems: list[FieldProblem]) -> tuple[s
             "title": titles.get(spoken, titles.get(language)),
             "body": bodies.get(spoken, bodies.get(language)),
             **common,
+            **subtitle_in(found.get("advanced"), spoken, language),
             **_buttons(found.get("actionButtons"), spoken, problems),
         }
         for spoken in dict.fromkeys([language, *titles, *bodies])
@@ -203,7 +208,7 @@ def _common(found: Mapping[str, Any], problems: list[FieldProblem]) -> dict[str,
     """What is the same in every language."""
     link, shows = _link(found.get("action"), "/action", problems)
     data = _data(found.get("externalData"), problems)
-    _object(found.get("advanced"), "/advanced", problems)
+    advanced = _object(found.get("advanced"), "/advanced", problems)
     if shows == WEBVIEW:
         data.setdefault("open_in", "webview")
     image, sound = found.get("image"), found.get("sound")
@@ -215,6 +220,7 @@ def _common(found: Mapping[str, Any], problems: list[FieldProblem]) -> dict[str,
         "data": data,
         "sound": "default" if is_default_sound else sound,
         "silent": found.get("silent"),
+        **for_android(advanced),
     }
     return {name: value for name, value in said.items() if value}
 
@@ -243,8 +249,14 @@ def _buttons(buttons: Any, language: str, problems: list[FieldProblem]) -> dict[
         number = button.get("button") if isinstance(button, dict) else None
         if isinstance(number, int) and 1 <= number <= len(BUTTONS):
             link, _kind = _link(button.get("action"), f"/actionButtons/{place}/action", problems)
-            made.append({"id": BUTTONS[number - 1], "label": label_of(number, language), "link": link})
+            icon = {"icon": button["icon"]} if _icon(button.get("icon")) else {}
+            made.append({"id": BUTTONS[number - 1], "label": label_of(number, language), "link": link, **icon})
     return {"buttons": made} if made else {}
+
+
+def _icon(icon: Any) -> bool:
+    """Whether browsers can show it: where it is the name of a file, only the app itself would know it."""
+    return isinstance(icon, str) and icon.lower().startswith("https://") and not list(image_problems(icon, ""))
 
 
 def _data(value: Any, problems: list[FieldProblem]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from apps.customers.preference_links import FACT
 from apps.customers.queries import FACT_COLUMNS
 from apps.customers.services.vocabulary import clean_values
 from apps.deliveries.rendering import analyse, compile_body, display_warnings, is_literal
+from apps.deliveries.rendering.field_rules import INTERRUPTION_LEVELS, LOCK_SCREENS
 from apps.deliveries.rendering.links import LINK_FIELDS
 from apps.deliveries.services.transactional import Insistence
 
@@ -46,6 +47,11 @@ _CONTENT = (
     "silent",
     "urgency",
     "collapse_key",
+    "subtitle",
+    "interruption_level",
+    "android_channel",
+    "android_icon",
+    "lock_screen",
 )
 # A marketer is stopped here; a developer may know better what an address without a known suffix brings.
 _ONLY_WARNED = frozenset({"image_type"})
@@ -58,7 +64,7 @@ def _recipients(name: Text, about: str) -> ListOf:
 
 _BUTTON = {
     "type": "object",
-    "properties": {"id": {"type": "string"}, "label": {"type": "string"}, "link": {"type": "string"}},
+    "properties": {name: {"type": "string"} for name in ("id", "label", "link", "icon")},
     "required": ["id", "label"],
     "additionalProperties": False,
 }
@@ -87,6 +93,11 @@ PUSH = Record(
         "silent": Flag("Wakes the app without showing anything; then title and body may be left out."),
         "urgency": Anything({"type": "string", "enum": ["high", "normal"]}),
         "collapse_key": Anything({"type": "string", "maxLength": 64}, "A newer push of the same key replaces it."),
+        "subtitle": Anything({"type": "string", "maxLength": 500}, "Liquid; one line. iPhones alone show it."),
+        "interruption_level": Anything({"type": "string", "enum": list(INTERRUPTION_LEVELS)}, "iPhones alone."),
+        "android_channel": Anything({"type": "string", "maxLength": 64}, "A notification channel of the Android app."),
+        "android_icon": Anything({"type": "string", "maxLength": 64}, "The name of a drawable of the Android app."),
+        "lock_screen": Anything({"type": "string", "enum": list(LOCK_SCREENS)}, "How much a locked Android shows."),
         "ttl_seconds": Whole(0, MOST_TTL, "How long it may wait for the device; 0 = now or never."),
         "send_at": Moment("Not before this time."),
         "traits": Anything({"type": "object"}, "Values for the texts; they win over the customer's own."),

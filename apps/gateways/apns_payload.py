@@ -6,7 +6,7 @@ service extension (`mutable-content`), which also reports that the message was r
 
 from collections.abc import Iterable
 
-from apps.gateways.contract import PushContent
+from apps.gateways.contract import PushContent, button_json
 from apps.gateways.identifiers import NOTIFICATION_ID_LENGTH
 from apps.gateways.splice import Template, hole
 
@@ -26,7 +26,10 @@ def payload_bytes(content: PushContent) -> int:
 
 
 def _aps(content: PushContent) -> dict[str, object]:
-    aps: dict[str, object] = {"alert": {"title": content.title, "body": content.body}, "mutable-content": 1}
+    alert = {"title": content.title, "body": content.body}
+    if content.subtitle:
+        alert["subtitle"] = content.subtitle
+    aps: dict[str, object] = {"alert": alert, "mutable-content": 1}
     if content.badge is not None:
         aps["badge"] = content.badge
     if content.sound:
@@ -46,5 +49,5 @@ def _own_keys(content: PushContent) -> dict[str, object]:
     if content.image_url:
         own["image"] = content.image_url
     if content.buttons:
-        own["buttons"] = [{"id": each.id, "label": each.label, "link": each.link} for each in content.buttons]
+        own["buttons"] = [button_json(each) for each in content.buttons]
     return own

@@ -62,17 +62,26 @@ class SendResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """An action under a notification. `link` empty: the app decides by `id`."""
+    """An action under a notification. `link` empty: the app decides by `id`. icon: an image that browsers show."""
 
     id: str
     label: str
     link: str = ""
+    icon: str = ""
+
+
+def button_json(button: Button) -> dict[str, str]:
+    """As apps read it in their own part of a payload."""
+    said = {"id": button.id, "label": button.label, "link": button.link}
+    return {**said, "icon": button.icon} if button.icon else said
 
 
 class PushContent(NamedTuple):
     """What one device is to show, after rendering. Equal objects may be shared by many messages.
 
     Sharing matters: gateways encode a shared content once and splice in what differs per message.
+    subtitle, interruption_level: iPhones alone. android_channel, android_icon (the name of a drawable of the app),
+    lock_screen (public | private | secret: how much a locked phone shows): Android alone.
     """
 
     title: str
@@ -88,6 +97,9 @@ class PushContent(NamedTuple):
     collapse_key: str = ""
     android_channel: str = ""
     interruption_level: str = ""
+    subtitle: str = ""
+    android_icon: str = ""
+    lock_screen: str = ""
 
 
 class PushMessage(NamedTuple):

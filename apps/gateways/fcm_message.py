@@ -10,7 +10,7 @@ from typing import Any
 
 from firebase_admin import messaging
 
-from apps.gateways.contract import PushContent
+from apps.gateways.contract import PushContent, button_json
 from apps.gateways.identifiers import NOTIFICATION_ID_LENGTH
 from apps.gateways.splice import Template, hole
 
@@ -40,7 +40,7 @@ def _data(content: PushContent) -> dict[str, str]:
     if content.link:
         ours["link"] = content.link
     if content.buttons:
-        buttons = [{"id": button.id, "label": button.label, "link": button.link} for button in content.buttons]
+        buttons = [button_json(button) for button in content.buttons]
         ours["buttons"] = json.dumps(buttons, ensure_ascii=False, separators=(",", ":"))
     return {**content.data, **ours}
 
@@ -65,6 +65,8 @@ def _android(content: PushContent) -> messaging.AndroidConfig:
         channel_id=content.android_channel or None,
         sound=content.sound or None,
         notification_count=content.badge,
+        icon=content.android_icon or None,
+        visibility=content.lock_screen or None,
     )
     return messaging.AndroidConfig(
         priority="high" if content.urgency == "high" else "normal",
@@ -83,7 +85,9 @@ def _apns(content: PushContent) -> messaging.APNSConfig:
         return messaging.APNSConfig(headers, messaging.APNSPayload(messaging.Aps(content_available=True)))
     headers["apns-collapse-id"] = hole("name")
     level = {"interruption-level": content.interruption_level} if content.interruption_level else None
-    aps = messaging.Aps(badge=content.badge, sound=content.sound or None, mutable_content=True, custom_data=level)
+    # With an alert of its own for iOS, FCM no longer fills in the common title and body.
+    alert = messaging.ApsAlert(content.title, content.subtitle, content.body) if content.subtitle else None
+    aps = messaging.Aps(alert, content.badge, content.sound or None, mutable_content=True, custom_data=level)
     return messaging.APNSConfig(headers, messaging.APNSPayload(aps))
 
 

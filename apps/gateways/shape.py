@@ -1,7 +1,7 @@
 """The shape of a content: what stays when its texts are taken out.
 
-Personalised contents differ in texts only, so each shape is encoded once, with holes for title, body, image, link,
-collapse key and the values of data; a message then costs what splicing costs, personalised or not.
+Personalised contents differ in texts only, so each shape is encoded once, with holes for title, subtitle, body, image,
+link, collapse key and the values of data; a message then costs what splicing costs, personalised or not.
 Cost (measured): 7 us a personalised message against 130 us for encoding an FCM message anew.
 """
 
@@ -80,17 +80,21 @@ def _key(content: PushContent) -> _Key:
         content.urgency,
         content.android_channel,
         content.interruption_level,
+        not content.subtitle,
+        content.android_icon,
+        content.lock_screen,
     )
 
 
 def _names(content: PushContent) -> list[str]:
-    return ["title", "body", "image", "link", "collapse", *(f"data-{number}" for number in range(len(content.data)))]
+    data = (f"data-{number}" for number in range(len(content.data)))
+    return ["title", "body", "image", "link", "collapse", "subtitle", *data]
 
 
 def _texts(content: PushContent) -> tuple[bytes, ...]:
     """In the order of `_names`."""
     texts = (content.title, content.body, content.image_url, content.link.removeprefix(_HTTPS), content.collapse_key)
-    return tuple(map(splice_text, (*texts, *content.data.values())))
+    return tuple(map(splice_text, (*texts, content.subtitle, *content.data.values())))
 
 
 def _with_holes(content: PushContent) -> PushContent:
@@ -102,5 +106,6 @@ def _with_holes(content: PushContent) -> PushContent:
         image_url=content.image_url and hole("image"),
         link=link and (_HTTPS if link.startswith(_HTTPS) else "") + hole("link"),
         collapse_key=content.collapse_key and hole("collapse"),
+        subtitle=content.subtitle and hole("subtitle"),
         data={name: hole(f"data-{number}") for number, name in enumerate(content.data)},
     )

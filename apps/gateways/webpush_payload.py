@@ -51,7 +51,12 @@ def _notification(content: PushContent) -> dict[str, object]:
         shown["data"] = dict(content.data)
     if content.buttons:
         shown["actions"] = [
-            {"action": each.id, "title": each.label, "navigate": each.link or content.link or "/"}
+            {
+                "action": each.id,
+                "title": each.label,
+                "navigate": each.link or content.link or "/",
+                **({"icon": each.icon} if each.icon else {}),
+            }
             for each in content.buttons
         ]
     return shown

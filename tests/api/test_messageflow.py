@@ -69,8 +69,7 @@ def test_the_golden_example_is_taken_whole(app, people):
     ]
     assert [one["deliveries"][0]["device_id"] for one in said["data"]] == [one.pk for one in people]
     assert {(one["parameter"], one["code"]) for one in said["warnings"]} == {
-        ("image", "image_left_out"), ("ttl", "ttl_shortened"), ("advanced/subtitle", "not_passed_on"),
-        ("advanced/lockscreenVisibility", "not_passed_on"), ("advanced/icon", "not_passed_on"),
+        ("image", "image_left_out"), ("ttl", "ttl_shortened"), ("advanced/icon/large", "not_passed_on"),
         ("actionButtons/0/icon", "not_passed_on"),
     }  # fmt: skip
 
@@ -84,6 +83,9 @@ def test_the_golden_example_becomes_a_text_a_language(api, people):
         "link": "shop://orders/7",
         "data": {"order": "7", "gift": "true", "note": "ring twice"},
         "sound": "default",
+        "subtitle": "Shop",
+        "lock_screen": "public",
+        "android_icon": "a",
         "buttons": [
             {"id": "open", "label": "Otwórz", "link": "https://shop.example/7"},
             {"id": "later", "label": "Później", "link": ""},
@@ -219,6 +221,38 @@ def test_whatever_stands_in_advanced_is_warned_about(api, people):
     assert [(one["parameter"], one["code"]) for one in answer.json()["warnings"]] == [
         ("advanced/badge~1count", "not_passed_on")
     ]
+
+
+@pytest.mark.parametrize(
+    ("advanced", "carried", "warned"),
+    [
+        ({"lockscreenVisibility": 0}, {"lock_screen": "private"}, []),
+        ({"lockscreenVisibility": -1}, {"lock_screen": "secret"}, []),
+        ({"lockscreenVisibility": 2}, {}, ["lockscreenVisibility"]),
+        ({"lockscreenVisibility": True}, {}, ["lockscreenVisibility"]),
+        ({"icon": {"small": "ic_parcel", "large": ""}}, {"android_icon": "ic_parcel"}, []),
+        ({"icon": {"small": "https://a.b/i.png"}}, {}, ["icon/small"]),
+        ({"icon": "ic_parcel"}, {}, ["icon"]),
+        ({"subtitle": "two\nlines"}, {}, ["subtitle"]),
+        ({"subtitle": "{{ x"}, {}, ["subtitle"]),
+        ({"subtitle": {"de": "Laden", "pl": "Sklep"}}, {"subtitle": "Sklep"}, []),
+        ({"subtitle": {"de": "Laden", "pl": 7}}, {}, ["subtitle"]),
+    ],
+)
+def test_advanced_is_carried_where_it_can_be_and_named_where_not(api, people, advanced, carried, warned):
+    answer = api.post(PUSH, {**LEAST, "advanced": advanced})
+    body = Content.objects.get().body
+    assert {name: body[name] for name in ("subtitle", "lock_screen", "android_icon") if name in body} == carried
+    assert [one["parameter"] for one in answer.json()["warnings"]] == [f"advanced/{name}" for name in warned]
+
+
+def test_a_subtitle_a_language_and_an_icon_that_browsers_show(api, people):
+    button = {"button": 9, "icon": "https://shop.example/i.png"}
+    body = {**LEAST, "title": {"pl": "Kod", "de": "Code"}, "advanced": {"subtitle": {"de": "Laden", "pl": "Sklep"}}}
+    assert api.post(PUSH, {**body, "actionButtons": [button]}).json()["warnings"] == []
+    bodies = {content.language: content.body for content in Content.objects.all()}
+    assert (bodies["pl"]["subtitle"], bodies["de"]["subtitle"]) == ("Sklep", "Laden")
+    assert bodies["pl"]["buttons"][0]["icon"] == "https://shop.example/i.png"
 
 
 def test_a_default_language_that_is_none_is_all_that_is_told(api, people):

@@ -93,6 +93,8 @@ def looked_at(app: App, world: dict[str, int]) -> list[str]:
         *(f"/admin/{label}/{pk}/change/" for label, pk in rows),
         *(f"{draft}#{step}" for step in STEPS),
         "/admin/customers/customer/?q=nobody-is-called-so",
+        "/v2.1/docs/samples?language=java",
+        "/v2.1/docs/errors",
         preferences_url(app_id=app.pk, customer_id=person.pk, now=timezone.now()).removeprefix(settings.PUBLIC_URL),
     ]
 

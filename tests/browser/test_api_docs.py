@@ -16,3 +16,11 @@ def test_every_call_is_drawn_and_nothing_is_fetched_from_elsewhere(page: Page, l
     calls = sum(len(getattr(getattr(one.callback, "view_class", None), "calls", {})) for one in urlpatterns)
     expect(page.locator(".opblock")).to_have_count(calls)
     assert [url for url in fetched if not url.startswith((live_server.url, "data:"))] == []
+
+
+def test_a_sample_is_copied_with_one_click(page: Page, live_server: LiveServer) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{live_server.url}/v2.1/docs/samples?language=python#push-to-token")
+    page.locator("#push-to-token button").click()
+    expect(page.locator("#push-to-token button")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#source-push-to-token").text_content()

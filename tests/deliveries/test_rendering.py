@@ -54,7 +54,9 @@ def test_every_field_reaches_the_content():
         "image_url": "https://a.test/b.png",
         "link": "shop://{{ city }}",
         "data": {"k": "{{ first_name }}"},
-        "buttons": [{"id": "go", "label": "Go {{ first_name }}", "link": "https://a.test"}],
+        "buttons": [
+            {"id": "go", "label": "Go {{ first_name }}", "link": "https://a.test", "icon": "https://a.test/i.png"}
+        ],
         "badge": 0,
         "sound": "ping.caf",
         "silent": False,
@@ -62,11 +64,15 @@ def test_every_field_reaches_the_content():
         "collapse_key": "c",
         "android_channel": "news",
         "interruption_level": "active",
+        "subtitle": "For {{ first_name }}",
+        "android_icon": "ic_parcel",
+        "lock_screen": "private",
     }
     content = compile_body(body).render(FACTS)
     assert content.link == "shop://New%20York"
     assert content.data == {"k": "Ada"}
-    assert content.buttons == (Button("go", "Go Ada", "https://a.test"),)
+    assert content.buttons == (Button("go", "Go Ada", "https://a.test", "https://a.test/i.png"),)
+    assert (content.subtitle, content.android_icon, content.lock_screen) == ("For Ada", "ic_parcel", "private")
     assert (content.badge, content.sound, content.urgency) == (0, "ping.caf", "normal")
     assert (content.collapse_key, content.android_channel, content.interruption_level) == ("c", "news", "active")
 

@@ -216,11 +216,12 @@ def test_everything_a_content_can_say(vendor: StartVendor, authority: Authority)
         badge=0,
         sound="ding.caf",
         interruption_level="time-sensitive",
+        subtitle="Shop",
     )
     body = seen_of(vendor, authority, push(TOKEN, content=content)).body
     assert json.loads(body) == {
         "aps": {
-            "alert": {"title": content.title, "body": content.body},
+            "alert": {"title": content.title, "subtitle": "Shop", "body": content.body},
             "mutable-content": 1,
             "badge": 0,
             "sound": "ding.caf",

@@ -174,6 +174,9 @@ def test_everything_a_content_can_say(server: Vendor, authority: Authority) -> N
         urgency="normal",
         android_channel="deals",
         interruption_level="time-sensitive",
+        subtitle="Shop",
+        android_icon="ic_parcel",
+        lock_screen="secret",
     )
     send(server, authority, push(content=content))
     message = sent_messages(server)[0]
@@ -189,8 +192,11 @@ def test_everything_a_content_can_say(server: Vendor, authority: Authority) -> N
         "channel_id": "deals",
         "sound": "ding",
         "notification_count": 0,
+        "icon": "ic_parcel",
+        "visibility": "SECRET",
     }
     assert message["apns"]["payload"]["aps"] == {  # type: ignore[index]
+        "alert": {"title": content.title, "subtitle": "Shop", "body": content.body},
         "badge": 0,
         "sound": "ding",
         "mutable-content": 1,

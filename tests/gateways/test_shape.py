@@ -22,7 +22,7 @@ CONTENTS = st.builds(
     image_url=st.sampled_from(["", "https://x.test/i.png"]),
     link=LINKS,
     data=st.dictionaries(TEXTS, TEXTS, max_size=3),
-    buttons=st.sampled_from([(), (Button("a", "A"), Button("b", "B", "https://x.test/b"))]),
+    buttons=st.sampled_from([(), (Button("a", "A"), Button("b", "B", "https://x.test/b", "https://x.test/i.png"))]),
     badge=st.sampled_from([None, 0, 7]),
     sound=st.sampled_from(["", "ding"]),
     silent=st.booleans(),
@@ -30,6 +30,9 @@ CONTENTS = st.builds(
     collapse_key=st.sampled_from(["", "score", "ż"]),
     android_channel=st.sampled_from(["", "deals"]),
     interruption_level=st.sampled_from(["", "passive"]),
+    subtitle=st.sampled_from(["", "S", 'say "ż"']),
+    android_icon=st.sampled_from(["", "ic_parcel"]),
+    lock_screen=st.sampled_from(["", "secret"]),
 )
 BUILDERS: list[tuple[Callable[..., Template], tuple[str, ...]]] = [
     (fcm_message.build_template, fcm_message.HOLES),

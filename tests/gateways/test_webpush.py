@@ -158,7 +158,7 @@ def test_everything_a_content_can_say(vendor: StartVendor, authority: Authority)
         image_url="https://x.test/i.png",
         link="https://x.test/sale",
         data={"k": "v"},
-        buttons=(Button("buy", "Kup", "https://x.test/buy"), Button("no", "Nie")),
+        buttons=(Button("buy", "Kup", "https://x.test/buy", "https://x.test/b.png"), Button("no", "Nie")),
         badge=3,
     )
     browser, seen = seen_of(vendor, authority, content)
@@ -175,7 +175,7 @@ def test_everything_a_content_can_say(vendor: StartVendor, authority: Authority)
             "image": "https://x.test/i.png",
             "data": {"k": "v"},
             "actions": [
-                {"action": "buy", "title": "Kup", "navigate": "https://x.test/buy"},
+                {"action": "buy", "title": "Kup", "navigate": "https://x.test/buy", "icon": "https://x.test/b.png"},
                 {"action": "no", "title": "Nie", "navigate": "https://x.test/sale"},
             ],
         },

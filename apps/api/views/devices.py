@@ -138,10 +138,9 @@ class DevicesView(ApiView):
     def post(self, request: Request) -> HttpResponse:
         said = self.body()
         app, now = self.caller.app, timezone.now()
-        if said.pop("app", app.slug) != app.slug:
-            came = str(self.raw_object()["app"])[:100]
+        if (named := said.pop("app", app.slug)) != app.slug:
             message = _("is not the key's app, which is %s") % app.slug
-            problem = FieldProblem("/app", "not_found", message, came)
+            problem = FieldProblem("/app", "not_found", message, named[:100])
             raise Refusal("not_found", problem.message, problems=[problem])
         customer, token = said.pop("customer", None), said.pop("identity_token", None)
         draft = DeviceDraft(**said)

@@ -16,7 +16,7 @@ from apps.deliveries.rendering.payload import payload_problems
 from apps.deliveries.rendering.template_problems import template_problems
 from apps.deliveries.rendering.visible import is_blank
 
-MOST_CHARACTERS = {"title": 500, "body": 4000, "label": 40, "data": 2000}
+MOST_CHARACTERS = {"title": 500, "subtitle": 500, "body": 4000, "label": 40, "data": 2000}
 MOST_BUTTONS = 3
 MOST_DATA_KEYS = 50
 _FIELDS = (
@@ -33,6 +33,9 @@ _FIELDS = (
     "collapse_key",
     "android_channel",
     "interruption_level",
+    "subtitle",
+    "android_icon",
+    "lock_screen",
     *LINK_FIELDS,
 )
 _RESERVED_DATA_KEYS = frozenset({"from", "message_type", "aps", "nid"})
@@ -42,6 +45,8 @@ _WORD_RULES: dict[str, Callable[[str, str], Iterator[FieldProblem]]] = {
     "collapse_key": rules.header_problems,
     "android_channel": rules.header_problems,
     "interruption_level": rules.interruption_problems,
+    "android_icon": rules.drawable_problems,
+    "lock_screen": rules.lock_screen_problems,
 }
 
 
@@ -68,10 +73,22 @@ class _Judge:
             return
         yield from template_problems(value, pointer, self.known_names)
 
+    def subtitle(self, value: Any, pointer: str) -> Iterator[FieldProblem]:
+        yield from self.text(value, pointer, MOST_CHARACTERS["subtitle"])
+        yield from _line_problems(value, pointer)
+
     def link(self, value: Any, pointer: str) -> Iterator[FieldProblem]:
         yield from self.text(value, pointer, rules.MOST_LINK_CHARACTERS)
         if isinstance(value, str):
             yield from rules.link_problems(value, pointer, self.link_schemes)
+
+    def icon(self, value: Any, pointer: str) -> Iterator[FieldProblem]:
+        """As an image, but one for everybody."""
+        if not isinstance(value, str):
+            yield FieldProblem(pointer, "type", _("must be a text"), rules.came(value))
+            return
+        yield from rules.character_problems(value, pointer)
+        yield from rules.image_problems(value, pointer)
 
     def image(self, value: Any, pointer: str) -> Iterator[FieldProblem]:
         yield from self.text(value, pointer, rules.MOST_LINK_CHARACTERS)
@@ -93,6 +110,7 @@ def analyse(
     found = [
         *_unknown_fields(body, _FIELDS, ""),
         *_wording(body, judge),
+        *_given(body, "subtitle", judge.subtitle),
         *_given(body, "image_url", judge.image),
         *_given(body, "link", judge.link),
         *_data(body.get("data"), judge),
@@ -129,9 +147,12 @@ def _wording(body: Mapping[str, Any], judge: _Judge) -> Iterator[FieldProblem]:
                 yield FieldProblem(f"/{field}", "required", _("must hold at least one visible character"))
             continue
         yield from judge.text(value, f"/{field}", MOST_CHARACTERS[field])
-    title = body.get("title")
-    if isinstance(title, str) and ("\n" in title or "\r" in title):
-        yield FieldProblem("/title", "newline_not_allowed", _("must be one line"))
+    yield from _line_problems(body.get("title"), "/title")
+
+
+def _line_problems(value: Any, pointer: str) -> Iterator[FieldProblem]:
+    if isinstance(value, str) and ("\n" in value or "\r" in value):
+        yield FieldProblem(pointer, "newline_not_allowed", _("must be one line"), rules.came(value))
 
 
 def _given(
@@ -189,7 +210,7 @@ def _button(button: Any, pointer: str, seen: set[str], judge: _Judge) -> Iterato
     if not isinstance(button, Mapping):
         yield FieldProblem(pointer, "type", _("must be an object with id and label"), rules.came(button))
         return
-    yield from _unknown_fields(button, ("id", "label", "link"), pointer)
+    yield from _unknown_fields(button, ("id", "label", "link", "icon"), pointer)
     key, label = button.get("id"), button.get("label")
     if key in (None, ""):
         yield FieldProblem(f"{pointer}/id", "required", _("must be given: your app is told which button was tapped"))
@@ -204,8 +225,9 @@ def _button(button: Any, pointer: str, seen: set[str], judge: _Judge) -> Iterato
         yield FieldProblem(f"{pointer}/label", "required", _("must hold at least one visible character"))
     else:
         yield from judge.text(label, f"{pointer}/label", MOST_CHARACTERS["label"])
-    if button.get("link") not in (None, ""):
-        yield from judge.link(button["link"], f"{pointer}/link")
+    for field, rule in (("link", judge.link), ("icon", judge.icon)):
+        if button.get(field) not in (None, ""):
+            yield from rule(button[field], f"{pointer}/{field}")
 
 
 def _settings(body: Mapping[str, Any]) -> Iterator[FieldProblem]:

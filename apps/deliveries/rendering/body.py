@@ -13,8 +13,18 @@ from apps.deliveries.rendering.text import CompiledText, Facts, compile_text
 from apps.deliveries.rendering.visible import is_blank
 from apps.gateways.contract import Button, PushContent
 
-TEXT_FIELDS = ("title", "body", "image_url", "link")
-_PLAIN_FIELDS = ("badge", "sound", "silent", "urgency", "collapse_key", "android_channel", "interruption_level")
+TEXT_FIELDS = ("title", "subtitle", "body", "image_url", "link")
+_PLAIN_FIELDS = (
+    "badge",
+    "sound",
+    "silent",
+    "urgency",
+    "collapse_key",
+    "android_channel",
+    "interruption_level",
+    "android_icon",
+    "lock_screen",
+)
 _LINE_BREAKS = re.compile(r"\s*[\r\n\u2028\u2029]+\s*")
 
 
@@ -55,7 +65,12 @@ class CompiledBody:
         texts = {name: compile_text(str(body.get(name) or "")) for name in TEXT_FIELDS}
         data = {str(key): compile_text(str(value)) for key, value in (body.get("data") or {}).items()}
         buttons = [
-            (str(button["id"]), compile_text(str(button["label"])), compile_text(str(button.get("link") or "")))
+            _CompiledButton(
+                str(button["id"]),
+                compile_text(str(button["label"])),
+                compile_text(str(button.get("link") or "")),
+                str(button.get("icon") or ""),
+            )
             for button in body.get("buttons") or []
         ]
         tags = read_tags(body.get("link_tags"))
@@ -64,11 +79,12 @@ class CompiledBody:
         self._link = partial(_link, texts["link"], tags)
         fields = [
             _Field("title", partial(_one_line, texts["title"]), [texts["title"]]),
+            _Field("subtitle", partial(_one_line, texts["subtitle"]), [texts["subtitle"]]),
             _Field("body", texts["body"].render, [texts["body"]]),
             _Field("image_url", partial(_link, texts["image_url"], ()), [texts["image_url"]]),
             _Field("link", self._link, [texts["link"]]),
             _Field("data", partial(_data, data), [*data.values()]),
-            _Field("buttons", partial(_buttons, buttons, tags), [text for _, *pair in buttons for text in pair]),
+            _Field("buttons", partial(_buttons, buttons, tags), [text for one in buttons for text in one.texts]),
         ]
         used = [text for field in fields for text in field.texts]
         self.names = frozenset[str]().union(*(text.names for text in used))
@@ -147,16 +163,6 @@ def _compiled(canonical: str) -> CompiledBody:
         return _BrokenBody("content_malformed", repr(error)[:200])
 
 
-def _title(text: CompiledText, facts: Facts) -> str:
-    """On one line."""
-    title = text.render(facts)
-    return title if title.isprintable() else _LINE_BREAKS.sub(" ", title)
-
-
-def _plain_text(text: CompiledText, facts: Facts) -> str:
-    return text.render(facts)
-
-
 class _Field(NamedTuple):
     """How one field of a content is made of facts, and of which texts."""
 
@@ -178,8 +184,21 @@ def _data(texts: Mapping[str, CompiledText], facts: Facts) -> dict[str, str]:
     return {key: text.render(facts) for key, text in texts.items()}
 
 
-def _buttons(texts: Sequence[tuple[str, CompiledText, CompiledText]], tags: Tags, facts: Facts) -> tuple[Button, ...]:
-    return tuple(Button(key, label.render(facts), _link(link, tags, facts)) for key, label, link in texts)
+class _CompiledButton(NamedTuple):
+    """A button's parts; its icon is the same for everybody."""
+
+    key: str
+    label: CompiledText
+    link: CompiledText
+    icon: str
+
+    @property
+    def texts(self) -> tuple[CompiledText, CompiledText]:
+        return self.label, self.link
+
+
+def _buttons(buttons: Sequence[_CompiledButton], tags: Tags, facts: Facts) -> tuple[Button, ...]:
+    return tuple(Button(one.key, one.label.render(facts), _link(one.link, tags, facts), one.icon) for one in buttons)
 
 
 def _link(text: CompiledText, tags: Tags, facts: Facts) -> str:

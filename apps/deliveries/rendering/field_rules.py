@@ -19,6 +19,8 @@ MOST_BADGE = 99_999
 IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "gif", "webp")
 URGENCIES = ("high", "normal")
 INTERRUPTION_LEVELS = ("passive", "active", "time-sensitive")
+LOCK_SCREENS = ("public", "private", "secret")
+DRAWABLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _NEVER = frozenset({"javascript", "data", "file", "vbscript", "blob", "about", "filesystem"})
@@ -127,6 +129,20 @@ def header_problems(value: str, pointer: str) -> Iterator[FieldProblem]:
     if not _HEADER_SAFE.fullmatch(value):
         message = _("must be 1 to 64 visible ASCII characters without spaces")
         yield FieldProblem(pointer, "format", message, came(value))
+
+
+def drawable_problems(value: str, pointer: str) -> Iterator[FieldProblem]:
+    """Android takes an icon by its name alone, out of the app itself."""
+    if not DRAWABLE.fullmatch(value):
+        message = _("must be the name of a drawable in the app, such as ic_parcel: small letters, digits and _")
+        yield FieldProblem(pointer, "format", message, came(value))
+
+
+def lock_screen_problems(value: str, pointer: str) -> Iterator[FieldProblem]:
+    if value not in LOCK_SCREENS:
+        yield FieldProblem(
+            pointer, "choice", _("must be one of %(words)s") % {"words": ", ".join(LOCK_SCREENS)}, came(value)
+        )
 
 
 def urgency_problems(value: str, pointer: str) -> Iterator[FieldProblem]:
