@@ -1,6 +1,6 @@
 """Named SQL: one set-based statement a file, under `sql/` of the app that owns it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -48,6 +48,21 @@ def rows(app: str, name: str, params: Mapping[str, Any], **parts: Compiled) -> l
     with connection.cursor() as cursor:
         cursor.execute(text, values)
         return list(cursor.fetchall())
+
+
+def rows_of_each(statements: Sequence[Compiled], *, meanwhile: Callable[[], object]) -> list[list[tuple[Any, ...]]]:
+    """The rows of each statement, run one behind the other by the server while `meanwhile` runs here.
+
+    Sent together (libpq's pipeline mode), so that neither side waits for the other in between. `meanwhile` must not
+    touch the database. For long statements inside a transaction; those behind a failed one are not run.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        cursors = [connection.connection.cursor() for _ in statements]
+        for cursor, one in zip(cursors, statements, strict=True):
+            cursor.execute(one.sql, one.params)
+        meanwhile()
+        return [list(cursor.fetchall()) for cursor in cursors]
 
 
 def prepared_rows(app: str, name: str, params: Mapping[str, Any], **parts: Compiled) -> list[tuple[Any, ...]]:

@@ -1,9 +1,9 @@
-"""Named SQL, prepared: the same rows, planned once."""
+"""Named SQL, prepared: the same rows, planned once; or several, while something else is done here."""
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from apps.core.sql import execute_prepared, prepared_rows, rows
+from apps.core.sql import Compiled, execute_prepared, prepared_rows, rows, rows_of_each
 
 pytestmark = pytest.mark.django_db
 
@@ -37,3 +37,25 @@ def test_a_new_connection_prepares_anew(transactional_db: None) -> None:
     execute_prepared("deliveries", "give_back_batches", NOTHING_HELD)
     connection.close()
     assert execute_prepared("deliveries", "give_back_batches", NOTHING_HELD) == 0
+
+
+def numbers(most: int) -> Compiled:
+    return Compiled("select n from generate_series(1, %(most)s) n", {"most": most})
+
+
+def test_statements_run_one_behind_the_other_while_we_do_something_else() -> None:
+    done: list[str] = []
+    found = rows_of_each([numbers(2), numbers(1)], meanwhile=lambda: done.append("read on"))
+    assert (found, done) == ([[(1,), (2,)], [(1,)]], ["read on"])
+
+
+def test_behind_a_failed_statement_the_connection_goes_on() -> None:
+    with pytest.raises(DatabaseError, match="division by zero"), transaction.atomic():
+        rows_of_each([Compiled("select 1 / 0"), numbers(1)], meanwhile=lambda: None)
+    assert rows_of_each([numbers(1)], meanwhile=lambda: None) == [[(1,)]]
+
+
+def test_what_fails_here_takes_the_statements_back() -> None:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        rows_of_each([numbers(1)], meanwhile=lambda: 1 // 0)
+    assert rows_of_each([numbers(1)], meanwhile=lambda: None) == [[(1,)]]
