@@ -31,10 +31,10 @@ from apps.customers.admin_import_forms import (
 )
 from apps.customers.import_extras import Place
 from apps.customers.models import ImportRun
-from apps.customers.queries import refused_by_code, refused_lines
+from apps.customers.queries import refused_by_code, refused_lines, warned_by_code
 from apps.customers.services import imports
 from apps.customers.services.import_columns import Column
-from apps.customers.services.import_errors import refused_csv
+from apps.customers.services.import_errors import lines_csv
 from apps.customers.services.import_files import MOST_BYTES, store_upload, too_large
 from apps.customers.services.import_text import ENCODINGS
 
@@ -163,9 +163,18 @@ def cancel(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpResp
 
 def refused(model_admin: Admin, request: HttpRequest, run: ImportRun) -> StreamingHttpResponse:
     """The refused lines as they came, to be mended."""
-    response = StreamingHttpResponse(refused_csv(run), content_type="text/csv; charset=utf-8")
+    return _lines_file(run, "refused", is_stored=False)
+
+
+def warned(model_admin: Admin, request: HttpRequest, run: ImportRun) -> StreamingHttpResponse:
+    """The lines that were stored without all that they say."""
+    return _lines_file(run, "not-all-taken", is_stored=True)
+
+
+def _lines_file(run: ImportRun, word: str, *, is_stored: bool) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(lines_csv(run, is_stored=is_stored), content_type="text/csv; charset=utf-8")
     name = slugify(run.file_name.rsplit(".", 1)[0]) or "people"
-    response["Content-Disposition"] = f'attachment; filename="{name}-refused.csv"'
+    response["Content-Disposition"] = f'attachment; filename="{name}-{word}.csv"'
     return response
 
 
@@ -199,6 +208,7 @@ def _mapping(run: ImportRun) -> dict[str, Any]:
                 "values": [value for value, column in zip(one.values, chosen, strict=True) if column.to],
                 "cells": [cell for cell, column in zip(one.cells, chosen, strict=True) if column.to],
                 "problems": [problem.message for problem in one.problems],
+                "warnings": [f"“{warning.came}” {warning.message}" for warning in one.warnings],
             }
             for one in lines
         ],
@@ -225,6 +235,7 @@ def _progress(run: ImportRun) -> dict[str, Any]:
         "unchanged": run.stored_count - run.created_count - run.updated_count,
         "reasons": refused_by_code(run) if run.state != "running" else [],
         "examples": refused_lines(run)[:10] if run.state != "running" else [],
+        "warnings": warned_by_code(run) if run.warned_count and run.state != "running" else [],
         "place": _place(run),
     }
 

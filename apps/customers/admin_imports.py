@@ -27,6 +27,7 @@ PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
     "start": (views.start, "POST"),
     "cancel": (views.cancel, "POST"),
     "refused": (views.refused, "GET"),
+    "warned": (views.warned, "GET"),
 }
 
 

@@ -320,6 +320,7 @@ class ImportRun(models.Model):
     created_count = models.PositiveIntegerField(default=0, db_default=0)
     updated_count = models.PositiveIntegerField(default=0, db_default=0)
     refused_count = models.PositiveIntegerField(default=0)
+    warned_count = models.PositiveIntegerField(default=0, db_default=0, help_text=_("of the lines stored"))
     fence = models.PositiveIntegerField(default=0, db_default=0)
     leased_until = models.DateTimeField(null=True)
     uploaded_at = models.DateTimeField(_("uploaded"), null=True)
@@ -352,12 +353,16 @@ class ImportPart(models.Model):
 
 
 class ImportLine(models.Model):
-    """A line that was refused, as it came, with every reason: [{"column", "code", "message", "came"}]."""
+    """A line to be told of, as it came, with every reason: [{"column", "code", "message", "came"}].
+
+    is_stored: not refused; its person was stored, but not all that it says.
+    """
 
     run = models.ForeignKey(ImportRun, models.CASCADE, related_name="refused_lines", db_index=False)
     line = models.PositiveIntegerField()
     cells = ArrayField(models.TextField())
     problems = models.JSONField()
+    is_stored = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["run", "line"], name="import_line_in_order")]

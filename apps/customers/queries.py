@@ -114,8 +114,17 @@ def event_names_of(customer: Customer) -> list[str]:
 
 def refused_by_code(run: ImportRun) -> list[Mapping[str, Any]]:
     """Why lines of an import were refused, the most frequent first: code, column, an example's message, count."""
+    return _by_code(refused_lines(run))
+
+
+def warned_by_code(run: ImportRun) -> list[Mapping[str, Any]]:
+    """Of which stored lines not all was taken, as `refused_by_code`."""
+    return _by_code(ImportLine.objects.filter(run=run, is_stored=True))
+
+
+def _by_code(lines: QuerySet[ImportLine]) -> list[Mapping[str, Any]]:
     found: Iterable[Any] = (
-        ImportLine.objects.filter(run=run)
+        lines.order_by()
         .annotate(code=KT("problems__0__code"), column=KT("problems__0__column"))
         .values("code", "column")
         .annotate(count=Count("id"), message=Min(KT("problems__0__message")))
@@ -126,4 +135,4 @@ def refused_by_code(run: ImportRun) -> list[Mapping[str, Any]]:
 
 def refused_lines(run: ImportRun) -> QuerySet[ImportLine]:
     """The refused lines in the order of the file. Index: import_line_in_order."""
-    return ImportLine.objects.filter(run=run).order_by("line", "id")
+    return ImportLine.objects.filter(run=run, is_stored=False).order_by("line", "id")

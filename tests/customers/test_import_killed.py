@@ -13,7 +13,7 @@ from apps.customers.services.import_files import store_upload
 from apps.customers.services.imports import choose, columns_of, start
 from tests.factories import make_app, make_user
 
-ROWS, BAD_EVERY = 40_000, 50
+ROWS, BAD_EVERY = 100_000, 50
 WORKER = """
 import django; django.setup()
 from django.utils import timezone

@@ -10,10 +10,11 @@ from django.test import Client
 
 from apps.accounts.models import App, AuditEntry
 from apps.customers.models import Customer, ImportLine, ImportRun
+from apps.customers.services.consent import record_consent
 from apps.customers.services.erasure import erase
 from apps.customers.services.import_files import MOST_BYTES
 from apps.customers.services.import_work import continue_imports
-from tests.factories import NOW, make_app, make_segment, make_user
+from tests.factories import NOW, make_app, make_customer, make_segment, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -108,6 +109,26 @@ def test_refused_lines_come_back_mended(app: App) -> None:
     continue_imports(clock=lambda: NOW, slot_seconds=30)
     mended = Customer.objects.get(external_id="a-2")
     assert (mended.phone, mended.traits) == ("+48500600701", {"city": "=1+1"})
+
+
+def test_what_was_not_taken_is_told_before_and_after(app: App) -> None:
+    anna = make_customer(app, external_id="a-1")
+    record_consent(
+        customer_ids=[anna.pk], channel="push", topic="news", granted=False, source="preference_page", now=NOW
+    )
+    marketer = client_of(app, "marketer")
+    send(marketer, app, "Customer ID,Topics\na-1,news\na-2,news\n")
+    run = ImportRun.objects.get()
+    chosen = columns(("external_id",), ("topics",))
+    assert "“news” was left by this person" in marketer.post(f"{LIST}{run.pk}/columns/", chosen).content.decode()
+    marketer.post(f"{LIST}{run.pk}/start/", chosen)
+    continue_imports(clock=lambda: NOW, slot_seconds=30)
+    page = marketer.get(f"{LIST}{run.pk}/change/").content.decode()
+    assert "1 line stored, but not all of it" in page
+    assert "Why lines were refused" not in page
+    lines = b"".join(marketer.get(f"{LIST}{run.pk}/warned/").streaming_content).decode()  # type: ignore[attr-defined]
+    assert lines.count("\r\n") == 2
+    assert "a-1,news,2,Topics,opt_out_kept," in lines
 
 
 def test_only_those_who_may_see_and_do(app: App) -> None:

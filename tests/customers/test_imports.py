@@ -1,20 +1,25 @@
 """A file becomes people: stored once, by the rules of calls, whatever happens to the workers on the way."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from apps.accounts.models import App, AuditEntry
 from apps.core.problems import InvalidInput
 from apps.customers.models import Consent, Customer, ImportLine, ImportPart, ImportRun, TraitType
+from apps.customers.services.consent import record_consent
 from apps.customers.services.erasure import erase
 from apps.customers.services.import_columns import Column, RecordReader, guess_columns
 from apps.customers.services.import_files import PART_BYTES, store_upload
 from apps.customers.services.import_work import continue_imports
 from apps.customers.services.imports import cancel, choose, columns_of, forget_old, preview, reading_of, start
+from apps.customers.services.merging import merge_customers
 from apps.customers.services.profiles import CustomerDraft, upsert_customers
 from apps.segments.models import SegmentMember
 from tests.factories import NOW, make_app, make_customer, make_segment, make_user
@@ -181,12 +186,93 @@ def test_a_cell_of_topics_is_an_answer_to_each_joined_or_left(app: App) -> None:
     make_customer(app, external_id="a", topics=["news", "offers"])
     make_customer(app, external_id="same", topics=["news"])
     run_through(upload(app, "id,topics\na,offers;tips\nb,news\nsame,news\n"))
-    said = Consent.objects.filter(source="import").order_by("id")
+    said = Consent.objects.filter(source="import_list").order_by("id")
     assert list(said.values_list("customer__external_id", "topic", "granted")) == [
         ("a", "tips", True),
         ("a", "news", False),
         ("b", "news", True),
     ]
+
+
+LEFT_NEWS = {"channel": "push", "topic": "news", "granted": False, "source": "preference_page", "now": NOW}
+
+
+def topics_of(app: App, external_id: str = "a") -> list[str]:
+    return Customer.objects.get(app=app, external_id=external_id).topics
+
+
+def test_a_list_of_topics_puts_nobody_back_into_one_they_left(app: App) -> None:
+    anna = make_customer(app, external_id="a", topics=["news", "offers"])
+    record_consent(customer_ids=[anna.pk], **LEFT_NEWS)
+    run = run_through(upload(app, "id,topics\na,news;tips\nb,news\n"), wording="I want these")
+    assert (topics_of(app), topics_of(app, "b")) == (["tips"], ["news"])
+    assert (run.stored_count, run.refused_count, run.warned_count) == (2, 0, 1)
+    warned = ImportLine.objects.get(run=run)
+    assert (warned.line, warned.is_stored, warned.cells) == (2, True, ["a", "news;tips"])
+    assert [(one["column"], one["code"], one["came"]) for one in warned.problems] == [
+        ("topics", "opt_out_kept", "news")
+    ]
+    assert Consent.objects.filter(customer=anna, topic="news").get().source == "preference_page"
+
+
+def test_what_one_list_left_out_the_next_may_name_again(app: App) -> None:
+    make_customer(app, external_id="a", topics=["news", "offers"])
+    run_through(upload(app, "id,topics\na,offers\n"))
+    run = run_through(upload(app, "id,topics\na,offers;news\n"))
+    assert (topics_of(app), run.warned_count) == (["offers", "news"], 0)
+
+
+def test_an_answer_with_its_wording_puts_them_back(app: App) -> None:
+    anna = make_customer(app, external_id="a", topics=[])
+    record_consent(customer_ids=[anna.pk], **LEFT_NEWS)
+    columns = [Column("external_id"), Column("topic", "news")]
+    run_through(upload(app, "id,wants news\na,yes\n"), columns=columns, wording="News by push")
+    run_through(upload(app, "id,topics\na,news;tips\n"))
+    assert topics_of(app) == ["news", "tips"]
+
+
+def test_a_name_given_up_in_a_merge_is_not_put_back_either(app: App) -> None:
+    half, kept = make_customer(app, external_id="half"), make_customer(app, external_id="a")
+    record_consent(customer_ids=[kept.pk], **LEFT_NEWS)
+    merge_customers(customer=half, into=kept, actor="test", now=NOW)
+    run = run_through(upload(app, "id,topics\nhalf,news;tips\n"))
+    assert (topics_of(app), run.warned_count, run.updated_count) == (["tips"], 1, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_leaves_a_topic_while_the_file_is_stored_stays_out(app: App) -> None:
+    anna = make_customer(app, external_id="a", topics=["news"])
+    run = upload(app, "id,topics,first_name\na,news;tips,Anna\n")
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            record_consent(customer_ids=[anna.pk], **LEFT_NEWS)
+            storing = pool.submit(in_own_connection, lambda: run_through(run))
+            wait_for_a_lock()
+        storing.result()
+    assert topics_of(app) == ["tips"]
+    assert Consent.objects.filter(customer=anna, topic="news").get().granted is False
+
+
+def in_own_connection(work: Callable[[], Any]) -> None:
+    try:
+        work()
+    finally:
+        connection.close()
+
+
+def wait_for_a_lock() -> None:
+    """Until a transaction of this test's database waits for another."""
+    until = monotonic() + 60
+    with connection.cursor() as cursor:
+        while monotonic() < until:
+            cursor.execute("select pg_stat_clear_snapshot()")
+            cursor.execute(
+                "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+            )
+            if cursor.fetchone()[0]:
+                return
+            sleep(0.02)
+    raise AssertionError("nobody waits")
 
 
 def test_the_erased_do_not_come_back(app: App) -> None:

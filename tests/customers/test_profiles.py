@@ -8,6 +8,7 @@ import pytest
 from apps.accounts.models import App
 from apps.core.problems import Conflict, InvalidInput
 from apps.customers.models import Consent, Customer, TraitType
+from apps.customers.services.consent import record_consent
 from apps.customers.services.merging import merge_customers
 from apps.customers.services.profiles import CustomerDraft, Upserted, customer_for, upsert_customers
 from tests.factories import NOW, make_app, make_customer, make_user
@@ -209,6 +210,14 @@ def test_each_topic_joined_or_left_by_a_new_list_is_an_answer(app: App) -> None:
         ("tips", True, "api"),
         ("news", False, "api"),
     ]
+
+
+def test_a_call_puts_people_back_into_a_topic_they_left_and_says_so(app: App) -> None:
+    anna = make_customer(app, external_id="anna", topics=["news"])
+    record_consent(customer_ids=[anna.pk], channel="push", topic="news", granted=False, source="admin", now=NOW)
+    assert upsert(app, topics=["news"]).warnings == ()
+    assert stored(app).topics == ["news"]
+    assert topics_said() == [("news", False, "admin"), ("news", True, "api")]
 
 
 def test_a_merged_name_answers_for_the_person_it_became(app: App) -> None:

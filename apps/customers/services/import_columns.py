@@ -24,7 +24,7 @@ from apps.customers.services.profile_fields import (
     clean_external_id,
     clean_topic,
 )
-from apps.customers.services.vocabulary import NAME_LIMIT, clean_value, clean_values
+from apps.customers.services.vocabulary import NAME_LIMIT, clean_value, clean_values, in_utc, type_of
 
 PROFILE = ("external_id", *COLUMNS)
 CONSENTS = ("push", "sms")
@@ -170,7 +170,8 @@ class RecordReader:
     """Turns records into clean people, column by column as `reading` says. Cost: 7 us for ten columns.
 
     A verdict is the clean value (_UNTOLD = the cell says nothing) and what is wrong with it. One reader for a whole
-    file; what it remembers stays small.
+    file; what it remembers stays small. The traits of columns are of the types that the start of the run declared, so
+    `accept_traits` has nothing to say to them; where a column holds any traits (`asks_vocabulary`) it must be asked.
     """
 
     def __init__(self, reading: Reading) -> None:
@@ -179,6 +180,7 @@ class RecordReader:
         self._id = places["external_id"]
         self._phone, self._country = places.get("phone"), places.get("country")
         self._traits_index = places.get("traits")
+        self.asks_vocabulary = self._traits_index is not None
         self._fields = [
             (index, one.to, self._judge_of(one.to))
             for index, one in enumerate(reading.columns)
@@ -197,7 +199,7 @@ class RecordReader:
         ]
 
     def read(self, cells: Sequence[str]) -> CleanCustomer:
-        """One record by the rules of profiles; traits wait for the app's vocabulary."""
+        """One record by the rules of profiles."""
         if self._reading.is_mended:
             cells = [cell[1:] if cell.startswith("'") and safe_cell(cell[1:]) == cell else cell for cell in cells]
         clean = CleanCustomer()
@@ -253,8 +255,12 @@ class RecordReader:
             if not cell:
                 return (None if reading.empties_clear else _UNTOLD), []
             problems: list[FieldProblem] = []
-            value = convert(cell, pointer, problems, reading.time_zone)
-            return clean_value(value, pointer, problems), problems
+            value = clean_value(convert(cell, pointer, problems, reading.time_zone), pointer, problems)
+            if column.kind != "date" or problems:
+                return value, problems
+            if type_of(value) != "date":
+                return None, [_no_date(pointer, cell)]
+            return in_utc(value), problems
 
         return judge
 
@@ -331,11 +337,15 @@ def _date(cell: str, pointer: str, problems: list[FieldProblem], zone: str) -> A
     try:
         at = datetime.fromisoformat(iso)
     except ValueError:
-        problems.append(FieldProblem(pointer, "date_format", _("must be a date such as 2026-02-28"), shown(cell)))
+        problems.append(_no_date(pointer, cell))
         return None
     if len(iso) <= len("2026-02-28"):
         return at.date().isoformat()
     return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))).isoformat()
+
+
+def _no_date(pointer: str, cell: str) -> FieldProblem:
+    return FieldProblem(pointer, "date_format", _("must be a date such as 2026-02-28"), shown(cell))
 
 
 def _list(cell: str, pointer: str, problems: list[FieldProblem], zone: str) -> Any:

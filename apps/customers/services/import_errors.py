@@ -1,4 +1,4 @@
-"""Refused lines as a CSV: the columns as they came, to be mended and uploaded again, and why each was refused."""
+"""Lines of an import as a CSV: the columns as they came, and why each was refused, or not taken whole."""
 
 import csv
 import io
@@ -11,11 +11,14 @@ from apps.customers.services.import_columns import REASONS
 _AT_ONCE = 2_000
 
 
-def refused_csv(run: ImportRun) -> Iterator[bytes]:
-    """UTF-8 with its mark, for Excel; formula-safe. Flat memory."""
+def lines_csv(run: ImportRun, *, is_stored: bool = False) -> Iterator[bytes]:
+    """Refused lines, to be mended and uploaded again, or those that were stored without all that they say.
+
+    UTF-8 with its mark, for Excel; formula-safe. Flat memory.
+    """
     width = len(run.header)
     yield b"\xef\xbb\xbf" + _lines([[*run.header, *REASONS]])
-    lines = ImportLine.objects.filter(run=run).order_by("line", "id")
+    lines = ImportLine.objects.filter(run=run, is_stored=is_stored).order_by("line", "id")
     some: list[list[str]] = []
     for one in lines.iterator(chunk_size=_AT_ONCE):
         cells = [*one.cells, *[""] * (width - len(one.cells))][:width]

@@ -17,7 +17,7 @@ from apps.customers.services.import_columns import REASONS, Column, Reading, Rec
 from apps.customers.services.import_files import drop_file, read_bytes, take_header
 from apps.customers.services.import_text import DELIMITERS, ENCODINGS, Block, Fault, read_block
 from apps.customers.services.profile_fields import CleanCustomer
-from apps.customers.services.profiles import store_cleaned
+from apps.customers.services.profiles import OPT_OUT_KEPT, store_cleaned
 from apps.customers.services.vocabulary import declare_traits, types_of
 from apps.customers.states import IMPORT_STATES
 
@@ -30,13 +30,17 @@ WAITS_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class PreviewLine:
-    """A line as it would be stored. status: created, updated, unchanged or refused, with the problems."""
+    """A line as it would be stored. status: created, updated, unchanged or refused, with the problems.
+
+    warnings: what of it would not be taken.
+    """
 
     line: int
     cells: Sequence[str]
     values: Sequence[str]
     status: str
     problems: Sequence[FieldProblem]
+    warnings: Sequence[FieldProblem] = ()
 
 
 def columns_of(run: ImportRun) -> list[Column]:
@@ -138,7 +142,14 @@ def _tried(run: ImportRun, records: Sequence[tuple[int, list[str]]], now: dateti
     if refused:
         return [PreviewLine(line, cells, [""] * len(cells), "refused", refused) for line, cells in records]
     return [
-        PreviewLine(line, cells, _values(run, clean), verdict.status, [_titled(run, one) for one in verdict.problems])
+        PreviewLine(
+            line,
+            cells,
+            _values(run, clean),
+            verdict.status,
+            [_titled(run, one) for one in verdict.problems],
+            [one for one in verdict.warnings if one.code == OPT_OUT_KEPT],
+        )
         for (line, cells), clean, verdict in zip(records, cleaned, verdicts, strict=True)
     ]
 

@@ -22,6 +22,10 @@ from apps.customers.services.vocabulary import accept_traits, clean_values
 __all__ = ["MOST_AT_ONCE", "CustomerDraft", "Upserted", "customer_for", "customer_ids_for", "upsert_customers"]
 
 MOST_AT_ONCE = 1_000
+# The source of answers that follow from a file's list of topics: less than a word of the person's own, so that a no of
+# this kind does not keep the next list from putting them back.
+FILE_LIST = "import_list"
+OPT_OUT_KEPT = "opt_out_kept"
 # Of so few people planning the statements would cost more than running them.
 MOST_PREPARED = 100
 
@@ -47,7 +51,7 @@ def upsert_customers(
 
     The same external_id twice: later drafts win field by field, with a warning. Consent is logged where it differs
     from what is known, and so is each topic joined or left; with source "import" a yes without wording never undoes a
-    no. Erased people stay erased.
+    no, and a list of topics puts nobody back into one they left (warning opt_out_kept). Erased people stay erased.
     made_by_test: a test key speaks; people it creates are marked, until anything else writes them.
     Raises InvalidInput (413 too_many). Touches customers_customer, customers_consent, customers_traittype.
     """
@@ -74,7 +78,7 @@ def store_cleaned(
     with transaction.atomic():
         accept_all_traits(app=app, cleaned=cleaned)
         people = merged(cleaned)
-        outcome = _store(app, people, now, made_by_test)
+        outcome = _store(app, people, now, source, made_by_test)
         _log_topics(people, outcome, source, now)
         _log_consent(people, outcome, source, now)
     return _verdicts(cleaned, outcome)
@@ -108,7 +112,7 @@ def customer_ids_for(
     missing = [name for name in wanted if name not in known]
     if not missing:
         return known
-    outcome = _insert(app, [{"external_id": name} for name in missing], now, made_by_test)
+    outcome = _insert(app, [{"external_id": name} for name in missing], now, made_by_test=made_by_test)
     known |= {name: row.customer_id for name, row in outcome.items() if row.status == "created"}
     met = [name for name in missing if name not in outcome]
     return known | _ids(app, met) if met else known
@@ -128,11 +132,16 @@ def _ids(app: App, names: Sequence[str]) -> dict[str, int]:
 
 @dataclass(slots=True)
 class _Row:
-    """Where a person ended: the row's id and what happened to it. topics_before: where others stand there now."""
+    """Where a person ended: the row's id and what happened to it.
+
+    topics_before, topics_now: None = their topics stayed the same. stayed_left: topics they were not put back into.
+    """
 
     customer_id: int
     status: str
     topics_before: Collection[str] | None = None
+    topics_now: Collection[str] | None = None
+    stayed_left: Collection[str] = ()
 
 
 def accept_all_traits(*, app: App, cleaned: Sequence[CleanCustomer]) -> None:
@@ -168,37 +177,41 @@ def merged(cleaned: Sequence[CleanCustomer]) -> dict[str, CleanCustomer]:
     return people
 
 
-def _store(app: App, people: dict[str, CleanCustomer], now: datetime, made_by_test: bool) -> dict[str, _Row]:
+def _store(
+    app: App, people: dict[str, CleanCustomer], now: datetime, source: str, made_by_test: bool
+) -> dict[str, _Row]:
     """Two statements: a new snapshot for the second, so that it sees people whom a twin request just created."""
     objects = {name: _as_row(clean) for name, clean in people.items()}
     if not objects:
         return {}
-    outcome = _insert(app, list(objects.values()), now, made_by_test)
+    outcome = _insert(app, list(objects.values()), now, made_by_test=made_by_test)
     rest = {name: row for name, row in objects.items() if name not in outcome}
-    return outcome | (_update(app, rest, now, made_by_test) if rest else {})
+    said = {"made_by_test": made_by_test, "keeps_left_topics": source == "import"}
+    return outcome | (_update(app, rest, now, said) if rest else {})
 
 
-def _insert(app: App, objects: list[dict[str, Any]], now: datetime, made_by_test: bool) -> dict[str, _Row]:
+def _insert(app: App, objects: list[dict[str, Any]], now: datetime, *, made_by_test: bool) -> dict[str, _Row]:
     """Those who are new, and those who would be, had they not been erased."""
-    created = dict(_run("insert_customers", app, objects, now, made_by_test))
+    created = dict(_run("insert_customers", app, objects, now, made_by_test=made_by_test))
     erased = take_back_erased(app=app, created=created)
-    outcome = {name: _Row(customer_id, "created", ()) for name, customer_id in created.items()}
+    topics = {row["external_id"]: row.get("topics", ()) for row in objects}
+    outcome = {name: _Row(customer_id, "created", (), topics[name]) for name, customer_id in created.items()}
     return outcome | {name: _Row(customer_id, "erased") for name, customer_id in erased.items()}
 
 
-def _update(app: App, objects: dict[str, dict[str, Any]], now: datetime, made_by_test: bool) -> dict[str, _Row]:
+def _update(app: App, objects: dict[str, dict[str, Any]], now: datetime, said: dict[str, bool]) -> dict[str, _Row]:
     """Those who are known. What is said under the name of a merged row is written to whom it belongs now."""
     outcome: dict[str, _Row] = {}
     moved: dict[str, str] = {}
-    found = _run("update_customers", app, list(objects.values()), now, made_by_test)
-    for name, customer_id, is_erased, was_changed, kept_as, topics_before in found:
+    found = _run("update_customers", app, list(objects.values()), now, **said)
+    for name, customer_id, is_erased, was_changed, kept_as, topics_before, topics_now, stayed_left in found:
         if kept_as is None:
             status = "erased" if is_erased else "updated" if was_changed else "unchanged"
-            outcome[name] = _Row(customer_id, status, topics_before)
+            outcome[name] = _Row(customer_id, status, topics_before, topics_now, stayed_left or ())
         else:
             moved[name] = kept_as
     for name, kept_as in moved.items():
-        outcome[name] = _update(app, {kept_as: {**objects[name], "external_id": kept_as}}, now, made_by_test)[kept_as]
+        outcome[name] = _update(app, {kept_as: {**objects[name], "external_id": kept_as}}, now, said)[kept_as]
     return outcome
 
 
@@ -207,11 +220,9 @@ def _as_row(clean: CleanCustomer) -> dict[str, Any]:
     return {"external_id": clean.external_id, **clean.fields, **traits}
 
 
-def _run(
-    name: str, app: App, objects: Sequence[dict[str, Any]], now: datetime, made_by_test: bool
-) -> list[tuple[Any, ...]]:
+def _run(name: str, app: App, objects: Sequence[dict[str, Any]], now: datetime, **said: bool) -> list[tuple[Any, ...]]:
     people = compiled("customers", "people_of_json", {"rows": json.dumps(objects, ensure_ascii=False)})
-    parameters = {"app_id": app.pk, "now": now, "made_by_test": made_by_test}
+    parameters = {"app_id": app.pk, "now": now, **said}
     run = prepared_rows if len(objects) <= MOST_PREPARED else rows
     return run("customers", name, parameters, people=people)
 
@@ -220,20 +231,23 @@ def _log_topics(people: dict[str, CleanCustomer], outcome: dict[str, _Row], sour
     answers = [
         answer
         for name, clean in people.items()
-        if (before := outcome[name].topics_before) is not None
-        for answer in topic_changes(clean, outcome[name].customer_id, before)
+        if (before := outcome[name].topics_before) is not None and (after := outcome[name].topics_now) is not None
+        for answer in topic_changes(outcome[name].customer_id, before, after, clean.wording)
     ]
-    append_topic_answers(answers=answers, source=source, now=now)
+    append_topic_answers(answers=answers, source=FILE_LIST if source == "import" else source, now=now)
 
 
-def topic_changes(clean: CleanCustomer, customer_id: int, before: Collection[str]) -> list[Answer]:
-    """What it says to each topic that somebody's whole list is replaced; nothing where no list was given."""
-    if "topics" not in clean.fields:
-        return []
-    now = clean.fields["topics"]
+def topic_changes(customer_id: int, before: Collection[str], now: Collection[str], wording: str) -> list[Answer]:
+    """What it says to each topic that somebody's whole list was replaced."""
     changed = [(topic, True) for topic in now if topic not in before]
     changed += [(topic, False) for topic in before if topic not in now]
-    return [Answer(customer_id, "push", granted, topic, clean.wording) for topic, granted in changed]
+    return [Answer(customer_id, "push", granted, topic, wording) for topic, granted in changed]
+
+
+def opt_outs_kept(told: Collection[str], stayed_left: Collection[str]) -> list[FieldProblem]:
+    """A warning for each topic told that its person had left, and so stays out of. Code: opt_out_kept."""
+    message = _("was left by this person themselves: a list in a file does not put them back")
+    return [FieldProblem("/topics", OPT_OUT_KEPT, message, topic) for topic in told if topic in stayed_left]
 
 
 def _log_consent(people: dict[str, CleanCustomer], outcome: dict[str, _Row], source: str, now: datetime) -> None:
@@ -278,4 +292,5 @@ def _verdict(clean: CleanCustomer, outcome: dict[str, _Row]) -> Upserted:
         message = _("was erased and cannot come back under the same id")
         problem = FieldProblem("/external_id", "customer_erased", message, clean.external_id)
         return Upserted(clean.external_id, "refused", problems=(problem,))
-    return Upserted(clean.external_id, row.status, row.customer_id, warnings=tuple(clean.warnings))
+    kept = opt_outs_kept(clean.fields.get("topics", ()), row.stayed_left)
+    return Upserted(clean.external_id, row.status, row.customer_id, warnings=(*clean.warnings, *kept))

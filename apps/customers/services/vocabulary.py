@@ -233,7 +233,11 @@ def _is_date(value: str) -> bool:
 
 
 def _has_offset(value: str) -> bool:
-    return "T" in value and datetime.fromisoformat(value).tzinfo is not None
+    """And may be put in UTC: on the calendar's first and last day that could lead beyond it."""
+    if "T" not in value:
+        return False
+    at = datetime.fromisoformat(value)
+    return at.tzinfo is not None and date.min < at.date() < date.max
 
 
 def _too_many(pointer: str, count: int, limit: int) -> FieldProblem:

@@ -11,6 +11,7 @@ register = template.Library()
 _SOURCES: Mapping[str, str | Promise] = {
     "api": _("told by your app"),
     "import": _("from a file"),
+    "import_list": _("by a file's list of topics"),
     "sms_reply": _("answered by SMS"),
     "preference_page": _("on the preference page"),
     "preferences": _("on the preference page"),
