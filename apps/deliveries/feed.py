@@ -124,7 +124,8 @@ def read_part(page: Page, position: Position, measures: Collection[int], *, most
     """The next part of a large page of outcomes, and the position behind it."""
     values = {
         "planned_on": page.planned_on, "dispatch_id": page.dispatch_id, "written_at": page.written_at,
-        "customer_id": position.customer_id, "device_id": position.device_id, "measures": list(measures), "most": most,
+        "xid": str(page.xid), "customer_id": position.customer_id, "device_id": position.device_id,
+        "measures": list(measures), "most": most,
     }  # fmt: skip
     found = [Row._make(row) for row in rows("deliveries", "feed_page", values)]
     if len(found) < most:
@@ -147,6 +148,7 @@ def _of_pages(pages: Sequence[Page], measures: Collection[int]) -> dict[str, obj
     days, times = [page.planned_on for page in pages], [page.written_at for page in pages]
     values: dict[str, object] = {
         "dispatch_ids": [page.dispatch_id for page in pages], "days": days, "written_at": times,
-        "first_day": min(days), "last_day": max(days), "measures": list(measures),
+        "xids": [str(page.xid) for page in pages], "first_day": min(days), "last_day": max(days),
+        "measures": list(measures),
     }  # fmt: skip
     return {**values, "first": min(times), "last": max(times)}

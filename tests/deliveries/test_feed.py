@@ -1,12 +1,13 @@
 """The feed gives out every row that is recorded, once, whatever the order in which transactions end."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.accounts.models import App
 from apps.deliveries.delivery_ids import make_delivery_id
@@ -21,9 +22,11 @@ from apps.deliveries.feed import (
     read_part,
     read_rows,
 )
-from apps.deliveries.models import Delivery
+from apps.deliveries.models import Delivery, Dispatch
+from apps.deliveries.services.ledger import LedgerRow, append_outcomes
 from apps.deliveries.services.receipts import ReceiptDraft, store
 from apps.deliveries.states import OUTCOMES, RECEIPT_TYPES
+from apps.devices.models import Device
 from tests.deliveries.conftest import Worker
 from tests.factories import NOW, make_app, make_channel, make_customer, make_dispatch, make_people, wait_for_feed
 
@@ -58,6 +61,21 @@ def keys(rows: list[Row]) -> Counter[tuple[int, int]]:
     return Counter((row.dispatch_id, row.device_id) for row in rows)
 
 
+def record(dispatch: Dispatch, devices: Sequence[Device]) -> None:
+    """As a worker does, at NOW."""
+    key = (dispatch.planned_on, dispatch.pk)
+    rows = [LedgerRow(*key, one.customer_id, one.pk, dispatch.app_id, 1, 1, 1, 0, 1, "", "", "") for one in devices]
+    with transaction.atomic():
+        append_outcomes(outcomes=rows, now=NOW, may_repeat=False)
+
+
+def open_them(dispatch: Dispatch, devices: Sequence[Device]) -> None:
+    """As their phones tell, at NOW."""
+    key = {"planned_on": dispatch.planned_on, "dispatch_id": dispatch.pk}
+    drafts = [ReceiptDraft(make_delivery_id(**key, device_id=one.pk), "opened") for one in devices]
+    store(receipts=drafts, app_id=dispatch.app_id, now=NOW)
+
+
 def test_every_outcome_is_given_out_once(app: App, run_lane: Worker) -> None:
     start, clock = end_of_feed(), ticking()
     make_people(app, 250)
@@ -88,6 +106,31 @@ def test_receipts_stand_in_it_with_their_type(app: App) -> None:
     told = make_delivery_id(planned_on=NOW.date(), dispatch_id=dispatch.pk, device_id=device.pk)
     store(receipts=[ReceiptDraft(told, "opened")], app_id=app.pk, now=NOW)
     assert read_all(start) == [Row(NOW, 103, NOW.date(), dispatch.pk, 0, device.pk)]
+
+
+@pytest.mark.parametrize("is_of_small", [True, False])
+def test_writers_about_a_dispatch_in_one_microsecond_are_each_given_out_once(app: App, is_of_small: bool) -> None:
+    people, dispatch = make_people(app, 40), make_dispatch(app)
+    position = end_of_feed()
+    for write, part in ((record, people[:30]), (record, people[30:]), (open_them, people[:5])):
+        write(dispatch, part)
+        wait_for_feed()
+        (page,) = pages_after(position)
+        found = read_rows([replace(page, is_of_small=is_of_small)], EVERYTHING)
+        assert keys(found) == Counter((dispatch.pk, device.pk) for device in part)
+        position = behind(page)
+
+
+def test_they_are_given_out_once_where_they_are_read_together_or_in_parts(app: App) -> None:
+    people, dispatch = make_people(app, 40), make_dispatch(app)
+    start = end_of_feed()
+    record(dispatch, people[:30])
+    record(dispatch, people[30:])
+    wait_for_feed()
+    first, second = pages_after(start)
+    assert len(read_rows([first, second], EVERYTHING)) == 40
+    part, _end = read_part(second, behind(first), EVERYTHING, most=100)
+    assert {row.device_id for row in part} == {device.pk for device in people[30:]}
 
 
 def test_a_page_waits_for_transactions_older_than_it(app: App) -> None:

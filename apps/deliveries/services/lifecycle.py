@@ -64,7 +64,7 @@ def finish_dispatches(*, now: datetime) -> int:
 
 def drop_held(*, dispatch: Dispatch, now: datetime) -> None:
     """End what a decision left without a message: the first CLOSED_AT_ONCE batches, `finish_dispatches` the rest."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # the feed knows rows by their page's transaction
         held = Batch.objects.filter(dispatch=dispatch, state="held").select_for_update(skip_locked=True)
         chosen = list(held.values_list("id", flat=True)[:CLOSED_AT_ONCE])
         close_batches(batch_ids=chosen, outcome="cancelled", code="not_chosen", now=now)
@@ -113,10 +113,11 @@ def _close(dispatch: Dispatch, outcome: str, now: datetime) -> None:
         open_batches = Batch.objects.filter(dispatch=dispatch, state__in=["waiting", "held"])
         chosen = open_batches.select_for_update(skip_locked=True).values_list("id", flat=True)[:CLOSED_AT_ONCE]
         close_batches(batch_ids=list(chosen), outcome=outcome, now=now)
+        later = now + timedelta(microseconds=1)  # the feed tells pages of one transaction apart by their time
         execute(
             "deliveries",
             "close_retries",
-            {"dispatch_id": dispatch.pk, "most": RETRIES_AT_ONCE, **_ending(outcome, now)},
+            {"dispatch_id": dispatch.pk, "most": RETRIES_AT_ONCE, **_ending(outcome, later)},
         )
 
 

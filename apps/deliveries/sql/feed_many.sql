@@ -2,9 +2,18 @@
 -- Relies on: deliveries_delivery_time and deliveries_receipt_time, so the cost goes with what was written in that span and
 -- not with the size of the dispatch; "+ 0" keeps the planner from walking a whole dispatch by the primary key.
 with page as (
-    select distinct given.*
-    from unnest(%(dispatch_ids)s::bigint[], %(days)s::date[], %(written_at)s::timestamptz[])
-        as given (dispatch_id, planned_on, written_at)
+    select given.*, array(
+               select twin.xid::xid
+               from deliveries_ledgerpage twin
+               where twin.dispatch_id = given.dispatch_id and twin.written_at = given.written_at
+                 and twin.xid <> given.xid
+           ) as others
+    from (
+        select distinct one.*
+        from unnest(
+            %(dispatch_ids)s::bigint[], %(days)s::date[], %(written_at)s::timestamptz[], %(xids)s::text[]::xid8[]
+        ) as one (dispatch_id, planned_on, written_at, xid)
+    ) given
 )
 select delivery.recorded_at as at, delivery.outcome::int as measure, delivery.planned_on, delivery.dispatch_id,
        delivery.customer_id, delivery.device_id
@@ -14,8 +23,8 @@ join page
  and page.written_at = delivery.recorded_at
 where delivery.planned_on between %(first_day)s::date and %(last_day)s::date
   and delivery.recorded_at between %(first)s::timestamptz and %(last)s::timestamptz
-  and delivery.outcome = any(%(measures)s::smallint[])
-union all
+  and delivery.outcome = any(%(measures)s::smallint[]) and delivery.xmin <> all (page.others)
+union
 select receipt.received_at, 100 + receipt.type, receipt.planned_on, receipt.dispatch_id, 0, receipt.device_id
 from deliveries_receipt receipt
 join page
@@ -23,5 +32,5 @@ join page
  and page.written_at = receipt.received_at
 where receipt.planned_on between %(first_day)s::date and %(last_day)s::date
   and receipt.received_at between %(first)s::timestamptz and %(last)s::timestamptz
-  and 100 + receipt.type = any(%(measures)s::smallint[])
+  and 100 + receipt.type = any(%(measures)s::smallint[]) and receipt.xmin <> all (page.others)
 order by at, measure, planned_on, dispatch_id, customer_id, device_id
