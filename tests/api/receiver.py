@@ -37,6 +37,16 @@ class Receiver:
     body: bytes = b""
     delay_seconds: float = 0.0
     calls: list[Call] = field(default_factory=list)
+    may_answer: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Meanwhile nothing is answered."""
+        self.may_answer.clear()
+        try:
+            yield
+        finally:
+            self.may_answer.set()
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -49,6 +59,7 @@ class Receiver:
 def receiving(**how: Any) -> Iterator[Receiver]:
     """A receiver on a port of its own."""
     receiver = Receiver(**how)
+    receiver.may_answer.set()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -58,6 +69,7 @@ def receiving(**how: Any) -> Iterator[Receiver]:
             told = {name.lower(): value for name, value in self.headers.items()}
             receiver.calls.append(Call(told, body))
             time.sleep(receiver.delay_seconds)
+            receiver.may_answer.wait()
             self.send_response(receiver.status)
             for name, value in {"Content-Length": str(len(receiver.body)), **receiver.headers}.items():
                 self.send_header(name, value)

@@ -1,7 +1,9 @@
 """Webhooks: every recorded outcome and receipt is told, signed, once it is taken; a receiver's trouble is its own."""
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from random import Random
 
 import pytest
@@ -9,8 +11,9 @@ from standardwebhooks import Webhook
 
 from apps.accounts.models import App, AuditEntry
 from apps.api.webhooks.models import WebhookAttempt, WebhookEndpoint, WebhookMessage
-from apps.api.webhooks.services.courier import LEASE, Courier, claim_due
+from apps.api.webhooks.services.courier import Courier
 from apps.api.webhooks.services.cutting import Bounds, cut_due
+from apps.api.webhooks.services.leases import LEASE, claim_due
 from apps.api.webhooks.services.signing import rotated, signed_headers
 from apps.customers.services.erasure import erase
 from apps.deliveries.delivery_ids import make_delivery_id, read_delivery_id
@@ -33,6 +36,11 @@ def app() -> App:
 def receiver():
     with receiving() as receiver:
         yield receiver
+
+
+def hurrying() -> Iterator[datetime]:
+    """A clock on which every look takes five seconds."""
+    return (NOW + timedelta(seconds=number) for number in count(step=5))
 
 
 def test_an_outcome_is_told_with_all_that_names_it(app: App, receiver: Receiver) -> None:
@@ -265,6 +273,19 @@ def test_a_process_killed_after_reading_the_feed_loses_nothing(app: App, receive
     deliver(NOW + LEASE)
     assert [call.id for call in receiver.calls] == [claimed.message_id]
     assert len(receiver.events) == 5
+
+
+def test_a_request_that_takes_long_keeps_its_message(app: App, receiver: Receiver) -> None:
+    make_endpoint(app, receiver.url)
+    make_outcomes(app, make_people(app, 5))
+    wait_for_feed()
+    clock, later = hurrying(), NOW + 3 * LEASE
+    courier = Courier(clock=lambda: next(clock), chance=Random(7), allows_loopback=True, renewal_seconds=0.0)
+    with receiver.holding():
+        courier.deliver(lambda: WebhookMessage.objects.filter(leased_until__gt=later).exists())
+        assert claim_due(now=later, most=10) == []
+    courier.deliver()
+    assert (len(receiver.calls), WebhookMessage.objects.count()) == (1, 0)
 
 
 def test_a_courier_told_to_stop_writes_down_the_answer_it_awaits(app: App, receiver: Receiver) -> None:

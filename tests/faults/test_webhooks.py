@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from apps.api.webhooks.models import WebhookMessage
-from apps.api.webhooks.services.courier import LEASE, MOST_IN_FLIGHT
+from apps.api.webhooks.services.courier import MOST_IN_FLIGHT
+from apps.api.webhooks.services.leases import LEASE
 from tests.api.receiver import receiving
 from tests.factories import make_app, make_people
 from tests.factories.webhooks import deliver, make_endpoint, make_outcomes

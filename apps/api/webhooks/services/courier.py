@@ -7,30 +7,28 @@ itself, by at most `flight` requests, and by one once it fails.
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from queue import Empty, SimpleQueue
 from random import Random
 from threading import Event, Thread
 from time import monotonic
 
 from django.db import close_old_connections
-from django.db.models import F
 
 from apps.api.webhooks.models import WebhookMessage
 from apps.api.webhooks.services.bodies import EventKey, body_of, events_of, receipt_of
 from apps.api.webhooks.services.cutting import Bodies, cut_due
+from apps.api.webhooks.services.leases import KEYS, Lease, claim_due, lease_of, renew_leases
 from apps.api.webhooks.services.recording import Tried, record_tries
 from apps.api.webhooks.services.sending import Try, not_called, try_once
 from apps.api.webhooks.services.signing import signed_headers
 from apps.core.database import AWAY
 from apps.core.guarded_http import Line, RefusedUrl
-from apps.core.sql import rows
 
 MOST_IN_FLIGHT = 128
-# Failing endpoints share these, so that any number of them leaves room for those that answer.
-MOST_PROBES = 16
-# Longer than resolving and PATIENCE_SECONDS together.
-LEASE = timedelta(seconds=90)
+# Requests under way renew their leases so often, but for those that hang so long (in a name server: all else ends).
+RENEWAL_SECONDS = 5.0
+_HANGS_SECONDS = 120.0
 # A name is resolved and checked anew at least so often.
 LINE_SECONDS = 30.0
 # Bodies kept between making a message and sending it; 10 MB at most. Others are made again.
@@ -40,10 +38,8 @@ _WAIT_SECONDS = 0.2
 _GATHER_SECONDS = 0.005
 _CUT_SECONDS = 0.1
 _AWAY_SECONDS = 1.0
-# How long answers are awaited by a courier that is to stop. Whatever comes later is asked for again, after LEASE.
+# How long answers are awaited by a courier that is to stop. What answers later is asked again, after its lease.
 STOP_SECONDS = 3.0
-
-KEYS = ("days", "dispatch_ids", "customer_ids", "device_ids")
 
 _log = logging.getLogger(__name__)
 
@@ -51,13 +47,21 @@ _log = logging.getLogger(__name__)
 class Courier:
     """Delivers what is due. One a process; any number of processes share the work."""
 
-    def __init__(self, *, clock: Callable[[], datetime], chance: Random, allows_loopback: bool) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime],
+        chance: Random,
+        allows_loopback: bool,
+        renewal_seconds: float = RENEWAL_SECONDS,
+    ) -> None:
         self._clock, self._chance, self._allows_loopback = clock, chance, allows_loopback
+        self._renewal_seconds, self._renewed_at = renewal_seconds, monotonic()
         self._came: SimpleQueue[Tried] = SimpleQueue()
         self._unwritten: list[Tried] = []
         self._bodies: Bodies = {}
         self._lines: dict[int, list[tuple[str, Line]]] = {}
-        self._in_flight = 0
+        self._under_way: dict[Lease, float] = {}
         self._cut_at = 0.0
         self._woken = Event()
 
@@ -86,7 +90,7 @@ class Courier:
         """Else each restart would hold up, for a whole lease, endpoints that may have one request under way."""
         end = monotonic() + STOP_SECONDS
         try:
-            while self._in_flight and monotonic() < end:
+            while self._under_way and monotonic() < end:
                 self._wait()
             self._record()
         except AWAY as error:
@@ -97,8 +101,9 @@ class Courier:
         end, written = monotonic() + (seconds or 1e9), 0
         while not is_stopping() and monotonic() < end:
             written += self._record()
+            self._renew()
             has_more = self._start()
-            if self._in_flight or self._unwritten:
+            if self._under_way or self._unwritten:
                 self._wait()
             elif not has_more:
                 break
@@ -109,23 +114,35 @@ class Courier:
     def _record(self) -> int:
         """Answers that came while the database was away are kept and written later."""
         while not self._came.empty():
-            self._unwritten.append(self._came.get())
-            self._in_flight -= 1
+            self._take(self._came.get())
         count = len(self._unwritten)
         if count:
             record_tries(tries=self._unwritten, now=self._clock(), chance=self._chance)
             self._unwritten = []
         return count
 
+    def _take(self, tried: Tried) -> None:
+        self._unwritten.append(tried)
+        self._under_way.pop(lease_of(tried.message), None)
+
+    def _renew(self) -> None:
+        """Keep the messages of slow requests, so that nobody else makes them as well."""
+        moment = monotonic()
+        if not self._under_way or moment - self._renewed_at < self._renewal_seconds:
+            return
+        self._renewed_at = moment
+        working = [lease for lease, begun in self._under_way.items() if moment - begun < _HANGS_SECONDS]
+        renew_leases(working, now=self._clock())
+
     def _start(self) -> bool:
         """Claim what is due and start its requests; whether there may be more to do."""
-        if self._in_flight >= MOST_IN_FLIGHT:
+        if len(self._under_way) >= MOST_IN_FLIGHT:
             return False
         now, is_more = self._clock(), self._cut()
-        claimed = claim_due(now=now, most=MOST_IN_FLIGHT - self._in_flight)
+        claimed = claim_due(now=now, most=MOST_IN_FLIGHT - len(self._under_way))
         for message in claimed:
             body = self._bodies.pop(message.pk, None) or rebuilt(message)
-            self._in_flight += 1
+            self._under_way[lease_of(message)] = monotonic()
             Thread(target=self._carry, args=(message, body, now), name="webhook", daemon=True).start()
         return bool(claimed) or is_more
 
@@ -143,17 +160,15 @@ class Courier:
     def _wait(self) -> None:
         """For the next answer, and those that come with it."""
         try:
-            came = [self._came.get(timeout=_WAIT_SECONDS)]
+            self._take(self._came.get(timeout=_WAIT_SECONDS))
         except Empty:
             return
         end = monotonic() + _GATHER_SECONDS
-        while len(came) < self._in_flight and (left := end - monotonic()) > 0:
+        while self._under_way and (left := end - monotonic()) > 0:
             try:
-                came.append(self._came.get(timeout=left))
+                self._take(self._came.get(timeout=left))
             except Empty:
                 break
-        self._unwritten += came
-        self._in_flight -= len(came)
 
     def _carry(self, message: WebhookMessage, body: bytes, now: datetime) -> None:
         """In a thread of its own: no database here."""
@@ -197,23 +212,6 @@ class Courier:
                     kept.append((known, line))
                 else:
                     line.close()
-
-
-def claim_due(*, now: datetime, most: int) -> list[WebhookMessage]:
-    """Take messages to be tried now, with their endpoints. They are ours until LEASE is over.
-
-    Their keys are not loaded: mostly the body is at hand. event_count says how many there are.
-    """
-    values = {"now": now, "leased_until": now + LEASE, "most": most, "most_probes": min(most, MOST_PROBES)}
-    claimed = [row[0] for row in rows("api", "claim_webhooks", values)]
-    if not claimed:
-        return []
-    found = WebhookMessage.objects.filter(pk__in=claimed).select_related("endpoint").defer(*KEYS)
-    messages: list[WebhookMessage] = []
-    for message in found.annotate(key_count=F("days__len")).order_by("due_at", "pk"):
-        message.event_count = message.key_count
-        messages.append(message)
-    return messages
 
 
 def rebuilt(message: WebhookMessage) -> bytes:
