@@ -19,12 +19,11 @@ from apps.core.sql import rows
 from apps.customers.queries import facts
 from apps.deliveries.models import Dispatch
 from apps.deliveries.policy import Policy
-from apps.deliveries.rendering import CompiledBody, RenderFailed, compile_body
-from apps.deliveries.rendering.visible import is_blank
+from apps.deliveries.rendering import compile_body
 from apps.deliveries.services.lifecycle import KEPT_AFTER_EXPIRY
 from apps.deliveries.services.stop import is_stopped
-from apps.gateways.sms_text import MOST_PARTS, measure
 from apps.sms_booster.models import Fallback, SmsMessage
+from apps.sms_booster.services.texts import make_text
 from apps.sms_booster.states import FALLBACK_STATES, SMS_STATES
 
 AT_ONCE = 50
@@ -126,7 +125,7 @@ def _messages(fallback: Fallback, now: datetime) -> list[SmsMessage]:
     phones: set[str] = set()
     messages = []
     for customer_id, phone, has_agreed, traits, *columns in unanswered(dispatch, fallback.customer_ids):
-        body, parts, fault = _made(text, {**facts(columns, json.loads(traits)), **said["facts"]})
+        body, parts, fault = make_text(text, {**facts(columns, json.loads(traits)), **said["facts"]})
         refusal = _refusal(phone, has_agreed=has_agreed, is_test=is_test, is_known=phone in phones, is_late=is_late)
         phones.add(phone)
         state = "spared" if refusal else "failed" if fault else "planned"
@@ -166,15 +165,3 @@ def _refusal(phone: str, *, has_agreed: bool, is_test: bool, is_known: bool, is_
     if is_known:
         return "same_phone"
     return "too_late" if is_late else ""
-
-
-def _made(text: CompiledBody, known: Mapping[str, Any]) -> tuple[str, int, str]:
-    """Body, parts, and why it cannot be sent ("" = it can)."""
-    try:
-        body = text.render(known).body
-    except RenderFailed as failed:
-        return "", 0, failed.code
-    parts = measure(body).parts
-    if is_blank(body):
-        return "", 0, "empty_text"
-    return body, parts, "" if parts <= MOST_PARTS else "too_many_parts"

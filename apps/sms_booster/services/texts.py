@@ -1,7 +1,7 @@
 """Texts of SMS: made person by person, and planned in sets."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import batched
 from typing import Any
@@ -37,7 +37,11 @@ def plan_texts(
     common = {"rule_id": rule_id, "app_id": app_id, "dispatch_id": dispatch_id, "step_id": step_id, "now": now}
     for part in batched(people, _AT_ONCE):
         made = [
-            _made(text, {**facts(columns, json.loads(traits)), **_link(text, app_id, customer_id, now)}, counts_clicks)
+            make_text(
+                text,
+                {**facts(columns, json.loads(traits)), **_link(text, app_id, customer_id, now)},
+                counts_clicks=counts_clicks,
+            )
             for customer_id, _phone, traits, *columns in part
         ]
         values = {
@@ -50,15 +54,8 @@ def plan_texts(
         execute("sms_booster", "plan_texts", {**common, **values})
 
 
-def _link(text: CompiledBody, app_id: int, customer_id: int, now: datetime) -> Facts:
-    """The person's preference link, where the text has a place for it."""
-    if FACT not in text.names:
-        return {}
-    return {FACT: preferences_url(app_id=app_id, customer_id=customer_id, now=now)}
-
-
-def _made(text: CompiledBody, known: Facts, counts_clicks: bool) -> tuple[str, int, str]:
-    """Body, parts, and why it cannot be sent ("" = it can)."""
+def make_text(text: CompiledBody, known: Mapping[str, Any], *, counts_clicks: bool = False) -> tuple[str, int, str]:
+    """Body, parts, and why it cannot be sent ("" = it can). counts_clicks: see plan_texts."""
     try:
         body = text.render(known).body
     except RenderFailed as failed:
@@ -67,3 +64,10 @@ def _made(text: CompiledBody, known: Facts, counts_clicks: bool) -> tuple[str, i
     if is_blank(body):
         return "", 0, "empty_text"
     return (body, parts, "") if parts <= MOST_PARTS else (body, 0, "too_many_parts")
+
+
+def _link(text: CompiledBody, app_id: int, customer_id: int, now: datetime) -> Facts:
+    """The person's preference link, where the text has a place for it."""
+    if FACT not in text.names:
+        return {}
+    return {FACT: preferences_url(app_id=app_id, customer_id=customer_id, now=now)}
