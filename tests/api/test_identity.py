@@ -15,12 +15,12 @@ from django.utils import timezone
 
 from apps.accounts.models import App, AuditEntry
 from apps.api.models import IdentityCheck, IdentityKey
-from apps.api.services import identity_tally
 from apps.api.services.identity import clean_identity_key, forget_rules
+from apps.api.services.identity_tally import REGISTRATIONS, Tally, last_days
 from apps.core.problems import InvalidInput
 from apps.customers.models import Consent, Customer
 from apps.devices.models import Device
-from tests.factories import make_app, make_customer, make_user
+from tests.factories import NOW, make_app, make_customer, make_user
 from tests.factories.api import ApiCaller, codes_of, make_key
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +39,6 @@ def token(key: Any = SIGNER, algorithm: str = "ES256", minutes: float = 10, **cl
 @pytest.fixture
 def check(app: App) -> IdentityCheck:
     forget_rules()
-    identity_tally._counted.clear()  # of apps that were
     check = IdentityCheck.objects.create(app=app, mode="enforce")
     IdentityKey.objects.create(check_of=check, name="server", algorithm="ES256", key=PUBLIC)
     IdentityKey.objects.create(check_of=check, name="old server", algorithm="HS256", key=SECRET)
@@ -176,18 +175,25 @@ def test_a_new_address_may_be_told_twice(check: IdentityCheck, public: ApiCaller
     assert Device.objects.filter(state="active").count() == 2
 
 
-def test_monitor_counts_whom_enforcing_would_shut_out(
-    check: IdentityCheck, public: ApiCaller, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(identity_tally, "ADD_EVERY_SECONDS", 0)
-    monkeypatch.setattr(identity_tally, "_next_at", 0)
+def test_monitor_counts_whom_enforcing_would_shut_out(check: IdentityCheck, public: ApiCaller, client: Client) -> None:
     IdentityCheck.objects.update(mode="monitor")
     for proof in (token(), token(), token(sub="eve"), None):
         register(public, identity_token=proof)
-    assert identity_tally.last_days(app=check.app, now=timezone.now()) == {"proved": 2, "missing": 1, "wrong": 1}
+    REGISTRATIONS.add_all()
+    assert last_days(app=check.app, now=timezone.now()) == {"proved": 2, "missing": 1, "wrong": 1}
     client.force_login(make_user(check.app, role="owner"))
     page = client.get(reverse("admin:api_identitycheck_change", args=[check.pk])).content.decode()
     assert "2 with a good proof, 1 without one, 1 with a wrong one" in page
+
+
+def test_what_was_counted_is_added_once_in_a_while(app: App) -> None:
+    tally = Tally(add_every_seconds=3600)
+    for _ in range(3):
+        tally.count(app.pk, NOW, "missing")
+    assert last_days(app=app, now=NOW)["missing"] == 1, "the first at once"
+    tally.add_all()
+    tally.add_all()
+    assert last_days(app=app, now=NOW)["missing"] == 3
 
 
 @pytest.mark.parametrize(("mode", "answers"), [("enforce", [False, True]), ("off", [False])])

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
 from apps.api.models import IdentityCheck
-from apps.api.services import identity_tally as tally
+from apps.api.services.identity_tally import REGISTRATIONS
 from apps.api.services.identity_uses import Showing, is_of_one_device
 from apps.core.problems import FieldProblem, InvalidInput
 
@@ -88,7 +88,7 @@ def check_identity(*, app: App, claim: Claim, now: datetime) -> Identity:
     if rules.mode == "off" or (claim.customer is None and not claim.takes_over):
         return Identity(is_proved=False)
     problem = _problem_of(rules, app, claim, now)
-    tally.count(app.pk, now, _WORDS[problem.code if problem else ""])
+    REGISTRATIONS.count(app.pk, now, _WORDS[problem.code if problem else ""])
     if problem is not None and rules.mode == "enforce":
         raise IdentityRefused(problem)
     return Identity(is_proved=problem is None, problem=problem)

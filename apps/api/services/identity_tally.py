@@ -19,22 +19,34 @@ from apps.api.models import IdentityDay
 ADD_EVERY_SECONDS = 5.0
 WORDS = ("proved", "missing", "wrong")
 
-_lock = threading.Lock()
-_counted: Counter[tuple[int, date, str]] = Counter()
-_next_at = 0.0
+
+class Tally:
+    """What this process has counted and not added yet."""
+
+    def __init__(self, *, add_every_seconds: float = ADD_EVERY_SECONDS) -> None:
+        self._add_every_seconds = add_every_seconds
+        self._lock = threading.Lock()
+        self._counted: Counter[tuple[int, date, str]] = Counter()
+        self._next_at = 0.0
+
+    def count(self, app_id: int, now: datetime, word: str) -> None:
+        """Count one registration as proved, missing or wrong."""
+        with self._lock:
+            self._counted[app_id, now.date(), word] += 1
+            is_due = time.monotonic() >= self._next_at
+        if is_due:
+            self.add_all()
+
+    def add_all(self) -> None:
+        """Add what has been counted to the days' rows."""
+        with self._lock:
+            self._next_at = time.monotonic() + self._add_every_seconds
+            due = dict(self._counted)
+            self._counted.clear()
+        _add(due)
 
 
-def count(app_id: int, now: datetime, word: str) -> None:
-    """Count one registration as proved, missing or wrong."""
-    global _next_at
-    with _lock:
-        _counted[app_id, now.date(), word] += 1
-        if time.monotonic() < _next_at:
-            return
-        _next_at = time.monotonic() + ADD_EVERY_SECONDS
-        due = dict(_counted)
-        _counted.clear()
-    _add(due)
+REGISTRATIONS = Tally()
 
 
 def last_days(*, app: App, now: datetime, days: int = 7) -> dict[str, int]:
