@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 from config.env import BASE_DIR
+from tests.house import GENEROSITY
 
-READY_SECONDS = 120
+READY_SECONDS = 120 * GENEROSITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[subpro
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=30 * GENEROSITY)
 
 
 def _wait_until_ready(process: subprocess.Popen[str], port: int) -> None:

@@ -21,7 +21,7 @@ from apps.gateways.contract import Endpoints
 from apps.sandbox.credentials import SandboxCredentials
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-_START_SECONDS = 30
+_START_SECONDS = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class RunningSandbox:
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, content, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
@@ -125,7 +125,7 @@ def _start(data_dir: Path, port: int, options: tuple[str, ...], environment: dic
 def stop_sandbox(sandbox: RunningSandbox) -> int:
     """SIGTERM, and its exit code."""
     sandbox.process.send_signal(signal.SIGTERM)
-    return sandbox.process.wait(timeout=10)
+    return sandbox.process.wait(timeout=60)
 
 
 def free_port() -> int:

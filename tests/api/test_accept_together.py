@@ -37,13 +37,13 @@ def sent_together(api: ApiCaller, requests: list[tuple[Any, dict[str, str]]]) ->
         begun = [pool.submit(send, body, headers) for body, headers in requests]
         wait_until(lambda: len(together._waiting) == len(requests))
         cursor.execute("rollback")
-        assert ahead.result(20).status_code == 202
-        return [one.result(20) for one in begun]
+        assert ahead.result(120).status_code == 202
+        return [one.result(120) for one in begun]
 
 
 def wait_until(is_so: Any) -> None:
     pause = threading.Event()
-    for _ in range(1_000):
+    for _ in range(6_000):
         if is_so():
             return
         pause.wait(0.01)
@@ -128,7 +128,7 @@ def test_a_group_whose_database_went_away_is_told_to_come_again(api, app):
         cursor.execute("lock table deliveries_dispatch in access exclusive mode")
         answer = pool.submit(lambda: closing(api.post, PUSH, body, Idempotency_Key="k"))
         cut()
-        said = answer.result(20)
+        said = answer.result(120)
         cursor.execute("rollback")
     cut_by.close()
     assert (said.status_code, codes_of(said)) == (503, {"database_unavailable"})

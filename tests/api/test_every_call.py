@@ -128,11 +128,13 @@ def test_21_too_many_requests(api, settings):
     settings.API_REQUESTS_PER_MINUTE = 2
     rate.meter._counts.clear()
     cache.clear()  # what a key of the same number used in this minute
-    answers = [api.post(EVENTS, {}) for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [400, 400, 429]
-    assert answers[0].headers["RateLimit-Remaining"] == "1"
-    assert answers[2].json()["code"] == "rate_limited"
-    assert 1 <= int(answers[2].headers["Retry-After"]) <= 60
+    answers = [api.post(EVENTS, {})]
+    while answers[-1].status_code == 400 and len(answers) < 6:  # a minute may end meanwhile, and a new one begin
+        answers.append(api.post(EVENTS, {}))
+    *_, before, refused = answers
+    assert (before.status_code, refused.status_code, answers[0].headers["RateLimit-Remaining"]) == (400, 429, "1")
+    assert refused.json()["code"] == "rate_limited"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
 
 
 @pytest.mark.parametrize("path", ["/v2.1/events", "/v2.1/devices"])

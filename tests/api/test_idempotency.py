@@ -134,7 +134,7 @@ def test_twenty_twins_at_once_are_one_push(api, body):
     for twin in twins:
         twin.start()
     for twin in twins:
-        twin.join(30)
+        twin.join(120)
     assert len(answers) == 20
     assert Dispatch.objects.count() == 1
     accepted = [answer for answer in answers if answer.status_code == 202]

@@ -44,9 +44,7 @@ def compose(page: Page) -> None:
     expect(page.get_by_label("On an iPhone: Other words. Come and see.")).to_be_visible()
     page.get_by_label("Part of the audience in the test").fill("80")
     page.get_by_role("radio", name=re.compile("^I decide")).check()
-    expect(page.locator("#size-hint")).to_contain_text(
-        "With 800 people you can only see a difference above", timeout=15_000
-    )
+    expect(page.locator("#size-hint")).to_contain_text("With 800 people you can only see a difference above")
     page.get_by_label("Share of A").fill("60")
     expect(page.get_by_text("Together 110 %; it must be 100 %.")).to_be_visible()
     page.get_by_role("button", name="Share equally").click()

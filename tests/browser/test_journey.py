@@ -52,7 +52,7 @@ def test_from_an_idea_to_the_report(page: Page, house: House) -> None:
     compose(page)
     launch(page)
     expect(page.get_by_text("Held to the pace you asked for: 50 a second.")).to_be_visible()
-    expect(page.locator("#state-badge")).to_have_text("Sent", timeout=60_000)
+    expect(page.locator("#state-badge")).to_have_text("Sent", timeout=300_000)
     expect(page.get_by_text("Held to the pace you asked for")).not_to_be_visible()
     expect(page.locator("#report")).to_contain_text("From plan to click")
     sent = page.locator("#report .hg-stat dd").first

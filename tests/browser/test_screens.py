@@ -18,6 +18,7 @@ from tests.factories import (
     make_segment,
     make_user,
 )
+from tests.house import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -79,8 +80,8 @@ def test_typing_goes_on_while_the_draft_is_saved(inside: Page, live_server: Live
     expect(title).to_have_value("A long title that is typed through several saves")
     expect(inside.get_by_text("iPhone shows about 35")).to_be_visible()
     expect(inside.get_by_label("On an iPhone: A long title that is typed through several saves")).to_be_visible()
-    stored = Campaign.objects.get().variants.get().texts["en"]["title"]
-    assert stored == "A long title that is typed through several saves"
+    stored = "A long title that is typed through several saves"
+    wait_for(lambda: Campaign.objects.get().variants.get().texts["en"]["title"] == stored, 10)
 
 
 def test_what_is_typed_while_a_variant_is_added_is_kept(

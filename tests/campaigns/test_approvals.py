@@ -263,7 +263,7 @@ def test_of_two_approvers_at_once_one_decides(campaign: Campaign, mary: User, pa
     asked, start, told = ask(campaign, mary), Barrier(2), []
 
     def answer(actor: User) -> None:
-        start.wait(10)
+        start.wait(60)
         try:
             say_yes(asked, actor)
             told.append("decided")
@@ -276,6 +276,6 @@ def test_of_two_approvers_at_once_one_decides(campaign: Campaign, mary: User, pa
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert sorted(told) == ["already_answered", "decided"]
     assert AuditEntry.objects.filter(action="campaign.approved").count() == 1

@@ -25,7 +25,7 @@ def test_killed_at_any_statement(seed: int, process_environment: dict[str, str])
     devices = make_people(app, 5)
     did(app, [str(device.customer.external_id) for device in devices])
     command = [sys.executable, str(MOVER), str(seed), NOW.isoformat()]
-    moved = subprocess.run(command, env=process_environment, capture_output=True, text=True, timeout=120)
+    moved = subprocess.run(command, env=process_environment, capture_output=True, text=True, timeout=600)
     assert moved.returncode == 0, moved.stderr
     assert int(moved.stdout) > 0
     assert list(automation.runs.values_list("state", "position")) == [("done", 3)] * 5

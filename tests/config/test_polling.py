@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from threading import Event
-from time import monotonic, sleep
+from time import sleep
 
 import pytest
 from django.db import OperationalError
@@ -10,11 +10,12 @@ from django.db import OperationalError
 from config.polling import Poller
 from config.queues import LANES
 from config.schedule import TICKS, Tick, own_looks, own_ticks
+from tests.house import wait_for
 
 FIRST = Tick("first", 0, "bulk")
 OTHER = Tick("other", 0, "bulk")
 
-type Start = Callable[[Callable[[Tick], None]], Poller]
+type Start = Callable[..., Poller]
 
 
 @pytest.fixture
@@ -26,8 +27,8 @@ def is_over() -> Iterator[Event]:
 
 @pytest.fixture
 def start(is_over: Event) -> Start:
-    def start(run: Callable[[Tick], None]) -> Poller:
-        poller = Poller([FIRST, OTHER], run, is_over, patience_seconds=0.3, poll_seconds=0.4)
+    def start(run: Callable[[Tick], None], *, patience_seconds: float = 0.1) -> Poller:
+        poller = Poller([FIRST, OTHER], run, is_over, patience_seconds=patience_seconds, poll_seconds=0.1)
         poller.start()
         return poller
 
@@ -36,12 +37,11 @@ def start(is_over: Event) -> Start:
 
 def test_what_is_heard_is_not_done_and_what_is_not_heard_is(start: Start) -> None:
     done: list[Tick] = []
-    poller = start(done.append)
-    until = monotonic() + 0.5
-    while monotonic() < until:
+    poller = start(done.append, patience_seconds=3.0)  # of which no busy machine keeps us from saying so
+    while not done:
         poller.heard("first")
         sleep(0.02)
-    assert done == [OTHER]
+    assert set(done) == {OTHER}
 
 
 def test_a_tick_that_fails_stops_no_other(start: Start) -> None:
@@ -52,8 +52,7 @@ def test_a_tick_that_fails_stops_no_other(start: Start) -> None:
         raise OperationalError if tick is FIRST else ValueError
 
     start(run)
-    sleep(1.5)
-    assert abs(done.count(FIRST) - done.count(OTHER)) <= 1 < done.count(OTHER)
+    wait_for(lambda: min(done.count(FIRST), done.count(OTHER)) > 2, 5)
 
 
 def test_the_end_waits_for_what_is_under_way(start: Start, is_over: Event) -> None:
@@ -65,9 +64,9 @@ def test_the_end_waits_for_what_is_under_way(start: Start, is_over: Event) -> No
         done.set()
 
     poller = start(run)
-    begun.wait(5)
+    begun.wait(60)
     is_over.set()
-    poller.join(5)
+    poller.join(60)
     assert done.is_set()
 
 

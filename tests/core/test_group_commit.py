@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, get_ident
+from time import sleep
 
 import pytest
 
@@ -19,7 +20,7 @@ class Slow:
     def __call__(self, orders: Sequence[int]) -> Sequence[int | Exception]:
         self.groups.append(list(orders))
         self.begun.set()
-        assert self.go.wait(10)
+        assert self.go.wait(60)
         return [ValueError(order) if order % 2 else order * 2 for order in orders]
 
 
@@ -36,12 +37,12 @@ def outcomes(commit: Callable[[Sequence[int]], Sequence[int | Exception]], first
     assert isinstance(commit, Slow)
     with ThreadPoolExecutor(first) as pool:
         begun = [pool.submit(submit, 0)]
-        assert commit.begun.wait(10)
+        assert commit.begun.wait(60)
         begun += [pool.submit(submit, number) for number in range(1, first)]
         while len(together._waiting) < first - 1:
-            pass
+            sleep(0.001)
         commit.go.set()
-        return [one.result(10) for one in begun]
+        return [one.result(60) for one in begun]
 
 
 def test_who_comes_meanwhile_shares_the_next_group() -> None:

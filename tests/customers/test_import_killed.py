@@ -23,7 +23,7 @@ while continue_imports(clock=timezone.now, slot_seconds=1, block_bytes=20_000): 
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = monotonic() + 60
+    deadline = monotonic() + 300
     while not holds():
         assert monotonic() < deadline, "waited in vain"
         sleep(0.01)

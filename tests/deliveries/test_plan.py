@@ -1,9 +1,9 @@
 """Plan: the audience is frozen, everybody in it leaves a row, and who is left out is told why."""
 
 from collections import Counter
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from time import monotonic, sleep
 from typing import Any
@@ -22,8 +22,13 @@ from apps.deliveries.services.plan import ABANDONED_AFTER, end_abandoned, plan_d
 from apps.deliveries.states import OUTCOME_WORDS
 from apps.devices.models import Device
 from tests.factories import NOW, make_app, make_customer, make_device, make_dispatch, make_people, make_plan
+from tests.house import wait_for
 
 pytestmark = pytest.mark.django_db
+# Whoever reads it waits while the test has lock 7.
+LOCKED = Compiled(
+    "select id as customer_id from customers_customer, lateral (select pg_advisory_xact_lock(7 + 0 * id)) held"
+)
 
 
 @pytest.fixture
@@ -289,9 +294,9 @@ def test_a_throttled_dispatch_is_cut_into_smaller_batches(app: App) -> None:
 
 def test_an_audience_that_takes_too_long_fails_before_anybody_is_sent_to(app: App) -> None:
     make_people(app, 2)
-    slow = Compiled("select id as customer_id from customers_customer, lateral (select pg_sleep(0.2 + 0 * id)) slept")
+    slow = Compiled("select id as customer_id from customers_customer, lateral (select pg_sleep(60 + 0 * id)) slept")
     with connection.cursor() as cursor:
-        cursor.execute("set local statement_timeout = '100ms'")
+        cursor.execute("set local statement_timeout = '1500ms'")
         dispatch = make_dispatch(app, audience=slow)
     assert (dispatch.state, dispatch.reason, dispatch.planned_devices) == ("failed", "audience_timeout", 0)
     assert not Batch.objects.exists()
@@ -319,20 +324,11 @@ def test_two_planners_at_once_make_one_plan(app: App) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_asking_for_a_dispatch_that_is_being_planned_is_no_attempt(app: App) -> None:
     make_people(app, 1)
-    slow = Compiled("select id as customer_id from customers_customer, lateral (select pg_sleep(1 + 0 * id)) slept")
-    plan = make_plan(app, audience=slow)
-
-    def planned() -> Dispatch:
-        try:
-            return plan_dispatch(**plan)
-        finally:
-            connection.close()
-
+    plan = make_plan(app, audience=LOCKED)
     with ThreadPoolExecutor(1) as planner:
-        first = planner.submit(planned)
-        sleep(0.4)
-        asked = [plan_dispatch(**plan).state for _ in range(7)]
-        assert first.result().planning_attempt == 1
+        with planner_at_work(planner, plan) as first:
+            asked = [plan_dispatch(**plan).state for _ in range(7)]
+        assert first.result(60).planning_attempt == 1
     assert asked == ["planning"] * 7
 
 
@@ -384,19 +380,39 @@ def test_a_plan_that_nobody_takes_over_fails_with_its_reason(app: App) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_planner_that_takes_its_time_is_not_abandoned(app: App) -> None:
     make_people(app, 2)
-    slow = Compiled("select id as customer_id from customers_customer, lateral (select pg_sleep(1 + 0 * id)) slept")
+    with ThreadPoolExecutor(1) as planner:
+        with planner_at_work(planner, make_plan(app, audience=LOCKED)) as result:
+            assert end_abandoned(now=NOW + 2 * ABANDONED_AFTER) == 0
+        assert result.result(60).state == "sending"
+
+
+@contextmanager
+def planner_at_work(planner: ThreadPoolExecutor, plan: dict[str, Any]) -> Iterator[Future[Dispatch]]:
+    """It has begun on a LOCKED audience, and does not come to an end as long as this lasts."""
 
     def planned() -> Dispatch:
         try:
-            return plan_dispatch(**make_plan(app, audience=slow))
+            return plan_dispatch(**plan)
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(1) as planner:
-        result = planner.submit(planned)
-        sleep(0.4)
-        assert end_abandoned(now=NOW + 2 * ABANDONED_AFTER) == 0
-        assert result.result().state == "sending"
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(7)")
+        try:
+            begun = planner.submit(planned)
+            wait_for(is_anybody_locked_out, 10)
+            yield begun
+        finally:
+            cursor.execute("select pg_advisory_unlock(7)")
+
+
+def is_anybody_locked_out() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select exists (select from pg_locks join pg_database on pg_database.oid = pg_locks.database"
+            " where locktype = 'advisory' and objid = 7 and not granted and datname = current_database())"
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def drawn(text: str) -> int:
@@ -408,7 +424,7 @@ def drawn(text: str) -> int:
 def terminate_backend_running(statement: str) -> None:
     """Kill the connection that runs `statement`, as soon as there is one."""
     kill = "select pg_terminate_backend(pid) from pg_stat_activity where query like %s and pid <> pg_backend_pid()"
-    deadline = monotonic() + 10
+    deadline = monotonic() + 60
     with connection.cursor() as cursor:
         while monotonic() < deadline:
             cursor.execute(kill, [f"%insert into {statement}%"])

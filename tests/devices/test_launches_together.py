@@ -49,13 +49,13 @@ def together(launches: list[Callable[[], Registration]]) -> list[Any]:
             begun.append(pool.submit(run, one))
             wait_until(lambda place=place: len(queue._waiting) == place)
         cursor.execute("rollback")
-        assert ahead.result(20).is_new
-        return [one.result(20) for one in begun]
+        assert ahead.result(120).is_new
+        return [one.result(120) for one in begun]
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
     pause = threading.Event()
-    for _ in range(1_000):
+    for _ in range(6_000):
         if is_so():
             return
         pause.wait(0.01)

@@ -34,6 +34,7 @@ from config import commands
 from config.env import BASE_DIR
 from tests.factories import make_app, make_channel, make_dispatch
 from tests.fixtures_sandbox import RunningSandbox, free_port
+from tests.house import GENEROSITY
 
 LEASE_SECONDS = 4
 GATEWAY_OF = {"android": "fcm", "ios": "apns", "web": "webpush"}
@@ -164,13 +165,13 @@ class House:
         return worker
 
     def ask_to_stop(self, worker: "Popen[bytes]") -> None:
-        """SIGTERM; it must be gone within 20 s."""
+        """SIGTERM; it must be gone within 20 s, given a core of its own."""
         worker.send_signal(signal.SIGTERM)
-        worker.wait(20)
+        worker.wait(20 * GENEROSITY)
 
     def kill(self, worker: "Popen[bytes]") -> None:
         worker.send_signal(signal.SIGKILL)
-        worker.wait(10)
+        worker.wait(10 * GENEROSITY)
         self.killed += 1
 
     def kill_in_flight(self, worker: "Popen[bytes]") -> None:
@@ -178,7 +179,7 @@ class House:
 
         It is frozen first, and looked at: an open slice alone may still be waiting for its connection.
         """
-        deadline = monotonic() + 60
+        deadline = monotonic() + 60 * GENEROSITY
         while monotonic() < deadline:
             self.until(self._is_taken_and_open, seconds=60, what="taken by the gateway and not recorded")
             worker.send_signal(signal.SIGSTOP)
@@ -196,7 +197,7 @@ class House:
         for worker in self.workers:
             with suppress(ProcessLookupError):
                 os.killpg(worker.pid, signal.SIGKILL)
-            worker.wait(10)
+            worker.wait(10 * GENEROSITY)
 
     def beat(self) -> None:
         """One tick of everything that beat drives."""
@@ -207,8 +208,8 @@ class House:
         finish_dispatches(now=now)
 
     def until(self, is_so: Callable[[], bool], *, seconds: float, what: str) -> None:
-        """Let time pass until something is so."""
-        deadline = monotonic() + seconds
+        """Let time pass until something is so. seconds: as wait_for's."""
+        deadline = monotonic() + GENEROSITY * seconds
         while not is_so():
             if monotonic() > deadline:
                 pytest.fail(f"not {what} within {seconds} s: {self.standing()}")

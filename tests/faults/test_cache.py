@@ -45,7 +45,8 @@ def test_f50_limits_hold_without_a_cache(app: App, cached: Valkey) -> None:
     api = ApiCaller(make_key(app))
     cached.stop()
     with override_settings(API_REQUESTS_PER_MINUTE=3):
-        assert [api.get("/v2.1/campaigns").status_code for _ in range(5)][-1] == 429
+        statuses = {api.get("/v2.1/campaigns").status_code for _ in range(8)}  # a minute may end meanwhile
+    assert statuses == {200, 429}
 
 
 def test_f50_an_unknown_key_is_refused_without_a_cache(app: App, cached: Valkey) -> None:

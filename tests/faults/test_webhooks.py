@@ -21,18 +21,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_a_courier_killed_amid_its_requests_loses_nothing(process_environment: dict[str, str]) -> None:
     app = make_app(slug="shop")
     people = make_people(app, 200)
-    with receiving(delay_seconds=0.3) as receiver:
-        make_endpoint(app, receiver.url, flight=8)
+    with receiving() as receiver:
+        make_endpoint(app, receiver.url, flight=16)
         for number in range(3):
             make_outcomes(app, people, now=timezone.now() + timedelta(milliseconds=number))
             came = len(receiver.calls)
             courier = subprocess.Popen([sys.executable, "-m", "tests.faults.courier_process"], env=process_environment)
-            try:
-                wait_for(lambda: len(receiver.calls) > came + 2, 30)  # noqa: B023
-            finally:
-                courier.kill()
-                courier.wait()
-        receiver.delay_seconds = 0
+            with receiver.holding():  # so that they are under way when it dies
+                try:
+                    wait_for(lambda: len(receiver.calls) > came + 2, 30)  # noqa: B023
+                finally:
+                    courier.kill()
+                    courier.wait()
         assert WebhookMessage.objects.filter(leased_until__isnull=False).exists(), "nothing was under way"
         deliver(timezone.now() + LEASE)
     assert not WebhookMessage.objects.exists()

@@ -230,7 +230,7 @@ def test_proxies_of_the_environment_are_ignored(
 
 def test_posts_beyond_the_limit_wait_and_then_expire(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
     server = vendor(lambda seen: Reply(act=Act.NEVER))
-    limits = WireLimits(connections=1, streams=2, deadline_seconds=1.0, queue_seconds=0.5)
+    limits = WireLimits(connections=1, streams=2, deadline_seconds=3.0, queue_seconds=1.5)
     found = Counter(
         answer.fault.vendor_code
         for answer in post_all(lane, posts(server, 6), ca_file=authority.ca_file, limits=limits)
@@ -305,14 +305,14 @@ def _user_timeout(descriptor: int) -> int:
 
 
 def test_a_caller_who_gives_up_takes_waiting_posts_along(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
-    server = vendor(lambda seen: Reply(after_seconds=0.1))
+    server = vendor(lambda seen: Reply(after_seconds=0.5))
 
     async def work() -> None:
-        wire = lane(ca_file=authority.ca_file, limits=WireLimits(connections=1, streams=1, deadline_seconds=2))
+        wire = lane(ca_file=authority.ca_file, limits=WireLimits(connections=1, streams=1, deadline_seconds=5))
         task = asyncio.create_task(wire.post(posts(server, 10)))
-        await asyncio.sleep(0.15)
+        await asyncio.to_thread(server.wait_for, 1)
         task.cancel()
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)
         await wire.close()
 
     run(work())
@@ -365,11 +365,11 @@ def test_an_idle_wire_costs_no_time(lane: Lane, vendor: StartVendor, authority: 
 
 def test_a_call_that_may_no_longer_start_does_not(lane: Lane, vendor: StartVendor, authority: Authority) -> None:
     """What the engine checked too long ago is not sent, also where it has only waited for room."""
-    server = vendor(lambda seen: Reply(after_seconds=0.5))
+    server = vendor(lambda seen: Reply(after_seconds=2.0))
 
     async def work() -> list[Answer]:
-        wire = lane(ca_file=authority.ca_file, limits=WireLimits(connections=1, streams=1, deadline_seconds=2))
-        START_BY.set(asyncio.get_running_loop().time() + 0.3)
+        wire = lane(ca_file=authority.ca_file, limits=WireLimits(connections=1, streams=1, deadline_seconds=6))
+        START_BY.set(asyncio.get_running_loop().time() + 1.5)
         answers = await wire.post(posts(server, 3))
         await wire.close()
         return answers

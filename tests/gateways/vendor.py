@@ -74,14 +74,14 @@ class Vendor:
 
     def __enter__(self) -> "Vendor":
         self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(5)
+        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(60)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(5)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
+        self._thread.join(60)
         self._loop.close()
 
     @property
@@ -101,8 +101,8 @@ class Vendor:
         self._loop.call_soon_threadsafe(self._loop.call_later, seconds, what)
 
     def wait_for(self, count: int) -> None:
-        """Block until `count` requests have come, at most 5 s."""
-        give_up_at = time.monotonic() + 5
+        """Block until `count` requests have come, at most a minute."""
+        give_up_at = time.monotonic() + 60
         while len(self.seen) < count and time.monotonic() < give_up_at:
             time.sleep(0.01)
 

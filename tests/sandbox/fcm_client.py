@@ -20,7 +20,7 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str,
     """(status, headers, JSON) of a POST."""
     request = urllib.request.Request(url, body, headers, method="POST")
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, dict(answer.headers), json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return error.code, dict(error.headers), json.loads(error.read())

@@ -42,7 +42,7 @@ class H2Client:
     def __init__(self, port: int, ca_file: str) -> None:
         context = ssl.create_default_context(cafile=ca_file)
         context.set_alpn_protocols(["h2"])
-        plain = socket.create_connection(("127.0.0.1", port), timeout=5)
+        plain = socket.create_connection(("127.0.0.1", port), timeout=60)
         self._socket = context.wrap_socket(plain, server_hostname="localhost")
         config = H2Configuration(
             validate_outbound_headers=False, normalize_outbound_headers=False, header_encoding="utf-8"
@@ -71,7 +71,7 @@ class H2Client:
         self._h2.increment_flow_control_window(65536, stream)
         self._flush()
 
-    def wait(self, stream: int, seconds: float = 5) -> Seen:
+    def wait(self, stream: int, seconds: float = 60) -> Seen:
         """Read until the stream is answered, reset, or the connection or the time is over."""
         seen = self._seen[stream]
         self._socket.settimeout(seconds)
@@ -87,6 +87,10 @@ class H2Client:
                 self._take(event)
             self._flush()
         return seen
+
+    def is_answered(self, stream: int) -> bool:
+        """By what has been read so far."""
+        return self._seen[stream].is_ended
 
     def _take(self, event: object) -> None:
         match event:

@@ -155,7 +155,7 @@ def test_one_stream_until_a_token_was_accepted(client: ApnsClient) -> None:
 
 
 def test_a_stream_too_many_is_refused_and_not_processed(sandbox: RunningSandbox, client: ApnsClient) -> None:
-    sandbox.script("apns", "slow", token=TOKEN, seconds=0.3)
+    sandbox.script("apns", "slow", token=TOKEN, seconds=1.5)
     client.reason(apns_topic="")
     client.wire.forget_stream_limit()
     first, second = client.start(), client.start(token="b2" * 32)
@@ -191,13 +191,13 @@ def test_unregistered_says_since_when(sandbox: RunningSandbox, client: ApnsClien
 
 def test_slow_answers_late_and_lets_others_pass(sandbox: RunningSandbox, client: ApnsClient) -> None:
     client.send(token="b2" * 32)
-    sandbox.script("apns", "slow", token=TOKEN, seconds=0.5)
+    sandbox.script("apns", "slow", token=TOKEN, seconds=1.5)
     began = time.monotonic()
     slow = client.start()
     assert client.send(token="b2" * 32).status == 200
-    assert time.monotonic() - began < 0.4
+    assert not client.wire.is_answered(slow)
     assert client.wire.wait(slow).status == 200
-    assert time.monotonic() - began >= 0.5
+    assert time.monotonic() - began >= 1.5
 
 
 def test_a_window_widened_before_the_answer_does_not_lose_it(sandbox: RunningSandbox, client: ApnsClient) -> None:
@@ -265,7 +265,7 @@ def test_oddities_of_the_field_can_be_scripted(sandbox: RunningSandbox, client: 
 
 def test_http1_is_hung_up_on(sandbox: RunningSandbox) -> None:
     context = ssl.create_default_context(cafile=sandbox.ca_file)
-    plain = socket.create_connection(("127.0.0.1", sandbox.port + 1), timeout=5)
+    plain = socket.create_connection(("127.0.0.1", sandbox.port + 1), timeout=60)
     with context.wrap_socket(plain, server_hostname="127.0.0.1") as wire:
         wire.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
         assert wire.recv(100) == b""

@@ -86,6 +86,6 @@ def test_credentials_have_what_a_foreign_client_needs(sandbox: RunningSandbox) -
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example:80"}, {"Sec-Fetch-Site": "cross-site"}])
 def test_a_foreign_page_cannot_steer_the_sandbox(sandbox: RunningSandbox, headers: dict[str, str]) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", sandbox.port, timeout=60)
     connection.request("DELETE", "/_inbox", headers=headers)
     assert connection.getresponse().status == 403

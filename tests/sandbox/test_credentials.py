@@ -59,14 +59,14 @@ def test_the_authority_is_good_for_strict_clients(sandbox: RunningSandbox) -> No
     context = ssl.create_default_context(cafile=sandbox.ca_file)
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     for name in ("127.0.0.1", "localhost"):
-        with socket.create_connection(("127.0.0.1", sandbox.port + 2), timeout=5) as plain:
+        with socket.create_connection(("127.0.0.1", sandbox.port + 2), timeout=60) as plain:
             context.wrap_socket(plain, server_hostname=name).close()
 
 
 def start(tmp_path: Path, *options: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     settings = {**os.environ, "HELIOGRAPH_DATA_DIR": str(tmp_path), **environment}
     command = [sys.executable, "manage.py", "sandbox", *options]
-    return subprocess.run(command, env=settings, cwd=REPOSITORY, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, env=settings, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
 
 
 def test_production_refuses_to_start_it(tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ class SmsClient:
         login = f"{self.account.account_sid}:{password or self.account.auth_token}".encode()
         headers = {"authorization": "Basic " + base64.b64encode(login).decode()}
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method), timeout=5) as answer:
+            with urllib.request.urlopen(
+                urllib.request.Request(url, body, headers, method=method), timeout=60
+            ) as answer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
@@ -60,7 +62,7 @@ class Receiver:
     got: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     def wait(self, count: int) -> list[dict[str, str]]:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while len(self.got) < count and time.monotonic() < deadline:
             time.sleep(0.02)
         return [fields for _, fields in self.got]

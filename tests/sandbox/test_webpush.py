@@ -54,7 +54,7 @@ class Browser:
         body = self.encrypt(json.dumps(PAYLOAD).encode()) if body is None else body
         request = urllib.request.Request(self.endpoint, body, given, method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, dict(answer.headers), None
         except urllib.error.HTTPError as error:
             return error.code, dict(error.headers), json.loads(error.read())

@@ -44,7 +44,7 @@ def sender(way: Way, sandbox: RunningSandbox, process_environment: dict[str, str
     sandbox.script("sms", "never")
     code = SENDER.format(base=way.endpoints.sms_base_url, ca=way.endpoints.ca_file, now=LATER)
     with Popen([sys.executable, "manage.py", "shell", "-c", code], env=process_environment) as process:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not SmsMessage.objects.filter(state="sending").exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         time.sleep(0.5)

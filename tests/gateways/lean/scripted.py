@@ -97,7 +97,7 @@ class Peer:
         except TimeoutError:
             return True
         finally:
-            self.tls.settimeout(5)
+            self.tls.settimeout(30)
 
     def send(self, *frames: Frame | bytes) -> None:
         self.tls.sendall(b"".join(each if isinstance(each, bytes) else each.serialize() for each in frames))
@@ -170,7 +170,7 @@ class Scripted:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
         if self._errors and kind is None:
             raise self._errors[0]
 
@@ -187,7 +187,7 @@ class Scripted:
                 self._start(self._play, plain, script)
 
     def _play(self, plain: socket.socket, script: Script) -> None:
-        plain.settimeout(5)
+        plain.settimeout(30)
         try:
             with self._context.wrap_socket(plain, server_side=True, suppress_ragged_eofs=True) as tls:
                 script(Peer(tls))

@@ -74,7 +74,7 @@ def nghttpd(folder: Path, authority: Authority, *options: str) -> Iterator[str]:
 def _running(command: list[str], port: int) -> Iterator[None]:
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        for _ in range(100):
+        for _ in range(1000):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
@@ -82,7 +82,7 @@ def _running(command: list[str], port: int) -> Iterator[None]:
         yield
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(60)
 
 
 def _free_port() -> int:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
+from threading import Event
 
 import pytest
 
@@ -99,10 +100,10 @@ def test_answers_that_came_while_the_loop_was_away_count(
     serve: Callable[..., AbstractContextManager[Scripted]], authority: Authority
 ) -> None:
     async def work(url: str) -> int:
-        wire = LeanWire(ca_file=authority.ca_file, limits=replace(ONE, deadline_seconds=0.5))
+        wire = LeanWire(ca_file=authority.ca_file, limits=replace(ONE, deadline_seconds=2.0))
         task = asyncio.create_task(wire.post(posts_to(url, [b"x"])))
-        await asyncio.sleep(0.2)
-        time.sleep(0.8)  # noqa: ASYNC251 - nothing else may run meanwhile
+        await asyncio.to_thread(asked.wait, 30)
+        time.sleep(2.5)  # noqa: ASYNC251 - nothing else may run meanwhile
         answers = await task
         await wire.close()
         return answers[0].status
@@ -110,10 +111,12 @@ def test_answers_that_came_while_the_loop_was_away_count(
     def slow(peer: Peer) -> None:
         peer.start()
         stream = peer.request().stream
+        asked.set()
         time.sleep(0.3)
         peer.answer(stream)
         peer.wait_for_end()
 
+    asked = Event()
     with serve(slow) as server:
         assert run(work(server.url)) == 200
 
@@ -123,7 +126,7 @@ def test_an_answer_that_came_before_a_reset_counts(play: Play) -> None:
         peer.start()
         first, _ = peer.requests(2)
         peer.send(headers_frame(first.stream, 200, flags=("END_STREAM",)))
-        time.sleep(0.2)
+        time.sleep(1.0)
         raise ConnectionResetError
 
     first, second = play(script, bodies=[b"x"] * 2)[0]
