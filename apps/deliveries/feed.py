@@ -66,6 +66,15 @@ class Row(NamedTuple):
     device_id: int
 
 
+class Written(NamedTuple):
+    """An outcome or receipt of one delivery, and the page that has it. measure: as Row's."""
+
+    measure: int
+    at: datetime
+    xid: int
+    page_id: int
+
+
 def end_of_feed() -> Position:
     """Where a reader begins who wants only what is recorded from now on."""
     with connection.cursor() as cursor:
@@ -131,6 +140,15 @@ def read_part(page: Page, position: Position, measures: Collection[int], *, most
     if len(found) < most:
         return found, behind(page)
     return found, replace(position, customer_id=found[-1].customer_id, device_id=found[-1].device_id)
+
+
+def written_of(*, planned_on: date, dispatch_id: int, customer_ids: Collection[int], device_id: int) -> list[Written]:
+    """All that stands in the feed about one delivery, in its order. customer_ids: of one person."""
+    values = {
+        "planned_on": planned_on, "dispatch_id": dispatch_id, "customer_ids": list(customer_ids),
+        "device_id": device_id,
+    }  # fmt: skip
+    return [Written._make(row) for row in rows("deliveries", "feed_delivery", values)]
 
 
 def behind(page: Page) -> Position:

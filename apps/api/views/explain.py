@@ -1,5 +1,6 @@
 """Explain: why a person did or did not get something."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -13,8 +14,11 @@ from apps.api.calls import FLAG, NULLABLE_TIME, NUMBER, TEXT, TIME, Answer, Call
 from apps.api.query import whole
 from apps.api.refusals import refuse_fields
 from apps.api.views.customers import customer_of
+from apps.api.webhooks.told import STATES, told_of
 from apps.campaigns.services.explanation import AudiencePart, explain_audience
 from apps.core.problems import FieldProblem
+from apps.customers.models import Customer
+from apps.customers.queries import ids_of_people
 from apps.deliveries.explanation import Explanation, Reason, explain_dispatch
 from apps.deliveries.models import Dispatch
 from apps.segments.rules.clauses import Clause
@@ -31,6 +35,9 @@ _DELIVERY = record(
         "at": NULLABLE_TIME,
         "facts": {"type": "object"},
         "receipts": list_of(record({"type": TEXT, "at": TIME})),
+        "webhooks": list_of(
+            record({"webhook_id": NUMBER, "type": TEXT, "state": {"type": "string", "enum": list(STATES)}})
+        ),
     }
 )
 _AUDIENCE = record(
@@ -68,8 +75,10 @@ class ExplainCustomerView(ApiView):
             "customers:read",
             "Why this person did or did not get a dispatch.\n\n`deliveries` has one entry a device (0: none): the"
             " reason in words and its `facts`: the answer that refused, the campaigns that used up the cap, the"
-            " quiet hours, the draw of the hold-out, what the gateway said. `audience` has the segments of a campaign:"
-            " whether the person was in them when it was planned, and clause by clause what the rule says now.",
+            " quiet hours, the draw of the hold-out, what the gateway said. Its `webhooks` are the events that your"
+            " webhooks are told: `taken`, `waiting` (under way, or tried again), `given_up` (not taken in three days)"
+            " or `to_come`. `audience` has the segments of a campaign: whether the person was in them when it was"
+            " planned, and clause by clause what the rule says now.",
             {200: Answer("The reasons", _EXPLANATION)},
             parameters={"dispatch": whole("the dispatch's id, required", low=1, high=2**63 - 1)},
         )
@@ -82,10 +91,15 @@ class ExplainCustomerView(ApiView):
         dispatch = get_object_or_404(Dispatch, app=self.caller.app, pk=self.parameters["dispatch"])
         told = explain_dispatch(dispatch=dispatch, customer=customer, now=now)
         audience = explain_audience(dispatch=dispatch, customer=customer, now=now)
-        return json_response(_shown(customer.external_id or "", told, [_audience_part(one) for one in audience]))
+        deliveries = [_delivery(one, dispatch, customer, now) for one in told.reasons]
+        return json_response(
+            _shown(customer.external_id or "", told, deliveries, [_audience_part(one) for one in audience])
+        )
 
 
-def _shown(external_id: str, told: Explanation, audience: list[dict[str, Any]]) -> dict[str, Any]:
+def _shown(
+    external_id: str, told: Explanation, deliveries: list[dict[str, Any]], audience: list[dict[str, Any]]
+) -> dict[str, Any]:
     return {
         "external_id": external_id,
         "dispatch_id": told.dispatch.pk,
@@ -95,12 +109,13 @@ def _shown(external_id: str, told: Explanation, audience: list[dict[str, Any]]) 
         "was_planned": told.was_planned,
         "was_reached": told.was_reached,
         "reason": told.text,
-        "deliveries": [_delivery(one) for one in told.reasons],
+        "deliveries": deliveries,
         "audience": audience,
     }
 
 
-def _delivery(one: Reason) -> dict[str, Any]:
+def _delivery(one: Reason, dispatch: Dispatch, customer: Customer, now: datetime) -> dict[str, Any]:
+    webhooks = told_of(dispatch=dispatch, customer_ids=ids_of_people([customer.pk]), device_id=one.device_id, now=now)
     return {
         "delivery_id": one.delivery_id,
         "device_id": one.device_id,
@@ -112,6 +127,7 @@ def _delivery(one: Reason) -> dict[str, Any]:
         "at": one.at.isoformat() if one.at else None,
         "facts": dict(one.facts),
         "receipts": [{"type": word, "at": at.isoformat()} for word, at in one.receipts],
+        "webhooks": [{"webhook_id": each.endpoint.pk, "type": each.type, "state": each.state} for each in webhooks],
     }
 
 

@@ -15,9 +15,13 @@ from unfold.decorators import display
 from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_pages import refuse_method
 from apps.accounts.admin_scope import AppScopedAdmin
+from apps.api.webhooks import admin_story_part as story_part
 from apps.api.webhooks import admin_views as views
 from apps.api.webhooks.admin_words import ENDPOINTS
 from apps.api.webhooks.models import WebhookEndpoint
+from apps.deliveries import story_parts
+
+story_parts.register(story_part.PART)
 
 # <name>: view of one webhook; all answer to POST only.
 PAGES: Mapping[str, Callable[..., HttpResponse]] = {

@@ -11,6 +11,13 @@ ENDPOINTS: Mapping[str, Word] = {
     "failing": Word(_("Failing"), _("It is tried now and then; everything else waits for it."), "bad"),
     "disabled": Word(_("Switched off"), _("Nothing is sent; what happens meanwhile is kept."), "mute"),
 }
+# Of one event, by told.STATES.
+TOLD: Mapping[str, Word] = {
+    "taken": Word(_("Taken"), _("It answered with 2xx."), "good"),
+    "waiting": Word(_("On its way"), _("It is being sent, or tried again."), "warn"),
+    "given_up": Word(_("Given up"), _("It was not taken in three days. The webhook's page can try again."), "bad"),
+    "to_come": Word(_("Still to come"), _("It is told in its turn, or once the webhook works again."), "mute"),
+}
 RESULTS: Mapping[str, Word] = {
     "delivered": Word(_("Taken"), _("It answered with 2xx."), "good"),
     "refused": Word(_("Refused"), _("It answered with 3xx or 4xx."), "bad"),

@@ -10,6 +10,8 @@ from apps.deliveries.states import OUTCOMES, RECEIPT_TYPES
 
 EXCLUDED = "delivery.excluded"
 TEST = "webhook.test"
+# Dispatches of this kind are the team's own and are not told.
+TEST_KIND = "test"
 
 
 def type_of_outcome(outcome: str) -> str:

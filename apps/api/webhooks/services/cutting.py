@@ -12,7 +12,7 @@ import uuid_utils
 from django.db import transaction
 
 from apps.api.states import WEBHOOK_REPLAY_STATES
-from apps.api.webhooks.event_types import EVENT_TYPES, TYPE_OF_MEASURE, measures_of
+from apps.api.webhooks.event_types import EVENT_TYPES, TEST_KIND, TYPE_OF_MEASURE, measures_of
 from apps.api.webhooks.models import WebhookEndpoint, WebhookMessage, WebhookReplay
 from apps.api.webhooks.services.bodies import Event, EventKey, cut, events_of
 from apps.deliveries.feed import (
@@ -32,7 +32,6 @@ from apps.deliveries.feed import (
 # So many messages that could be sent now are enough; so many that wait for another try are too many.
 MOST_DUE, MOST_WAITING = 64, 10_000
 REACHES_BACK = timedelta(days=30)
-_TESTS = "test"
 # So many times it is read on where nothing of it was theirs: other apps' pages may not hold an endpoint up.
 _READINGS = 20
 _READING = ("active", "failing")
@@ -163,7 +162,7 @@ def _taken(
     chosen: list[Page] = []
     count, last = 0, position
     for page in pages:
-        is_theirs = page.app_id == endpoint.app_id and page.kind != _TESTS and page.written_at >= oldest
+        is_theirs = page.app_id == endpoint.app_id and page.kind != TEST_KIND and page.written_at >= oldest
         wanted = page.count(measures) if is_theirs else 0
         if wanted > bounds.large_page or (wanted and position.is_within and not chosen and last == position):
             if chosen:
