@@ -1,6 +1,5 @@
 """The staff's door to devices and channels."""
 
-from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -8,14 +7,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import action, display
 
 from apps.accounts.admin_first_step import FirstStep
-from apps.accounts.admin_pages import refuse_method
+from apps.accounts.admin_row_pages import RowPagesAdmin
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.accounts.queries import apps_of
 from apps.customers.admin_panels import register
@@ -118,19 +116,16 @@ class DeviceAdmin(AppScopedAdmin):
         return device_cell("seen", device)
 
 
-# <name>: view of one channel; all answer to POST only.
-CHANNEL_PAGES: dict[str, Callable[..., HttpResponse]] = {
-    "pause": views.pause,
-    "resume": views.resume,
-    "restore": views.restore,
-    "believe": views.believe,
-}
-
-
 @admin.register(Channel)
-class ChannelAdmin(AppScopedAdmin):
+class ChannelAdmin(RowPagesAdmin):
     """An app's accounts at the gateways."""
 
+    row_pages: ClassVar = {
+        "pause": (views.pause, "change"),
+        "resume": (views.resume, "change"),
+        "restore": (views.restore, "change"),
+        "believe": (views.believe, "change"),
+    }
     list_display: ClassVar = ["name", "belongs", "standing", "pace", "checked"]
     list_display_links = None
     list_filter: ClassVar = ["app", "gateway", "state"]
@@ -139,29 +134,6 @@ class ChannelAdmin(AppScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
         return super().get_queryset(request).select_related("app")
-
-    def get_urls(self) -> list[Any]:
-        return [*self._pages(), *super().get_urls()]
-
-    def _pages(self) -> Iterator[Any]:
-        for name, view in CHANNEL_PAGES.items():
-            door = self.admin_site.admin_view(self._door(view))
-            yield path(f"<int:channel_id>/{name}/", door, name=f"devices_channel_{name}")
-
-    def _door(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-        """Finds the channel among the person's own apps, asks for the permission, opens the page."""
-
-        def door(request: HttpRequest, channel_id: int) -> HttpResponse:
-            channel = self.get_object(request, str(channel_id))
-            if channel is None:
-                raise Http404
-            if not self.has_change_permission(request, channel):
-                raise PermissionDenied
-            if request.method != "POST":
-                return refuse_method(request, "POST", reverse("admin:devices_channel_change", args=[channel.pk]))
-            return view(self, request, channel)
-
-        return door
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         if not self.has_add_permission(request):

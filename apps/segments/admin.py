@@ -16,7 +16,7 @@ from unfold.decorators import display
 
 from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_pages import refuse_method
-from apps.accounts.admin_scope import AppScopedAdmin
+from apps.accounts.admin_row_pages import RowPagesAdmin
 from apps.core.problems import Conflict
 from apps.customers.admin_panels import register
 from apps.segments import admin_members as members
@@ -31,16 +31,6 @@ from apps.segments.services.editing import delete_segment
 
 register(PANEL)
 
-# <name>: (view of one segment, permission). All but "view" answer to POST only.
-PAGES: dict[str, tuple[Callable[..., HttpResponse], str]] = {
-    "members": (members.members, "view"),
-    "state": (members.state, "view"),
-    "sizes": (members.sizes, "view"),
-    "export": (export_rule, "view"),
-    "people": (members.add_people, "change"),
-    "remove": (members.remove_person, "change"),
-    "refresh": (members.refresh_now, "change"),
-}
 # Parts of the builder: (view of one app, permission).
 PARTS: dict[str, tuple[Callable[..., HttpResponse], str]] = {
     "part": (parts.part, "change"),
@@ -62,9 +52,18 @@ class SegmentList(ChangeList):
 
 
 @admin.register(Segment)
-class SegmentAdmin(AppScopedAdmin):
+class SegmentAdmin(RowPagesAdmin):
     """Segments by name."""
 
+    row_pages: ClassVar = {
+        "members": (members.members, "view"),
+        "state": (members.state, "view"),
+        "sizes": (members.sizes, "view"),
+        "export": (export_rule, "view"),
+        "people": (members.add_people, "change"),
+        "remove": (members.remove_person, "change"),
+        "refresh": (members.refresh_now, "change"),
+    }
     first_step = FirstStep(
         "groups",
         _("No segments yet"),
@@ -100,31 +99,12 @@ class SegmentAdmin(AppScopedAdmin):
             messages.error(request, str(refusal))
 
     def get_urls(self) -> list[Any]:
-        return [*self._pages(), *super().get_urls()]
+        return [*self._parts(), *super().get_urls()]
 
-    def _pages(self) -> Iterator[Any]:
-        for name, (view, permission) in PAGES.items():
-            door = self.admin_site.admin_view(self._door(view, permission))
-            yield path(f"<int:segment_id>/{name}/", door, name=f"segments_segment_{name}")
+    def _parts(self) -> Iterator[Any]:
         for name, (of_app, permission) in PARTS.items():
             door = self.admin_site.admin_view(self._app_door(of_app, permission))
             yield path(f"rule/<slug:slug>/{name}/", door, name=f"segments_segment_{name}")
-
-    def _door(self, view: Callable[..., HttpResponse], permission: str) -> Callable[..., HttpResponse]:
-        """Asks for the permission, finds the segment among the person's own apps, opens the page."""
-
-        def door(request: HttpRequest, segment_id: int) -> HttpResponse:
-            segment = self.get_object(request, str(segment_id))
-            if segment is None:
-                raise Http404
-            may = self.has_view_permission if permission == "view" else self.has_change_permission
-            if not may(request, segment):
-                raise PermissionDenied
-            if permission != "view" and request.method != "POST":
-                return refuse_method(request, "POST", reverse("admin:segments_segment_change", args=[segment.pk]))
-            return view(self, request, segment)
-
-        return door
 
     def _app_door(self, view: Callable[..., HttpResponse], permission: str) -> Callable[..., HttpResponse]:
         """Parts of the builder; the view looks for the app among the person's own."""

@@ -1,6 +1,5 @@
 """The staff's door to webhooks."""
 
-from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -8,13 +7,11 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.accounts.admin_first_step import FirstStep
-from apps.accounts.admin_pages import refuse_method
-from apps.accounts.admin_scope import AppScopedAdmin
+from apps.accounts.admin_row_pages import RowPagesAdmin
 from apps.api.webhooks import admin_story_part as story_part
 from apps.api.webhooks import admin_views as views
 from apps.api.webhooks.admin_words import ENDPOINTS
@@ -23,23 +20,21 @@ from apps.deliveries import story_parts
 
 story_parts.register(story_part.PART)
 
-# <name>: view of one webhook; all answer to POST only.
-PAGES: Mapping[str, Callable[..., HttpResponse]] = {
-    "test": views.send_test,
-    "rotate": views.rotate,
-    "disable": views.disable,
-    "enable": views.enable,
-    "revive": views.revive,
-    "replay": views.replay,
-    "stop-replay": views.stop_replay,
-    "remove": views.remove,
-}
-
 
 @admin.register(WebhookEndpoint)
-class WebhookEndpointAdmin(AppScopedAdmin):
+class WebhookEndpointAdmin(RowPagesAdmin):
     """Addresses that are told what became of pushes."""
 
+    row_pages: ClassVar = {
+        "test": (views.send_test, "change"),
+        "rotate": (views.rotate, "change"),
+        "disable": (views.disable, "change"),
+        "enable": (views.enable, "change"),
+        "revive": (views.revive, "change"),
+        "replay": (views.replay, "change"),
+        "stop-replay": (views.stop_replay, "change"),
+        "remove": (views.remove, "remove"),
+    }
     first_step = FirstStep(
         "webhook",
         _("No webhooks yet"),
@@ -65,29 +60,9 @@ class WebhookEndpointAdmin(AppScopedAdmin):
         """Django's page would list every attempt; ours is a button on the webhook's page."""
         return False
 
-    def get_urls(self) -> list[Any]:
-        return [*self._pages(), *super().get_urls()]
-
-    def _pages(self) -> Iterator[Any]:
-        for name, view in PAGES.items():
-            door = self.admin_site.admin_view(self._door(view, "delete" if name == "remove" else "change"))
-            yield path(f"<int:endpoint_id>/{name}/", door, name=f"api_webhookendpoint_{name}")
-
-    def _door(self, view: Callable[..., HttpResponse], verb: str) -> Callable[..., HttpResponse]:
-        """Finds the webhook among the person's own apps, asks for the permission, opens the page."""
-
-        def door(request: HttpRequest, endpoint_id: int) -> HttpResponse:
-            endpoint = self.get_object(request, str(endpoint_id))
-            if endpoint is None:
-                raise Http404
-            if not request.user.has_perm(f"api.{verb}_webhookendpoint"):
-                raise PermissionDenied
-            if request.method != "POST":
-                back = reverse("admin:api_webhookendpoint_change", args=[endpoint.pk])
-                return refuse_method(request, "POST", back)
-            return view(self, request, endpoint)
-
-        return door
+    def has_remove_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may press that button."""
+        return request.user.has_perm("api.delete_webhookendpoint")
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         if not self.has_add_permission(request):

@@ -1,0 +1,57 @@
+"""Pages and buttons of one row of an admin: `<id>/<name>/`, each behind a permission.
+
+Use: `class ChannelAdmin(RowPagesAdmin)` with `row_pages`. Reverse: `admin:<app>_<model>_<name>`, args=[pk].
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import path, reverse
+
+from apps.accounts.admin_pages import refuse_method
+from apps.accounts.admin_scope import AppScopedAdmin
+
+type RowView = Callable[[Any, HttpRequest, Any], HttpResponseBase]
+
+
+class RowPagesAdmin(AppScopedAdmin):
+    """An admin whose rows have pages of their own.
+
+    row_pages: name in the address -> (view of the row, permission). All but what "view" opens answer POST only.
+    """
+
+    row_pages: ClassVar[Mapping[str, tuple[RowView, str]]] = {}
+
+    def get_urls(self) -> list[Any]:
+        return [*self._row_urls(), *super().get_urls()]
+
+    def may_open(self, permission: str, request: HttpRequest, row: Any) -> bool:
+        """Whether this person may open such pages of the row."""
+        return bool(getattr(self, f"has_{permission}_permission")(request, row))
+
+    def _row_urls(self) -> Iterator[Any]:
+        for name, (view, permission) in self.row_pages.items():
+            door = self.admin_site.admin_view(self._door(view, permission))
+            yield path(f"<int:row_id>/{name}/", door, name=f"{self._model_name}_{name}")
+
+    def _door(self, view: RowView, permission: str) -> Callable[..., HttpResponseBase]:
+        """Finds the row among those of the person's own apps, asks for the permission, opens the page."""
+
+        def door(request: HttpRequest, row_id: int) -> HttpResponseBase:
+            row = self.get_object(request, str(row_id))
+            if row is None:
+                raise Http404
+            if not self.may_open(permission, request, row):
+                raise PermissionDenied
+            if permission != "view" and request.method != "POST":
+                return refuse_method(request, "POST", reverse(f"admin:{self._model_name}_change", args=[row.pk]))
+            return view(self, request, row)
+
+        return door
+
+    @property
+    def _model_name(self) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}"
