@@ -23,7 +23,7 @@ def keep_rows_of_migrations() -> None:
         filled = [table for table in _tables_with_rows() if table not in kept]
         if filled:
             with connection.cursor() as cursor:
-                cursor.execute("set lock_timeout = '20s'")  # a process the test left behind fails, not hangs, the next
+                cursor.execute("set lock_timeout = '60s'")  # a process the test left behind fails, not hangs, the next
                 cursor.execute("set heliograph.empties = 'yes'")  # the audit log refuses it otherwise
                 cursor.execute(f"truncate {', '.join(filled)} cascade")
                 cursor.execute("reset lock_timeout")

@@ -48,7 +48,7 @@ def make_dispatch(app: App, *, now: datetime = NOW, **fields: Any) -> Dispatch:
     return plan_dispatch(**make_plan(app, now=now, **fields))
 
 
-def wait_for_feed(seconds: float = 60) -> None:
+def wait_for_feed(seconds: float = 900) -> None:
     """Until all that is written may be given out: transactions of tests in other processes hold it back, too."""
     until = monotonic() + seconds
     while monotonic() < until:

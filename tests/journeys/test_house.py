@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures_house import House, house
+from tests.house import GENEROSITY
 
 __all__ = ["house"]
 pytestmark = pytest.mark.long
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.long
 
 def wait_for(seconds: float, found: Callable[[], Any]) -> Any:
     """The first true value of `found`."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + GENEROSITY * seconds
     while time.monotonic() < deadline:
         if value := found():
             return value

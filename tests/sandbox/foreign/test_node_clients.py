@@ -29,7 +29,7 @@ def node_modules() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(HERE / "package.json", folder)
         command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-        subprocess.run(command, cwd=folder, check=True, timeout=300)
+        subprocess.run(command, cwd=folder, check=True, timeout=900)
         (folder / "complete").touch()
     return folder / "node_modules"
 
@@ -46,7 +46,7 @@ def ask(node_modules: Path, sandbox: RunningSandbox) -> Any:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=600,
         )
         assert done.stdout, done.stderr
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -86,7 +86,7 @@ def send_by_aioapns(sandbox: RunningSandbox, apns: ApnsCredentials, tokens: list
         )  # fmt: skip
         message = {"aps": {"alert": "Hi"}, "nid": "n1"}
         requests = [NotificationRequest(token, message, push_type=PushType.ALERT) for token in tokens]
-        results = [await asyncio.wait_for(client.send_notification(request), 5) for request in requests]
+        results = [await asyncio.wait_for(client.send_notification(request), 60) for request in requests]
         client.pool.close()
         return [(result.status, result.description) for result in results]
 
