@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from subprocess import Popen
 from time import monotonic, sleep
@@ -37,6 +37,8 @@ from tests.fixtures_sandbox import RunningSandbox, free_port
 from tests.house import GENEROSITY
 
 LEASE_SECONDS = 4
+# What a person decides holds for every call that starts 2 s later; on a busy machine one is under way for a while.
+HOLDS_WITHIN, ROAD = timedelta(seconds=2), timedelta(seconds=2)
 GATEWAY_OF = {"android": "fcm", "ios": "apns", "web": "webpush"}
 
 _PEOPLE = """

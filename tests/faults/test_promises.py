@@ -9,11 +9,9 @@ from apps.customers.models import Customer
 from apps.deliveries.models import Dispatch, Retry
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.lifecycle import cancel, pause, resume
-from tests.faults.house import House, flying
+from tests.faults.house import HOLDS_WITHIN, ROAD, House, flying
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-HOLDS_WITHIN = timedelta(seconds=2)
 
 
 @pytest.fixture
@@ -33,7 +31,7 @@ def test_a_pause_holds_and_a_resume_goes_on(house: House, under_way: Dispatch) -
     paused_at = timezone.now()
     house.until(lambda: timezone.now() > paused_at + 2 * HOLDS_WITHIN, seconds=10, what="some time later")
     assert 0 < house.arrived() < 1500
-    assert house.latest_arrival() < paused_at + HOLDS_WITHIN
+    assert house.latest_arrival() < paused_at + HOLDS_WITHIN + ROAD
     resume(dispatch_id=under_way.id, now=timezone.now())
     house.until_done(under_way, seconds=60)
     assert house.check() == 0
@@ -46,7 +44,7 @@ def test_a_cancel_holds_and_everybody_has_an_outcome(house: House, under_way: Di
     cancelled_at = timezone.now()
     house.until_done(under_way, seconds=30)
     house.until(lambda: timezone.now() > cancelled_at + 2 * HOLDS_WITHIN, seconds=10, what="some time later")
-    assert house.latest_arrival() < cancelled_at + HOLDS_WITHIN
+    assert house.latest_arrival() < cancelled_at + HOLDS_WITHIN + ROAD
     assert house.check() == 0
     found = house.outcomes()
     assert set(found) == {"accepted", "cancelled"}
@@ -57,7 +55,7 @@ def test_an_opt_out_holds(house: House, under_way: Dispatch) -> None:
     Customer.objects.update(push_consent=False)
     opted_out_at = timezone.now()
     house.until_done(under_way, seconds=60)
-    assert house.latest_arrival() < opted_out_at + HOLDS_WITHIN
+    assert house.latest_arrival() < opted_out_at + HOLDS_WITHIN + ROAD
     assert house.check() == 0
     assert set(house.outcomes()) == {"accepted", "excluded:no_consent"}
 

@@ -26,7 +26,7 @@ from apps.devices.models import Device
 from apps.devices.tasks import retire_stale
 from tests.factories import make_segment
 from tests.factories.campaigns import make_campaign, make_counted_dispatch
-from tests.faults.house import House
+from tests.faults.house import HOLDS_WITHIN, ROAD, House
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 
@@ -47,7 +47,7 @@ def test_who_is_erased_in_mid_campaign_gets_nothing_more(house: House, under_way
     addresses = set(Device.objects.filter(customer__in=chosen).values_list("address", flat=True))
     for customer in chosen:
         erase(customer=customer, actor="system", now=timezone.now())
-    holds_from = (timezone.now() + timedelta(seconds=2)).isoformat()
+    holds_from = (timezone.now() + HOLDS_WITHIN + ROAD).isoformat()
     house.until_done(under_way, seconds=60)
     messages = house.sandbox.inbox(limit="10000", fields="token,received_at")["messages"]
     assert max(message["received_at"] for message in messages) > holds_from, "all was sent before"
