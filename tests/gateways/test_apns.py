@@ -202,7 +202,7 @@ def test_the_expiration_stays_within_what_apple_keeps(
     vendor: StartVendor, authority: Authority, ttl: float, shift: float | None
 ) -> None:
     found = int(seen_of(vendor, authority, push(TOKEN, ttl=ttl)).headers["apns-expiration"])
-    assert found == 0 if shift is None else abs(found - time.time() - shift) < 5
+    assert found == 0 if shift is None else abs(found - time.time() - shift) < 50
 
 
 def test_everything_a_content_can_say(vendor: StartVendor, authority: Authority) -> None:
@@ -305,7 +305,7 @@ def test_every_process_makes_the_same_provider_token() -> None:
             check=True,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=150,
         ).stdout.strip()
         for seconds in (1_800_000_100.0, 1_800_000_900.5)
     }
