@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import django
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -17,6 +18,13 @@ from pytest_django import DjangoDbBlocker
 
 from config import embedded
 from tests import emptying
+
+# The same examples each time, so what fails for one fails for all; `--hypothesis-profile=default` looks for others.
+# How long a slow machine takes over them says nothing.
+hypothesis.settings.register_profile(
+    "house", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("house")
 
 pytest_plugins = ["tests.fixtures_sandbox"]
 
