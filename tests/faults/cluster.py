@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from time import sleep
 
@@ -24,6 +25,7 @@ from config.processes import Child
 
 IMMEDIATE = signal.SIGQUIT
 FAST = signal.SIGINT
+_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,18 @@ def poured(mould: Mould, folder: Path, **parameters: str) -> Cluster:
     subprocess.run(["cp", "-a", mould.home.root / "postgres", folder / "postgres"], check=True)
     cluster = Cluster(mould, folder, **parameters)
     cluster.start()
+    _number_apart(cluster)
     return cluster
+
+
+def _number_apart(cluster: Cluster) -> None:
+    """Its rows get numbers like no others of this process, which counts and remembers keys and apps by number."""
+    with cluster.connect() as session:
+        session.execute(
+            "select setval(format('%%I.%%I', schemaname, sequencename)::regclass, %s) from pg_sequences"
+            " where data_type = 'bigint'::regtype",
+            [next(_numbers) * 10**9],
+        )
 
 
 @contextmanager
