@@ -114,10 +114,10 @@ def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
     """`--offered` one-token requests a second for `--seconds`, first idle, then while campaigns of `--devices` run.
 
     Extra fields: idle_ and busy_ p50_ms, p99_ms (null where so many were lost), lost, answer_p50_ms and answer_p99_ms
-    (until the API had answered); bulk_rate (a campaign alone, from launch to done), busy_bulk_rate, busy_rate_share;
-    cpu_us_per_item, cpu_us_by_program and database_us_per_item are what an idle house spends on a request, its ticks
-    included. With `--due-segments` also refreshing_ p50_ms and so on, while so many are refreshed and no campaign runs
-    (bench_refreshes), with refresh_seconds, due_segments and refreshed.
+    (until the API had answered); bulk_rate (campaigns alone, before and after, from launch to done), busy_bulk_rate,
+    busy_rate_share; cpu_us_per_item, cpu_us_by_program and database_us_per_item are what an idle house spends on a
+    request, its ticks included. With `--due-segments` also refreshing_ p50_ms and so on, while so many are refreshed
+    and no campaign runs (bench_refreshes), with refresh_seconds, due_segments and refreshed.
     """
     now = timezone.now()
     with ExitStack() as running:
@@ -141,6 +141,8 @@ def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
         alone.run(crowd, say)
         say("busy")
         busy = _while_busy(offer, crowd, busy_bulk, options["seconds"], say)
+        say("a campaign alone, once more")
+        alone.run(crowd, say)  # before and after: a machine that grows faster or slower meanwhile favours neither
         beside: list[_Sent] = []
         if peopled:
             beside, refreshes = beside_refreshes(peopled, options["due_segments"], offer.until, say)

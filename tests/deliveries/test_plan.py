@@ -280,6 +280,18 @@ def test_a_simulation_tells_what_planning_does_and_leaves_nothing(app: App) -> N
     assert plan_dispatch(**plan).planned_devices == waterfall.planned_devices
 
 
+def test_people_whose_devices_fare_differently_are_counted_where_each_stands(app: App) -> None:
+    """One is reached on one of two devices, one on neither, one has none that fits."""
+    for states in (("active", "stale"), ("stale", "stale"), ("dead",)):
+        customer = make_customer(app)
+        for state in states:
+            make_device(customer, state=state)
+    waterfall = simulate_dispatch(**make_plan(app, policy=Policy(excludes_stale=True)))
+    assert (waterfall.sending_people, waterfall.sending_devices) == (1, 1)
+    assert waterfall.excluded == {"stale": (2, 3), "no_live_device": (1, 1)}
+    assert waterfall.planned_people == 3
+
+
 def test_exclusions_stand_on_a_ledger_page(app: App) -> None:
     make_device(make_customer(app, push_consent=False))
     dispatch = make_dispatch(app)

@@ -117,6 +117,7 @@ def freeze_audience(plan: Plan) -> Waterfall:
         },
         devices=devices,
     )
+    execute("deliveries", "plan_tally", {})
     releases = _freeze_windows(plan)
     return replace(_waterfall(), releases=releases)
 

@@ -4,9 +4,9 @@ select %(dispatch_id)s::bigint, %(planned_on)s::date,
        jsonb_agg(jsonb_build_array(counted.reason, counted.variant, counted.platform, counted.rows)),
        %(now)s::timestamptz, false
 from (
-    select device.reason, device.variant, device.platform, count(*) as rows
-    from plan_device device
-    where device.reason > 0
-    group by device.reason, device.variant, device.platform
+    select tally.reason, tally.variant, tally.platform, sum(tally.devices)::bigint as rows
+    from plan_tally tally
+    where tally.reason > 0
+    group by tally.reason, tally.variant, tally.platform
 ) counted
 having count(*) > 0

@@ -8,6 +8,12 @@ with zone as (
         %(expires)s::timestamptz[], %(reasons)s::smallint[]
     )
     returning time_zone, hour, reason
+),
+counted as (
+    update plan_tally tally
+    set reason = zone.reason
+    from zone
+    where tally.time_zone = zone.time_zone and tally.hour = zone.hour and tally.reason = 0 and zone.reason > 0
 )
 update plan_device device
 set reason = zone.reason
