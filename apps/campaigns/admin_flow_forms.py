@@ -1,9 +1,11 @@
 """The fields of an automation's cards. A form stores what is valid and says what is not; it never judges readiness."""
 
+from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.forms.forms import DeclarativeFieldsMetaclass
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import App
@@ -128,7 +130,11 @@ class FlowForm(forms.Form):
         return {name: value for name, value in values.items() if before[name] != value}
 
 
-class CardForm(forms.Form):
+class _AbstractForm(DeclarativeFieldsMetaclass, ABCMeta):
+    """A form whose abstract methods have to be there before one can be made."""
+
+
+class CardForm(forms.Form, metaclass=_AbstractForm):
     """One step's own fields, named `s<position>-...`."""
 
     def __init__(self, automation: Automation, position: int, settings: Mapping[str, Any], sent: Any = None) -> None:
@@ -136,13 +142,13 @@ class CardForm(forms.Form):
         prefix = f"s{position}"
         super().__init__(sent, prefix=prefix, initial=self.shown(), auto_id="%s", use_required_attribute=False)
 
+    @abstractmethod
     def shown(self) -> dict[str, Any]:
         """The stored settings by field name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def settings(self) -> dict[str, Any]:
         """The settings to store; what is not valid stays as it was."""
-        raise NotImplementedError
 
 
 class WaitForm(CardForm):

@@ -1,0 +1,26 @@
+"""What we want to say, to whom, when."""
+
+from apps.campaigns.models.approvals import Approval
+from apps.campaigns.models.automations import Automation, AutomationRun, AutomationSend, AutomationStep
+from apps.campaigns.models.campaigns import (
+    Campaign,
+    MessageTemplate,
+    Occurrence,
+    Variant,
+    all_platforms,
+    only_monday,
+)
+
+__all__ = [
+    "Approval",
+    "Automation",
+    "AutomationRun",
+    "AutomationSend",
+    "AutomationStep",
+    "Campaign",
+    "MessageTemplate",
+    "Occurrence",
+    "Variant",
+    "all_platforms",
+    "only_monday",
+]
