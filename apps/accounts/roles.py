@@ -46,6 +46,7 @@ _PEOPLE_TO_READ: Mapping[str, str] = {
 _CAMPAIGNS_TO_READ: Mapping[str, str] = {
     "campaigns.approval": _VIEW,
     "campaigns.automation": _VIEW,
+    "campaigns.automationfault": _VIEW,
     "campaigns.automationrun": _VIEW,
     "campaigns.automationsend": _VIEW,
     "campaigns.automationstep": _VIEW,

@@ -25,9 +25,17 @@ from apps.campaigns.admin_flow import card_kinds, open_flow, standing, store
 from apps.campaigns.admin_flow_forms import NewAutomationForm
 from apps.campaigns.admin_flow_words import reason_words, state_word, step_words, trigger_words
 from apps.campaigns.admin_review import sent_number
-from apps.campaigns.funnel import attach_counts, funnel, overdue_since, stopped_sends, waiting_at
+from apps.campaigns.funnel import (
+    attach_counts,
+    funnel,
+    overdue_since,
+    standing_faults,
+    stopped_sends,
+    waiting_at,
+)
 from apps.campaigns.models import Automation, Campaign
 from apps.campaigns.services.automations import lifecycle
+from apps.campaigns.services.automations.faults import MOST_TRIES
 from apps.campaigns.services.automations.outlook import people_lately
 from apps.campaigns.services.automations.starters import starters
 from apps.campaigns.services.readiness import known_names
@@ -152,6 +160,7 @@ def run_page(model_admin: "AutomationAdmin", request: HttpRequest, automation: A
         "left_by": [(reason_words(reason), count) for reason, count in counted.left_by.items()],
         "steps": steps,
         "stopped": stopped_sends(automation),
+        "faults": [(fault, fault.position + 1, MOST_TRIES) for fault in standing_faults(automation)],
         "overdue": overdue,
         "overdue_at": overdue_at,
         "may_launch": model_admin.has_launch_permission(request, automation),

@@ -18,6 +18,7 @@ from apps.accounts.models import App
 from apps.accounts.queries import apps_of
 from apps.campaigns import admin_numbers as numbers
 from apps.campaigns.admin_words import is_running, state_of
+from apps.campaigns.funnel import stopped_automations
 from apps.campaigns.models import Campaign
 from apps.campaigns.queries import campaigns_of
 from apps.devices.models import Channel, Device
@@ -48,6 +49,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             context["to_approve"] = campaigns_of([app.pk for app in chosen]).filter(state="awaiting_approval")[
                 :MOST_RECENT
             ]
+        if request.user.has_perm("campaigns.view_automation"):
+            context["stopped_automations"] = stopped_automations([app.pk for app in chosen])[:MOST_RECENT]
         context.update(checklist(request, [app.pk for app in chosen]))
     return context
 

@@ -1,14 +1,14 @@
 """The funnel of an automation: who came to each step, who waits there, who left it, and what became of its messages."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Min, Q
 
-from apps.campaigns.models import Automation, AutomationRun, AutomationStep
+from apps.campaigns.models import Automation, AutomationFault, AutomationRun, AutomationStep
 from apps.campaigns.services.automations.steps import outer_kind
 from apps.core.sql import rows
 from apps.deliveries.models import Dispatch
@@ -129,3 +129,17 @@ def stopped_sends(automation: Automation, *, most: int = 3) -> list[Dispatch]:
         return []
     sends = automation.sends.values("dispatch")
     return list(Dispatch.objects.filter(pk__in=sends, finished_at=None, state="paused").order_by("-pk")[:most])
+
+
+def standing_faults(automation: Automation) -> list[AutomationFault]:
+    """Steps that fail at the moment and are tried again, where somebody still waits for it."""
+    if automation.state != "active":
+        return []
+    waiting = AutomationRun.objects.filter(automation=automation, state="inside").values("position")
+    return list(automation.faults.filter(position__in=waiting).order_by("position"))
+
+
+def stopped_automations(app_ids: Collection[int]) -> list[Automation]:
+    """Those that an error stopped and nobody has looked after yet, the latest first."""
+    stopped = Automation.objects.filter(app__in=app_ids, state="paused").exclude(stopped_at=None)
+    return list(stopped.order_by("-stopped_at"))

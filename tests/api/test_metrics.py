@@ -10,10 +10,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from apps.api.metrics import exposition
 from apps.api.webhooks.services.recording import count_results
 from apps.api.webhooks.services.sending import Try
+from apps.campaigns.services.automations.faults import stop_automation
+from apps.campaigns.services.automations.lifecycle import resume
 from apps.deliveries.models import HourCount, Meter
 from apps.deliveries.states import OUTCOMES, PLATFORM_NUMBERS
 from tests.factories import NOW, make_app, make_customer, make_device
 from tests.factories.api import ApiCaller, make_key
+from tests.factories.automations import make_active
 
 pytestmark = pytest.mark.django_db
 
@@ -88,3 +91,11 @@ def test_tries_of_webhooks_are_counted_by_what_came_of_them(app):
     found = samples(exposition(NOW))
     assert found["heliograph_webhook_attempts_total", "delivered"] == 2
     assert found["heliograph_webhook_attempts_total", "no_answer"] == 1
+
+
+def test_automations_that_an_error_stopped_are_told(app):
+    stopped = make_active(app)
+    stop_automation(automation_id=stopped.pk, reason="step 1: its segment is gone", now=NOW)
+    assert samples(exposition(NOW))["heliograph_automations_stopped", "shop"] == 1
+    resume(automation=stopped, actor="mary", now=NOW)
+    assert ("heliograph_automations_stopped", "shop") not in samples(exposition(NOW))

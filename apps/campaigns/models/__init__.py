@@ -1,7 +1,13 @@
 """What we want to say, to whom, when."""
 
 from apps.campaigns.models.approvals import Approval
-from apps.campaigns.models.automations import Automation, AutomationRun, AutomationSend, AutomationStep
+from apps.campaigns.models.automations import (
+    Automation,
+    AutomationFault,
+    AutomationRun,
+    AutomationSend,
+    AutomationStep,
+)
 from apps.campaigns.models.campaigns import (
     Campaign,
     MessageTemplate,
@@ -14,6 +20,7 @@ from apps.campaigns.models.campaigns import (
 __all__ = [
     "Approval",
     "Automation",
+    "AutomationFault",
     "AutomationRun",
     "AutomationSend",
     "AutomationStep",

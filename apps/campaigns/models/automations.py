@@ -21,7 +21,7 @@ class Automation(models.Model):
     those who are in the segment already, too. reentry: once and never again, not within reentry_days of the last
     entry, or each time (never while inside). exit_events: any of them takes a person out at once. goal_event: who does
     it within goal_days of entering counts as a success. checked_at: when members of the segment were last looked for.
-    paused_reason: why it paused by itself, or who paused it.
+    paused_reason: why it paused by itself, or who paused it; stopped_at: when it did so by itself, until it is resumed.
     """
 
     TRIGGERS: ClassVar = [("event", _("they do something")), ("segment", _("they join a segment"))]
@@ -56,6 +56,7 @@ class Automation(models.Model):
     updated_at = models.DateTimeField(_("updated at"))
     activated_at = models.DateTimeField(_("active since"), null=True)
     paused_reason = models.CharField(max_length=300, blank=True, default="")
+    stopped_at = models.DateTimeField(_("stopped by itself at"), null=True)
     ended_at = models.DateTimeField(_("ended at"), null=True)
 
     class Meta:
@@ -143,3 +144,25 @@ class AutomationSend(models.Model):
             models.UniqueConstraint(fields=["automation", "number"], name="automation_send_once"),
         ]
         indexes: ClassVar = [models.Index(fields=["automation", "position", "-at"], name="automation_send_step")]
+
+
+class AutomationFault(models.Model):
+    """A step that could not be done at its last tries, for a reason that nobody foresaw; each try was undone.
+
+    position: as of AutomationRun. tries: in a row; not again before retry_at. A move past the step ends the row.
+    """
+
+    automation = models.ForeignKey(Automation, models.CASCADE, related_name="faults")
+    position = models.SmallIntegerField()
+    tries = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=200)
+    first_at = models.DateTimeField()
+    retry_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("fault of an automation")
+        verbose_name_plural = _("faults of automations")
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["automation", "position"], name="automation_fault_once")
+        ]

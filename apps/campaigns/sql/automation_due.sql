@@ -1,6 +1,6 @@
 -- The steps of active automations at which somebody is due, who has waited longest first: so one that always has people
--- to move holds up no other. Parameters: now. Rows: automation, position (-1 = entered).
--- Index: automation_run_due, one look a step.
+-- to move holds up no other; but for those that failed lately and wait before they are tried again.
+-- Parameters: now. Rows: automation, position (-1 = entered). Index: automation_run_due, one look a step.
 select automation.id, step.position
 from campaigns_automation automation
 join accounts_app app on app.id = automation.app_id and app.is_active
@@ -18,4 +18,9 @@ cross join lateral (
     limit 1
 ) longest
 where automation.state = 'active'
+  and not exists (
+      select from campaigns_automationfault fault
+      where fault.automation_id = automation.id and fault.position = step.position
+        and fault.retry_at > %(now)s::timestamptz
+  )
 order by longest.due_at, automation.id, step.position

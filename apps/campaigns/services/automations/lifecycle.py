@@ -26,7 +26,7 @@ from apps.deliveries.services import lifecycle as dispatches
 Actor = User | str
 # Not copied, nor set by an editor.
 _OWN = {"id", "app", "state", "version", "checked_at", "created_by", "saved_by", "created_at", "updated_at"}
-_OWN |= {"activated_at", "ended_at", "paused_reason"}
+_OWN |= {"activated_at", "ended_at", "paused_reason", "stopped_at"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,8 @@ def resume(*, automation: Automation, actor: Actor, now: datetime) -> Automation
         if problems := automation_problems(fresh):
             raise InvalidInput(problems)
         since = {"checked_at": now} if fresh.checked_at else {}
-        _move(fresh, "active", paused_reason="", **since)
+        _move(fresh, "active", paused_reason="", stopped_at=None, **since)
+        fresh.faults.all().delete()
         for dispatch_id in _under_way(fresh, "paused"):
             dispatches.resume(dispatch_id=dispatch_id, now=now)
         _note(fresh, actor, "resumed", now)

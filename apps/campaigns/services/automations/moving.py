@@ -4,23 +4,19 @@ A message step hands its people to the engine in the very transaction that moves
 point has done both or neither, so nobody is lost and nobody is in a step twice.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max
 
-from apps.accounts.services.audit import write_audit
 from apps.campaigns.models import Automation, AutomationSend, AutomationStep
 from apps.campaigns.services.automations import steps as kinds
 from apps.campaigns.services.automations.entering import is_mine
+from apps.campaigns.services.automations.faults import forget_fault, note_fault, stop_automation
 from apps.campaigns.services.automations.policy import contents_of, origin_of, policy_of
-from apps.campaigns.states import AUTOMATION_STATES
-from apps.core.database import is_deadlock
 from apps.core.problems import InvalidInput
 from apps.core.sql import Compiled, execute, rows, statement
 from apps.deliveries.services.plan import plan_dispatch
@@ -29,8 +25,6 @@ from apps.deliveries.services.stop import is_stopped
 from apps.segments.rules import compile_rule
 
 PICKED_AT_ONCE = 20_000
-
-_log = logging.getLogger(__name__)
 
 
 class _Impossible(Exception):
@@ -57,7 +51,7 @@ def move_due(now: datetime, *, seconds: float = 4.0) -> int:
         moved = 0
         for automation_id, position in rows("campaigns", "automation_due", {"now": now}):
             if time.monotonic() < ends_at:
-                moved += _move_or_log(automation_id, position, now)
+                moved += _try_to_move(automation_id, position, now)
         if not moved:
             break
         total += moved
@@ -79,21 +73,20 @@ def move_step(*, automation_id: int, position: int, now: datetime) -> int:
                 return 0
             return _do(_Place(automation, list(automation.steps.all()), position, now))
     except _Impossible as error:
-        _pause(automation_id, str(error), now)
+        stop_automation(automation_id=automation_id, reason=str(error), now=now)
         return 0
 
 
-def _move_or_log(automation_id: int, position: int, now: datetime) -> int:
-    """Whatever goes wrong with one automation, the others move; its own move was undone and is tried at the next tick.
-
-    A deadlock is nothing wrong: an SMS step names people whom a merge holds while it waits for their runs.
-    """
+def _try_to_move(automation_id: int, position: int, now: datetime) -> int:
+    """Whatever goes wrong with one automation, the others move; its own move was undone and is tried again later."""
     try:
-        return move_step(automation_id=automation_id, position=position, now=now)
+        moved = move_step(automation_id=automation_id, position=position, now=now)
     except Exception as error:
-        if not is_deadlock(error):
-            _log.exception("automation %s cannot be moved past step %s", automation_id, position + 1)
+        note_fault(automation_id=automation_id, position=position, error=error, now=now)
         return 0
+    if moved:
+        forget_fault(automation_id=automation_id, position=position)
+    return moved
 
 
 def _do(place: _Place) -> int:
@@ -226,12 +219,3 @@ def _outer(place: _Place, step: AutomationStep, people: int) -> None:
         cursor.execute("select taken.customer_id from automation_taken taken order by 1")
         customer_ids = [customer_id for (customer_id,) in cursor.fetchall()]
     kind.perform(step=step, customer_ids=customer_ids, now=place.now)
-
-
-def _pause(automation_id: int, reason: str, now: datetime) -> None:
-    details: dict[str, Any] = {"reason": reason}
-    with transaction.atomic():
-        row = Automation.objects.filter(pk=automation_id)
-        if AUTOMATION_STATES.move(row, "paused", paused_reason=reason[:300]):
-            app, subject = row.select_related("app").get().app, f"automation:{automation_id}"
-            write_audit(app=app, actor="system", action="automation.paused", subject=subject, details=details, now=now)
