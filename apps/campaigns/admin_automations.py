@@ -22,6 +22,7 @@ from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.accounts.queries import apps_of
 from apps.campaigns.admin_flow import card_kinds, open_flow, standing, store
+from apps.campaigns.admin_flow_count import count
 from apps.campaigns.admin_flow_forms import NewAutomationForm
 from apps.campaigns.admin_flow_words import reason_words, state_word, step_words, trigger_words
 from apps.campaigns.admin_review import sent_number
@@ -42,6 +43,7 @@ from apps.campaigns.services.readiness import known_names
 from apps.core.problems import Conflict, InvalidInput
 from apps.core.states import InvalidTransition
 from apps.core.templatetags.house import number
+from apps.segments.admin_rule_page import fresh_id
 
 type CampaignPages = ModelAdmin[Campaign]
 
@@ -77,6 +79,7 @@ def builder_page(model_admin: "AutomationAdmin", request: HttpRequest, automatio
         "campaign": Campaign(app=automation.app, name=automation.name),
         "flow": flow,
         "kinds": card_kinds(),
+        "page": fresh_id(),
         "version": automation.version,
         "may_edit": model_admin.has_change_permission(request, automation),
         "may_delete": model_admin.has_delete_permission(request, automation),
@@ -217,6 +220,7 @@ def automate(model_admin: CampaignPages, request: HttpRequest, campaign: Campaig
 # name in the address -> page, permission; all are POST.
 PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
     "save": (save, "change"),
+    "count": (count, "change"),
     "activate": (activate, "launch"),
     "pause": (act(lifecycle.pause, _("Paused. Nobody enters or goes on.")), "launch"),
     "resume": (act(lifecycle.resume, _("It goes on.")), "launch"),

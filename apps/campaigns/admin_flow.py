@@ -19,6 +19,7 @@ from apps.campaigns.services.automations.lifecycle import StepDraft, save_automa
 from apps.campaigns.services.automations.readiness import automation_problems, carrier, step_warnings
 from apps.campaigns.services.automations.steps import CONDITION, MOST_STEPS, PUSH, WAIT
 from apps.core.problems import FieldProblem
+from apps.segments.admin_rule_json import place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,9 @@ def slots(flow: Flow) -> list[str]:
     names = [*flow.form.fields, "steps"]
     for card in flow.cards:
         names.append(f"s{card.step.position}")
-        names += [card.form[name].auto_id for name in card.form.fields] if card.form else []
+        if card.form:
+            names += [card.form[name].auto_id for name in card.form.fields]
+            names += [card.form.add_prefix(name) for name in card.form.beside]
         for text in card.texts:
             names += [text[name].auto_id for name, entry in text.fields.items() if not entry.widget.is_hidden]
     return [name for name in names if name not in _NO_SLOT and not name.endswith("-unit")]
@@ -236,6 +239,8 @@ def _place(problem: FieldProblem, *, is_advice: bool = False) -> Shown:
     card, label = f"s{position}", _("Step %(number)d") % {"number": position + 1}
     if problem.code == "required" and parts[2:3] == ["texts"]:
         message = _("Nothing is written here yet.")
+    if place := place_of(problem.pointer):
+        message = f"{place}: {problem.message}"
     return Shown(_slot(position, parts[2:]), card, label, message, is_advice)
 
 
@@ -246,7 +251,7 @@ def _slot(position: int, parts: Sequence[str]) -> str:
         if parts[2] == "buttons" and len(parts) > 4 and parts[3].isdigit():
             return f"{prefix}-button{parts[3]}_{parts[4].replace('id', 'label')}"
         return f"{prefix}-{parts[2]}"
-    own = {"minutes": "amount", "until": "until", "ask": "ask", "rule": "ask", "text": "text"}
+    own = {"minutes": "amount", "until": "until", "ask": "ask", "rule": "rule", "text": "text"}
     return f"s{position}-{own[parts[0]]}" if parts and parts[0] in own else f"s{position}"
 
 

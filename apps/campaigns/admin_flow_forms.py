@@ -2,7 +2,7 @@
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.forms.forms import DeclarativeFieldsMetaclass
@@ -13,7 +13,11 @@ from apps.campaigns.admin_forms import MINUTES_OF, text_input
 from apps.campaigns.models import Automation
 from apps.campaigns.services.automations.starters import starters
 from apps.customers.models import EventType, Topic
+from apps.segments.admin_parts import drawer_for
+from apps.segments.admin_rule_form import EVERYBODY, read_form
+from apps.segments.admin_rule_page import GroupView
 from apps.segments.models import Segment
+from apps.segments.rules import load_catalogue
 
 _UNITS = [("minutes", _("minutes")), ("hours", _("hours")), ("days", _("days"))]
 MOST_KNOWN_EVENTS = 200
@@ -135,7 +139,9 @@ class _AbstractForm(DeclarativeFieldsMetaclass, ABCMeta):
 
 
 class CardForm(forms.Form, metaclass=_AbstractForm):
-    """One step's own fields, named `s<position>-...`."""
+    """One step's own fields, named `s<position>-...`. beside: further places where its problems stand."""
+
+    beside: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, automation: Automation, position: int, settings: Mapping[str, Any], sent: Any = None) -> None:
         self.automation, self.stored = automation, settings
@@ -178,83 +184,45 @@ class WaitForm(CardForm):
 
 
 class ConditionForm(CardForm):
-    """Who goes on: asked of the message before, of what people did, or of a segment."""
+    """Who goes on: asked of the message before, or whoever fits a rule such as a segment's.
+
+    The rule is no field: its rows are the page's own, under the id of its root (`segments.admin_rule_form`).
+    """
 
     ASKS = (
         ("opened", _("who opened the push before")),
         ("not_opened", _("who did not open the push before")),
-        ("did", _("who did")),
-        ("did_not", _("who did not do")),
-        ("in", _("who is in the segment")),
-        ("not_in", _("who is not in the segment")),
+        ("rule", _("who fits a rule")),
     )
+    beside: ClassVar = ("rule",)
+
     ask = forms.ChoiceField(label=_("Go on only"), choices=ASKS, widget=_select())
-    event = forms.CharField(label=_("Event"), required=False, max_length=100, widget=text_input(list="known-events"))
-    days = forms.IntegerField(label=_("in the last days"), min_value=1, max_value=3650, widget=_number(min="1"))
-    segment: Any = forms.ModelChoiceField(None, label=_("Segment"), required=False, widget=_select())
     otherwise = forms.ChoiceField(
         label=_("The others"),
         choices=[("leave", _("leave the automation")), ("skip", _("skip the next step"))],
         widget=_select(),
     )
 
-    def __init__(self, automation: Automation, position: int, settings: Mapping[str, Any], sent: Any = None) -> None:
-        super().__init__(automation, position, settings, sent)
-        self.fields["segment"].queryset = Segment.objects.filter(app=automation.app_id)  # type: ignore[attr-defined]
-        if self.is_written_by_hand:
-            choices = [("rule", _("who meets its own rule")), *self.ASKS]
-            self.fields["ask"].choices = choices  # type: ignore[attr-defined]
-
     def shown(self) -> dict[str, Any]:
-        ask, leaf = _read(self.stored)
-        value = leaf.get("value")
-        event = value if isinstance(value, Mapping) else {}
-        return {
-            "ask": ask,
-            "event": event.get("name", ""),
-            "days": event.get("days", 30),
-            "segment": value if ask in ("in", "not_in") else None,
-            "otherwise": self.stored.get("otherwise", "leave"),
-        }
+        return {"ask": self.stored.get("ask", "opened"), "otherwise": self.stored.get("otherwise", "leave")}
 
-    @property
-    def is_written_by_hand(self) -> bool:
-        """A rule that these fields cannot say (set by the API, say); it stays unless another is chosen."""
-        return _read(self.stored)[0] == "rule"
+    def tree(self) -> GroupView:
+        """The stored rule as the builder of segments draws it."""
+        return drawer_for(self.automation.app, None).tree(self.stored.get("rule") or EVERYBODY)
 
     def settings(self) -> dict[str, Any]:
+        """A rule that was typed stays when something else is asked: whoever changes back finds it again."""
         self.errors  # noqa: B018  (cleans)
-        cleaned, kept = self.cleaned_data, dict(self.stored)
-        if "otherwise" in cleaned:
-            kept["otherwise"] = cleaned["otherwise"]
-        ask = cleaned.get("ask", "rule")
-        if ask in ("opened", "not_opened"):
-            return {"ask": ask, "otherwise": kept.get("otherwise", "leave")}
-        leaf = self._leaf(ask)
-        return {**kept, "ask": "rule", "rule": {"match": "all", "rules": [leaf]}} if leaf else kept
+        changed = {name: self.cleaned_data[name] for name in ("ask", "otherwise") if name in self.cleaned_data}
+        kept = {**self.shown(), **changed}
+        rule = self._typed_rule() or self.stored.get("rule")
+        return {**kept, "rule": rule} if rule and (rule.get("rules") or kept["ask"] == "rule") else kept
 
-    def _leaf(self, ask: str) -> dict[str, Any] | None:
-        cleaned = self.cleaned_data
-        if ask in ("did", "did_not"):
-            days = {"days": cleaned["days"]} if cleaned.get("days") else {}
-            return {"field": "event", "op": ask, "value": {"name": cleaned.get("event", "").strip(), **days}}
-        if ask in ("in", "not_in"):
-            segment = cleaned.get("segment")
-            return {"field": "segment", "op": ask, "value": segment.pk if segment else None}
-        return None
-
-
-def _read(settings: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """What the fields show of a stored condition: its choice, and the one question of its rule."""
-    ask = settings.get("ask", "opened")
-    if ask != "rule":
-        return ask, {}
-    rules = (settings.get("rule") or {}).get("rules") or []
-    leaf = rules[0] if len(rules) == 1 and isinstance(rules[0], Mapping) else {}
-    field, value = leaf.get("field"), leaf.get("value")
-    if field == "event" and isinstance(value, Mapping) and set(value) <= {"name", "days"}:
-        return str(leaf.get("op")), leaf
-    return (str(leaf.get("op")), leaf) if field == "segment" else ("rule", {})
+    def _typed_rule(self) -> dict[str, Any] | None:
+        """As it stands on the page, half-finished rows too; None where the page had none."""
+        sent: Any = self.data
+        root = sent.get(self.add_prefix("root"), "")
+        return read_form(sent, load_catalogue(self.automation.app), root=root).rule if root else None
 
 
 def in_units(minutes: int) -> tuple[int, str]:

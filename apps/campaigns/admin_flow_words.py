@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from apps.campaigns.admin_flow_forms import ConditionForm, in_units
 from apps.campaigns.models import Automation, AutomationStep
-from apps.campaigns.services.automations.steps import CONDITION, PUSH, WAIT
+from apps.campaigns.services.automations.steps import CONDITION, OPENED, PUSH, WAIT
 from apps.core.problems import InvalidInput
 from apps.core.words import Word
 from apps.segments.rules import explain_rule
@@ -67,9 +67,8 @@ def _wait(step: AutomationStep, automation: Automation) -> str:
 
 def _condition(step: AutomationStep, automation: Automation) -> str:
     ask = step.settings.get("ask")
-    labels = {word: str(label) for word, label in ConditionForm.ASKS}
-    if ask in labels:
-        return labels[ask]
+    if ask in OPENED:
+        return str(dict(ConditionForm.ASKS)[ask])
     try:
         return str(explain_rule(step.settings.get("rule"), automation.app))
     except InvalidInput:

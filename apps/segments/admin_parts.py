@@ -58,7 +58,7 @@ def count(model_admin: Admin, request: HttpRequest, slug: str) -> HttpResponse:
     rule = read_form(request.POST, load_catalogue(app), root=branch).rule
     context: dict[str, Any] = {"app": app, "branch": branch}
     try:
-        preview = count_rule(app=app, rule=rule, now=timezone.now(), turn=_turn(request, branch))
+        preview = count_rule(app=app, rule=rule, now=timezone.now(), turn=turn_of(request, branch))
         context |= {"preview": preview, "sample": _shown(preview.sample, may_reveal=may_see_contacts(request))}
         context["words"] = explain_rule(rule, app)
     except Superseded:
@@ -98,7 +98,7 @@ def _shown(sample: Sequence[Customer], *, may_reveal: bool) -> list[tuple[Custom
     return [(one, addresses[one.pk] or str(one.traits.get("city") or one.country)) for one in sample]
 
 
-def _turn(request: HttpRequest, branch: str) -> Turn | None:
+def turn_of(request: HttpRequest, branch: str) -> Turn | None:
     """Which count of which page this is; a branch is counted beside the whole."""
     page, number = request.POST.get("page", ""), posted_number(request, "turn")
     user: Any = request.user

@@ -6,8 +6,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from apps.accounts.models import App
 from apps.campaigns.models import Automation
+from apps.campaigns.services.automations.lifecycle import StepDraft
 from tests.browser.test_screens import log_in
-from tests.factories import make_app, make_channel, make_user
+from tests.factories import make_app, make_channel, make_customer, make_user
 from tests.factories.automations import PUSH, make_automation, wait
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -60,6 +61,30 @@ def test_only_the_fields_of_what_was_chosen_are_shown(inside: Page, live_server:
     expect(inside.get_by_label("Which segment?")).to_be_visible()
     expect(inside.get_by_label("What do they do?")).to_be_hidden()
     expect(inside.get_by_text("Choose the segment that people join").first).to_be_visible()
+
+
+def test_a_condition_is_built_like_a_segment_and_saved_while_it_is_built(
+    inside: Page, live_server: LiveServer, app: App
+) -> None:
+    for language in ("pl", "pl", "fr"):
+        make_customer(app, language=language)
+    automation = make_automation(app, StepDraft("condition", {"ask": "not_opened", "otherwise": "leave"}), PUSH)
+    inside.goto(f"{live_server.url}/admin/campaigns/automation/{automation.pk}/change/")
+    card = inside.locator("#card-0")
+    expect(card.get_by_role("button", name="Rule", exact=True)).to_be_hidden()
+    card.get_by_label("Go on only").select_option("rule")
+    card.get_by_role("button", name="Rule", exact=True).press("Enter")
+    expect(card.get_by_label("What the rule is about")).to_be_focused()
+    card.get_by_label("What the rule is about").select_option("language")
+    card.get_by_label("Value").fill("pl")
+    expect(card.get_by_text("2 people of all fit now")).to_be_visible()
+    inside.get_by_label("Title", exact=True).fill("Cześć")
+    expect(inside.locator("#save-state")).to_contain_text("Saved")
+    inside.get_by_role("group", name="Add a step at place 2").get_by_role("button", name="Wait").click()
+    expect(inside.locator("#card-2")).to_be_visible()
+    expect(card.get_by_label("Value")).to_have_value("pl")
+    rule = {"field": "language", "op": "is", "value": "pl"}
+    assert automation.steps.get(position=0).settings["rule"] == {"match": "all", "rules": [rule]}
 
 
 def test_nothing_runs_out_of_a_phones_width(inside: Page, live_server: LiveServer, app: App) -> None:

@@ -10,10 +10,11 @@ from django.utils import timezone
 from apps.accounts.models import App
 from apps.campaigns.models import Automation
 from apps.campaigns.services.automations.entering import take_arrivals
-from apps.campaigns.services.automations.lifecycle import pause, resume
+from apps.campaigns.services.automations.lifecycle import StepDraft, pause, resume
 from apps.campaigns.services.automations.moving import move_due
 from apps.campaigns.services.automations.readiness import automation_problems
 from apps.campaigns.services.automations.starters import starters
+from apps.customers.models import Customer
 from apps.deliveries.models import Dispatch
 from apps.segments.queries import users_of
 from tests.factories import NOW, make_app, make_campaign, make_channel, make_people, make_segment, make_user
@@ -93,12 +94,72 @@ def test_steps_are_added_moved_and_removed(app: App, marketer: Client) -> None:
     typed = {"s0-amount": "60", "s0-unit": "minutes", "v1-text-en-title": "Hi", "v1-text-en-body": "There"}
     save(marketer, automation, edit="add:2:condition", **typed)
     assert kinds(automation) == ["wait", "push", "condition"]
-    asked = {**typed, "s2-ask": "did", "s2-event": "looked", "s2-days": "3", "s2-otherwise": "skip"}
+    asked = {**typed, "s2-ask": "rule", "s2-otherwise": "skip", **rule_rows(2, "language", "is", "pl")}
     save(marketer, automation, edit="up:2", **{**asked, "version": "2"})
     assert kinds(automation) == ["wait", "condition", "push"]
-    assert automation.steps.get(position=1).settings["rule"]["rules"][0]["value"] == {"name": "looked", "days": 3}
+    assert automation.steps.get(position=1).settings == {"ask": "rule", "otherwise": "skip", "rule": POLISH}
     save(marketer, automation, edit="remove:0", **{**typed, "version": "3"})
     assert kinds(automation) == ["condition", "push"]
+
+
+def rule_rows(position: int, field: str, op: str, value: str) -> dict[str, Any]:
+    """What the page sends of a condition's rule of one row."""
+    root, row = f"root{position}", f"row{position}"
+    typed = {
+        f"{row}-field": field,
+        f"{row}-drawn": field,
+        f"{row}-kind": "text",
+        f"{row}-op": op,
+        f"{row}-value": value,
+    }
+    return {f"s{position}-root": root, "node": [f"{root}:", f"{row}:{root}"], f"{root}-match": "all", **typed}
+
+
+POLISH = {"match": "all", "rules": [{"field": "language", "op": "is", "value": "pl"}]}
+
+
+def test_two_conditions_of_a_page_keep_their_own_rules(app: App, marketer: Client) -> None:
+    condition = StepDraft("condition", {"ask": "rule", "otherwise": "leave"})
+    automation = make_automation(app, condition, condition, PUSH)
+    first, second = rule_rows(0, "language", "is", "pl"), rule_rows(1, "country", "is", "FR")
+    sent = {**first, **second, "node": [*first["node"], *second["node"]], "s0-ask": "rule", "s1-ask": "rule"}
+    save(marketer, automation, **sent)
+    rules = [step.settings["rule"]["rules"][0]["field"] for step in automation.steps.all()[:2]]
+    assert rules == ["language", "country"]
+
+
+def test_a_rule_is_kept_while_something_else_is_asked(app: App, marketer: Client) -> None:
+    automation = make_automation(app, PUSH, StepDraft("condition", {"ask": "rule", "rule": POLISH}), PUSH)
+    save(marketer, automation, **{"s1-ask": "opened"})
+    assert automation.steps.get(position=1).settings == {"ask": "opened", "otherwise": "leave", "rule": POLISH}
+
+
+def test_half_a_rule_is_stored_and_keeps_it_from_starting(app: App, marketer: Client) -> None:
+    automation = make_automation(app, StepDraft("condition", {"ask": "rule"}), PUSH)
+    save(marketer, automation, **{"s0-ask": "rule", **rule_rows(0, "trait.gone", "is", "pl")})
+    page = marketer.get(f"/admin/campaigns/automation/{automation.pk}/change/").content.decode()
+    assert "Rule 1: " in page
+    assert any(problem.pointer.startswith("/steps/0/rule/rules/0") for problem in automation_problems(automation))
+
+
+@pytest.mark.parametrize(("tongue", "said"), [("pl", '<b class="hg-strong">1</b> of the 2'), ("", "Finish the rule")])
+def test_a_condition_says_how_many_would_go_on(app: App, marketer: Client, tongue: str, said: str) -> None:
+    automation = make_automation(app, StepDraft("condition", {"ask": "rule"}), PUSH)
+    one, two, stranger = make_people(app, 3)
+    Customer.objects.filter(pk__in=[one.customer_id, stranger.customer_id]).update(language="pl")
+    did(app, [str(device.customer.external_id) for device in (one, two)], now=timezone.now() - timedelta(days=2))
+    sent = {"step": "0", **rule_rows(0, "language", "is", tongue)}
+    page = marketer.post(f"/admin/campaigns/automation/{automation.pk}/count/", sent).content.decode()
+    assert said in page
+
+
+def test_where_nobody_came_lately_everybody_is_counted(app: App, marketer: Client) -> None:
+    automation = make_automation(app, StepDraft("condition", {"ask": "rule"}), PUSH)
+    make_people(app, 2)
+    Customer.objects.update(language="pl")
+    sent = {"step": "0", **rule_rows(0, "language", "is", "pl")}
+    page = marketer.post(f"/admin/campaigns/automation/{automation.pk}/count/", sent).content.decode()
+    assert "people of all fit now" in page
 
 
 @pytest.mark.parametrize(

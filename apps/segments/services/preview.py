@@ -1,5 +1,6 @@
 """Preview: how many people a rule means, before anything is saved."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -30,13 +31,21 @@ class Preview:
 
 
 def count_rule(
-    *, app: App, rule: Any, now: datetime, limit_seconds: float = LIMIT_SECONDS, turn: Turn | None = None
+    *,
+    app: App,
+    rule: Any,
+    now: datetime,
+    limit_seconds: float = LIMIT_SECONDS,
+    turn: Turn | None = None,
+    among: Sequence[int] | None = None,
 ) -> Preview:
     """Count and sample. With `turn`, the earlier counts of that page are stopped, and this one by a later.
 
+    among: of these people alone (ids).
+
     Raises InvalidInput (every problem of the rule, or 422 segment_too_slow), Superseded.
     """
-    audience = compile_rule(rule, app, now)
+    audience = compile_rule(rule, app, now, among=among)
     started = monotonic()
     try:
         with limited(limit_seconds):

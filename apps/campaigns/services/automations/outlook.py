@@ -1,12 +1,18 @@
 """Outlook: how many people an automation would have met lately, so that nobody starts one blindly."""
 
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from apps.campaigns.models import Automation
 from apps.core.sql import rows
+from apps.segments.services.counting import Turn
 from apps.segments.services.limits import Stopped, TooSlow, limited
+from apps.segments.services.preview import count_rule
 
 DAYS = 7
+MOST_JUDGED = 50_000
 _LIMIT_SECONDS = 2.0
 
 
@@ -15,15 +21,41 @@ def people_lately(automation: Automation, now: datetime) -> int | None:
 
     They are counted as entering once, whatever the rule of re-entry says.
     """
+    try:
+        with limited(_LIMIT_SECONDS):
+            return int(rows("campaigns", "automation_lately", _lately(automation, now))[0][0])
+    except (TooSlow, Stopped):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """How many of some people a rule lets go on. of None: of everybody, for nobody would have entered lately."""
+
+    count: int
+    of: int | None
+
+
+def people_passing(automation: Automation, rule: Any, now: datetime, *, turn: Turn | None = None) -> Passing:
+    """Of those who would have entered lately (at most MOST_JUDGED), how many fit the rule now.
+
+    Raises as count_rule does.
+    """
+    values = {**_lately(automation, now), "most": MOST_JUDGED}
+    among: list[int] | None = None
+    with suppress(TooSlow, Stopped), limited(_LIMIT_SECONDS):
+        found = rows("campaigns", "automation_lately_people", values)
+        among = [customer_id for (customer_id,) in found] or None
+    limit = _LIMIT_SECONDS
+    preview = count_rule(app=automation.app, rule=rule, now=now, limit_seconds=limit, turn=turn, among=among)
+    return Passing(preview.count, len(among) if among else None)
+
+
+def _lately(automation: Automation, now: datetime) -> dict[str, Any]:
     is_event = automation.trigger == "event"
-    values = {
+    return {
         "app_id": automation.app_id,
         "event": automation.trigger_event if is_event else "",
         "segment_id": None if is_event else automation.trigger_segment_id,
         "since": now - timedelta(days=DAYS),
     }
-    try:
-        with limited(_LIMIT_SECONDS):
-            return int(rows("campaigns", "automation_lately", values)[0][0])
-    except (TooSlow, Stopped):
-        return None
