@@ -19,6 +19,7 @@ _ENGINE_ROWS: Mapping[str, str] = {
     "deliveries.delivery": _VIEW,
     "deliveries.receipt": _VIEW,
     "deliveries.criticalalert": _VIEW,
+    "deliveries.personalfacts": _VIEW,
     "deliveries.dispatchcount": _VIEW,
     "deliveries.hourcount": _VIEW,
     "sms_booster.fallback": _VIEW,

@@ -21,10 +21,12 @@ from unfold.decorators import display
 from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.accounts.queries import apps_of
+from apps.campaigns import admin_trial as trial
 from apps.campaigns.admin_flow import card_kinds, open_flow, standing, store
 from apps.campaigns.admin_flow_count import count
 from apps.campaigns.admin_flow_forms import NewAutomationForm
 from apps.campaigns.admin_flow_words import reason_words, state_word, step_words, trigger_words
+from apps.campaigns.admin_preview import found_readers
 from apps.campaigns.admin_review import sent_number
 from apps.campaigns.funnel import (
     attach_counts,
@@ -36,10 +38,10 @@ from apps.campaigns.funnel import (
 )
 from apps.campaigns.models import Automation, Campaign
 from apps.campaigns.services.automations import lifecycle
+from apps.campaigns.services.automations.event_words import variables_of
 from apps.campaigns.services.automations.faults import MOST_TRIES
-from apps.campaigns.services.automations.outlook import people_lately
+from apps.campaigns.services.automations.outlook import people_lately, sample_readers
 from apps.campaigns.services.automations.starters import starters
-from apps.campaigns.services.readiness import known_names
 from apps.core.problems import Conflict, InvalidInput
 from apps.core.states import InvalidTransition
 from apps.core.templatetags.house import number
@@ -80,11 +82,14 @@ def builder_page(model_admin: "AutomationAdmin", request: HttpRequest, automatio
         "flow": flow,
         "kinds": card_kinds(),
         "page": fresh_id(),
+        "has_push": any(card.texts for card in flow.cards),
         "version": automation.version,
         "may_edit": model_admin.has_change_permission(request, automation),
         "may_delete": model_admin.has_delete_permission(request, automation),
         "may_launch": model_admin.has_launch_permission(request, automation),
-        "variables": sorted(known_names(Campaign(app=automation.app))),
+        "variables": variables_of(automation),
+        "may_try": model_admin.has_try_permission(request, automation),
+        "base": trial.base_of(automation),
         **standing(flow),
         **_outlook(automation),
     }
@@ -116,7 +121,8 @@ def save(model_admin: "AutomationAdmin", request: HttpRequest, automation: Autom
         )
         return redirect(reverse("admin:campaigns_automation_change", args=[automation.pk]) + anchor)
     fresh = model_admin.get_queryset(request).get(pk=automation.pk)
-    redrawn = open_flow(fresh, language=request.POST.get("preview_language", ""))
+    shown = {"language": request.POST.get("preview_language", ""), "reader": request.POST.get("preview_customer", "")}
+    redrawn = open_flow(fresh, **shown)
     typed = {**standing(flow), "flow": redrawn}
     stored = standing(redrawn)
     context = {
@@ -217,10 +223,26 @@ def automate(model_admin: CampaignPages, request: HttpRequest, campaign: Campaig
     return answer
 
 
-# name in the address -> page, permission; all are POST.
+def readers(model_admin: "AutomationAdmin", request: HttpRequest, automation: Automation) -> HttpResponse:
+    """Whom to preview as: people found by what was typed, a few who would have entered while nothing is."""
+    words = request.GET.get("reader", "").strip()
+    people = found_readers(automation.app, words) if words else sample_readers(automation, timezone.now())
+    return TemplateResponse(request, "campaigns/builder/readers.html", {"people": people, "words": words})
+
+
+# name in the address -> page, permission ("view" pages answer GET, the others POST only)
 PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
     "save": (save, "change"),
     "count": (count, "change"),
+    "readers": (readers, "view"),
+    "trial": (trial.trial, "view"),
+    "trial-devices": (trial.devices, "view"),
+    "trial-add": (trial.add, "view"),
+    "trial-found": (trial.found, "view"),
+    "trial-result": (trial.result, "view"),
+    "trial-send": (trial.send, "try"),
+    "trial-pair": (trial.pair, "pair"),
+    "trial-unpair": (trial.unpair, "pair"),
     "activate": (activate, "launch"),
     "pause": (act(lifecycle.pause, _("Paused. Nobody enters or goes on.")), "launch"),
     "resume": (act(lifecycle.resume, _("It goes on.")), "launch"),
@@ -271,6 +293,14 @@ class AutomationAdmin(AppScopedAdmin):
         is_launcher = request.user.has_perm("campaigns.launch_automation")  # type: ignore[union-attr]
         return is_launcher and self.has_view_permission(request, obj)
 
+    def has_try_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may_try = request.user.has_perm("campaigns.try_campaign")  # type: ignore[union-attr]
+        return may_try and self.has_view_permission(request, obj)
+
+    def has_pair_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may_pair = request.user.has_perm("devices.add_paireddevice")  # type: ignore[union-attr]
+        return may_pair and self.has_view_permission(request, obj)
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         return [str(automation) for automation in objs], {self.opts.verbose_name_plural: len(objs)}, set(), []
 
@@ -286,20 +316,23 @@ class AutomationAdmin(AppScopedAdmin):
             yield path(f"<int:automation_id>/{name}/", door, name=f"campaigns_automation_{name}")
 
     def _door(self, view: Callable[..., HttpResponseBase], permission: str) -> Callable[..., HttpResponseBase]:
-        """Asks for the permission, finds the automation among the person's own apps, does it on POST."""
+        """Asks for the permission, finds the automation among the person's own apps, opens the page."""
 
         def door(request: HttpRequest, automation_id: int) -> HttpResponseBase:
             automation = self.get_object(request, str(automation_id))
             if automation is None:
                 raise Http404
             allowed = {
+                "view": self.has_view_permission(request, automation),
+                "try": self.has_try_permission(request, automation),
+                "pair": self.has_pair_permission(request, automation),
                 "change": self.has_change_permission(request, automation),
                 "launch": self.has_launch_permission(request, automation),
                 "add": self.has_add_permission(request) and self.has_view_permission(request, automation),
             }
             if not allowed[permission]:
                 raise PermissionDenied
-            if request.method != "POST":
+            if permission != "view" and request.method != "POST":
                 return HttpResponseNotAllowed(["POST"])
             return view(self, request, automation)
 

@@ -25,6 +25,7 @@ from apps.campaigns.admin_repeat import rhythm_of
 from apps.campaigns.admin_review import sent_number
 from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.admin_templates import first_text
+from apps.campaigns.admin_trial import base_of
 from apps.campaigns.admin_variants import VERBS, Edit
 from apps.campaigns.models import Campaign
 from apps.campaigns.queries import dispatches_of
@@ -87,6 +88,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "may_edit": model_admin.has_change_permission(request, campaign),
         "may_delete": model_admin.has_delete_permission(request, campaign),
         "may_automate": request.user.has_perm("campaigns.add_automation"),  # type: ignore[union-attr]
+        "base": base_of(campaign),
         "may_try": model_admin.has_try_permission(request, campaign),  # type: ignore[attr-defined]
         "people": sample_people(campaign),
         **_message(draft),
@@ -170,7 +172,7 @@ def audience(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> Ht
 def readers(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """Whom to preview as: people found by what was typed, a few of the audience while nothing is."""
     words = request.GET.get("reader", "").strip()
-    people = found_readers(campaign, words) if words else sample_people(campaign)
+    people = found_readers(campaign.app, words) if words else sample_people(campaign)
     return TemplateResponse(request, "campaigns/builder/readers.html", {"people": people, "words": words})
 
 

@@ -1,10 +1,12 @@
 """An automation's draft in the builder: a card for who enters, one for each step, one for the end; what is stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,10 +17,12 @@ from apps.campaigns.admin_flow_forms import CardForm, ConditionForm, FlowForm, W
 from apps.campaigns.admin_forms import TextForm, text_prefix
 from apps.campaigns.admin_preview import Screen, screen_of
 from apps.campaigns.models import Automation, AutomationStep
+from apps.campaigns.services.automations.event_words import sample_facts
 from apps.campaigns.services.automations.lifecycle import StepDraft, save_automation
 from apps.campaigns.services.automations.readiness import automation_problems, carrier, step_warnings
 from apps.campaigns.services.automations.steps import CONDITION, MOST_STEPS, PUSH, WAIT
 from apps.core.problems import FieldProblem
+from apps.customers.models import Customer
 from apps.segments.admin_rule_json import place_of
 
 
@@ -114,13 +118,29 @@ register_card(
 register_card(CardKind(PUSH, gettext_lazy("Push"), "notifications", "campaigns/flow/push.html", {"texts": {}}))
 
 
-def open_flow(automation: Automation, sent: Mapping[str, Any] | None = None, language: str = "") -> Flow:
-    """language: the one that the phones show; "" = the app's default."""
-    cards = [_card(automation, step, sent, language) for step in automation.steps.all()]
+def open_flow(
+    automation: Automation, sent: Mapping[str, Any] | None = None, *, language: str = "", reader: str = ""
+) -> Flow:
+    """language: the one that the phones show, "" = the app's default; reader: as whom, "" = nobody known."""
+    look = _Look(language or automation.app.default_language, reader, cache(partial(_sample, automation)))
+    cards = [_card(automation, step, sent, look) for step in automation.steps.all()]
     return Flow(automation, FlowForm(automation, sent), [card for card in cards if card is not None])
 
 
-def _card(automation: Automation, step: AutomationStep, sent: Mapping[str, Any] | None, language: str) -> Card | None:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the phones show: the language, the reader's id, and the event that brought them in."""
+
+    language: str
+    reader: str
+    facts_for: Callable[[Customer | None], Mapping[str, Any]]
+
+
+def _sample(automation: Automation, customer: Customer | None) -> Mapping[str, Any]:
+    return sample_facts(automation, customer, timezone.now())
+
+
+def _card(automation: Automation, step: AutomationStep, sent: Mapping[str, Any] | None, look: _Look) -> Card | None:
     kind = _kinds.get(step.kind)
     if kind is None:
         return None
@@ -135,7 +155,9 @@ def _card(automation: Automation, step: AutomationStep, sent: Mapping[str, Any] 
         texts=[TextForm(code, stored.get(code, {}), sent, step.position) for code in codes],
         languages=[(code, language_name(code)) for code in codes],
         offer=[(code, language_name(code)) for code in _OFFERED if code not in codes],
-        screen=screen_of(carrier(automation, step), language=language or default),
+        screen=screen_of(
+            carrier(automation, step), language=look.language, external_id=look.reader, facts_for=look.facts_for
+        ),
     )
 
 

@@ -1,10 +1,12 @@
 """What the phones beside the builder show: the saved text as one person would read it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.utils.translation import gettext as _
 
+from apps.accounts.models import App
 from apps.campaigns.admin_draft import variant_at
 from apps.campaigns.models import Campaign, Variant
 from apps.campaigns.services.preview import UsedFact, preview_content, used_facts
@@ -16,6 +18,11 @@ from apps.gateways.contract import Button, PushContent
 from apps.segments.models import SegmentMember
 
 SAMPLES = 6
+type Facts = Mapping[str, Any]
+
+
+def _none(customer: Customer | None) -> Facts:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +49,24 @@ def screen(campaign: Campaign, *, language: str, external_id: str, position: int
     return screen_of(variant_at(campaign, position), language=language, external_id=external_id)
 
 
-def screen_of(variant: Variant, *, language: str, external_id: str = "") -> Screen:
-    """The same of any message, also one that is not stored as a variant."""
+def screen_of(
+    variant: Variant, *, language: str, external_id: str = "", facts_for: Callable[[Customer | None], Facts] = _none
+) -> Screen:
+    """The same of any message, also one that is not stored as a variant. facts_for: what it says beside the profile."""
     campaign, app = variant.campaign, variant.campaign.app
     customer = person_named(app=app, external_id=external_id) if external_id else None
     text = variant.texts.get(language) or variant.texts.get(app.default_language) or {}
     empty = Screen(app.name, _("Your title"), _("What you write appears here."))
     if not text.get("title"):
         return Screen(app.name, empty.title, str(text.get("body") or empty.body), reader=_reader(customer, external_id))
+    said: dict[str, Any] = {
+        "variant": variant,
+        "language": language,
+        "customer": customer,
+        "extra": facts_for(customer),
+    }
     try:
-        content = preview_content(variant=variant, language=language, customer=customer)
+        content = preview_content(**said)
     except RenderFailed as failed:
         return Screen(app.name, str(text["title"]), str(text.get("body", "")), problem=failed.detail)
     return Screen(
@@ -59,7 +74,7 @@ def screen_of(variant: Variant, *, language: str, external_id: str = "") -> Scre
         title=content.title,
         body=content.body,
         link=_shown_link(content, campaign),
-        facts=used_facts(variant=variant, language=language, customer=customer),
+        facts=used_facts(**said),
         image_url=content.image_url,
         image_name=content.image_url.split("?")[0].rstrip("/").rpartition("/")[2],
         buttons=content.buttons,
@@ -67,13 +82,13 @@ def screen_of(variant: Variant, *, language: str, external_id: str = "") -> Scre
     )
 
 
-def found_readers(campaign: Campaign, words: str) -> list[Customer]:
+def found_readers(app: App, words: str) -> list[Customer]:
     """Known people of the app whose id, e-mail, phone or name begins as typed; the one with that very id first.
 
     Cost: by id, phone or e-mail an index; by name a scan (0.3 s for a million people).
     """
-    exactly = person_named(app=campaign.app, external_id=words)
-    people = Customer.objects.filter(app=campaign.app_id, erased_at=None, merged_into=None).exclude(external_id=None)
+    exactly = person_named(app=app, external_id=words)
+    people = Customer.objects.filter(app=app, erased_at=None, merged_into=None).exclude(external_id=None)
     others = [person for person in found_people(people, words).order_by("pk")[:SAMPLES] if person != exactly]
     return [*([exactly] if exactly else []), *others][:SAMPLES]
 

@@ -1,5 +1,6 @@
 """Test sends beside the builder: the team's test devices, how one is added, and what became of a test."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,9 +17,12 @@ from django.utils.translation import gettext as _
 from apps.campaigns.admin_draft import language_name, texts_of
 from apps.campaigns.admin_preview import found_readers
 from apps.campaigns.admin_problems import in_words
-from apps.campaigns.models import Campaign
-from apps.campaigns.services.trials import trial_origin, try_out
+from apps.campaigns.models import Automation, Campaign
+from apps.campaigns.services.automations.event_words import tried_step
+from apps.campaigns.services.automations.steps import PUSH
+from apps.campaigns.services.trials import Tried, tried_campaign, try_out
 from apps.core.problems import Conflict, InvalidInput
+from apps.customers.models import Customer
 from apps.customers.queries import person_named
 from apps.deliveries.admin_words import outcome_label
 from apps.deliveries.explanation import explain_dispatch
@@ -27,8 +31,11 @@ from apps.devices.models import Device, PairedDevice
 from apps.devices.queries import paired_devices
 from apps.devices.services.pairing import make_code, pair_device, unpair_device
 
-type Admin = ModelAdmin[Campaign]
+# Whose message is tried. The pages are the same; what is sent is said by `_message`.
+type Draft = Campaign | Automation
+type Admin = ModelAdmin[Any]
 MOST_FOUND = 5
+MOST_VARIANTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,76 +50,76 @@ class Answer:
     is_waiting: bool = False
 
 
-def trial(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+def trial(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
     """The dialog."""
-    return TemplateResponse(request, "campaigns/trial/dialog.html", _listed(request, campaign))
+    return TemplateResponse(request, "campaigns/trial/dialog.html", _listed(request, draft))
 
 
-def devices(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+def devices(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
     """The list of test devices alone, asked for while a code is shown; nothing where it is as it was."""
-    context = _listed(request, campaign)
+    context = _listed(request, draft)
     if set(request.GET.getlist("known")) == {str(one.pk) for one in context["paired"]} and request.GET.get("known"):
         return HttpResponse(status=204)
     return TemplateResponse(request, "campaigns/trial/devices.html", context)
 
 
-def add(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+def add(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
     """How a device is added: a code to scan, or a person whose devices to choose from."""
     if not _may_pair(request):
         raise Http404
     user: Any = request.user
-    code = make_code(app=campaign.app, user=user, now=timezone.now())
+    code = make_code(app=draft.app, user=user, now=timezone.now())
     link = request.build_absolute_uri(reverse("pair", args=[code]))
-    context = {"campaign": campaign, "link": link, "qr": _drawn(link)}
+    context = {"base": base_of(draft), "link": link, "qr": _drawn(link)}
     return TemplateResponse(request, "campaigns/trial/add.html", context)
 
 
-def found(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+def found(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
     """Devices of the people whose id, e-mail or name was typed."""
     words = request.GET.get("owner", "").strip()
-    people = found_readers(campaign, words)[:MOST_FOUND] if words else []
+    people = found_readers(draft.app, words)[:MOST_FOUND] if words else []
     live = Device.objects.filter(customer__in=people, state__in=["active", "stale"], pairing=None)
-    context = {"campaign": campaign, "words": words, "found": live.select_related("customer")[: MOST_FOUND * 3]}
+    context = {"base": base_of(draft), "words": words, "found": live.select_related("customer")[: MOST_FOUND * 3]}
     return TemplateResponse(request, "campaigns/trial/found.html", context)
 
 
-def pair(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+def pair(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
     """Make a device a test device; answers with the list."""
-    device = _sent(request, Device.objects.filter(app=campaign.app_id).select_related("customer"), "device")
+    device = _sent(request, Device.objects.filter(app=draft.app_id).select_related("customer"), "device")
     user: Any = request.user
     problem = ""
     try:
         pair_device(device=device, name=f"{device.customer} · {device}", user=user, now=timezone.now())
     except Conflict as refusal:
         problem = str(refusal)
-    context = {**_listed(request, campaign), "problem": problem}
+    context = {**_listed(request, draft), "problem": problem}
     return TemplateResponse(request, "campaigns/trial/devices.html", context)
 
 
-def unpair(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+def unpair(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
     """No test device any more; answers with the list."""
     user: Any = request.user
-    paired = _sent(request, paired_devices(campaign.app), "paired")
+    paired = _sent(request, paired_devices(draft.app), "paired")
     unpair_device(paired=paired, user=user, now=timezone.now())
-    return devices(model_admin, request, campaign)
+    return devices(model_admin, request, draft)
 
 
-def send(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+def send(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
     """Send what is stored of the draft, in the language and as the person that the preview shows."""
-    language, external_id = request.POST.get("preview_language", ""), request.POST.get("preview_customer", "")
-    shown = request.POST.get("preview_variant", "")
-    texts = texts_of(campaign, int(shown) if shown in {"0", "1", "2", "3", "4"} else 0)
-    code = language if language in texts else campaign.app.default_language
-    customer = person_named(app=campaign.app, external_id=external_id) if external_id else None
+    external_id = request.POST.get("preview_customer", "")
+    customer = person_named(app=draft.app, external_id=external_id) if external_id else None
+    tried, texts = _message(draft, customer, request)
+    language = request.POST.get("preview_language", "")
+    code = language if language in texts else draft.app.default_language
     chosen = {word for word in request.POST.getlist("on") if word.isascii() and word.isdecimal() and len(word) < 19}
     user: Any = request.user
-    context: dict[str, Any] = {"campaign": campaign, "language": language_name(code), "reader": customer}
+    context: dict[str, Any] = {"base": base_of(draft), "language": language_name(code), "reader": customer}
     try:
         told = try_out(
-            campaign=campaign,
-            text=texts[code],
+            tried=tried,
+            text=texts.get(code, {}),
             customer=customer,
-            devices=list(paired_devices(campaign.app).filter(pk__in=chosen)),
+            devices=list(paired_devices(draft.app).filter(pk__in=chosen)),
             actor=user,
             now=timezone.now(),
         )
@@ -125,12 +132,30 @@ def send(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
     return TemplateResponse(request, "campaigns/trial/result.html", context)
 
 
-def result(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+def _message(draft: Draft, customer: Customer | None, request: HttpRequest) -> tuple[Tried, Mapping[str, Any]]:
+    """What is tried, and its texts by language: those of the variant, or of the step, that was sent along."""
+    place = request.POST.get("preview_variant" if isinstance(draft, Campaign) else "step", "")
+    position = int(place) if place.isascii() and place.isdecimal() and len(place) < 3 else 0
+    if isinstance(draft, Campaign):
+        return tried_campaign(draft), texts_of(draft, position if position < MOST_VARIANTS else 0)
+    step = draft.steps.filter(kind=PUSH, position=position).first()
+    if step is None:
+        raise Http404
+    return tried_step(step, customer, timezone.now()), step.settings.get("texts", {})
+
+
+def result(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
     """What became of a test, asked for until every device has its answer."""
-    tests = Dispatch.objects.filter(app=campaign.app_id, kind="test", origin=trial_origin(campaign.pk))
+    origin = f"trial:{draft.pk}" if isinstance(draft, Campaign) else f"trial:automation:{draft.pk}"
+    tests = Dispatch.objects.filter(app=draft.app_id, kind="test", origin=origin)
     dispatch = _sent(request, tests, "dispatch")
-    context = {"campaign": campaign, **_became(dispatch, timezone.now())}
+    context = {"base": base_of(draft), **_became(dispatch, timezone.now())}
     return TemplateResponse(request, "campaigns/trial/answers.html", context)
+
+
+def base_of(draft: Draft) -> str:
+    """Where the pages of this draft are."""
+    return reverse(f"admin:campaigns_{draft._meta.model_name}_changelist") + f"{draft.pk}/"
 
 
 def _became(dispatch: Dispatch, now: datetime) -> dict[str, Any]:
@@ -158,10 +183,11 @@ def _refusal(paired: PairedDevice, reason: str) -> Answer:
     return Answer(paired.name, paired.device.get_platform_display(), _("Not sent"), reason, "bad")
 
 
-def _listed(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
+def _listed(request: HttpRequest, draft: Draft) -> dict[str, Any]:
     return {
-        "campaign": campaign,
-        "paired": list(paired_devices(campaign.app)),
+        "base": base_of(draft),
+        "step": request.GET.get("step", ""),
+        "paired": list(paired_devices(draft.app)),
         "unchecked": _unchecked(request),
         "may_pair": _may_pair(request),
         "may_try": request.user.has_perm("campaigns.try_campaign"),  # type: ignore[union-attr]

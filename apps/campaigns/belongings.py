@@ -14,6 +14,7 @@ class AutomationBelongings:
         """They leave; the rows stay as counts and name nobody."""
         runs = AutomationRun.objects.filter(customer=customer_id)
         RUN_STATES.move(runs, "left", ended_at=now, reason="erased")
+        AutomationRun.objects.filter(customer=customer_id).update(facts=None)
 
     def merge(self, *, pairs: Pairs, now: datetime) -> None:
         """One person is inside an automation once: of two, the row that was merged leaves. History moves."""
@@ -21,7 +22,7 @@ class AutomationBelongings:
         for half_id in AutomationRun.objects.filter(customer__in=people).values_list("customer", flat=True).distinct():
             theirs = AutomationRun.objects.filter(customer=half_id)
             twice = AutomationRun.objects.filter(customer=people[half_id], state="inside").values("automation")
-            RUN_STATES.move(theirs.filter(automation__in=twice), "left", ended_at=now, reason="merged")
+            RUN_STATES.move(theirs.filter(automation__in=twice), "left", ended_at=now, reason="merged", facts=None)
             theirs.update(customer=people[half_id])
 
     def disclose(self, *, customer_id: int) -> Rows:
@@ -31,6 +32,7 @@ class AutomationBelongings:
                 "automation": run.automation.name,
                 "state": run.state,
                 "entered_at": run.entered_at.isoformat(),
+                "event": run.facts,
                 "ended_at": run.ended_at.isoformat() if run.ended_at else None,
             }
             for run in runs

@@ -237,12 +237,14 @@ class EventArrival(models.Model):
 
     Written by the statement that stores the event, deleted by the transaction that acts on it: so none is missed and
     none taken twice, however late it was told (occurred_at may lie far back) and whoever dies in between.
+    event_id and occurred_at are the event's key.
     """
 
     event_id = models.BigIntegerField(primary_key=True)
     app_id = models.BigIntegerField()
     customer_id = models.BigIntegerField()
     name = models.CharField(max_length=100)
+    occurred_at = models.DateTimeField(null=True)
 
 
 VALUE_TYPES: list[tuple[str, str | Promise]] = [

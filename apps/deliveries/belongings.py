@@ -7,7 +7,7 @@ from apps.customers.belongings import Pairs, Rows
 from apps.customers.models import Customer
 from apps.deliveries.explanation import explain_rows
 from apps.deliveries.log_search import LogFilters, ledger_page
-from apps.deliveries.models import Content, Delivery, Dispatch, OpeningHour
+from apps.deliveries.models import Content, Delivery, Dispatch, OpeningHour, PersonalFacts
 
 AT_ONCE = 500
 
@@ -21,6 +21,7 @@ class DeliveryBelongings:
         finished = Dispatch.objects.filter(pk__in=theirs, kind="transactional", state__in=["done", "cancelled"])
         Content.objects.filter(dispatch__in=finished).delete()
         OpeningHour.objects.filter(customer_id=customer_id).delete()
+        PersonalFacts.objects.filter(customer_id=customer_id).delete()
 
     def merge(self, *, pairs: Pairs, now: datetime) -> None:
         """Nothing moves: the ledger and the plan are never rewritten, and both are read through the merged row."""

@@ -107,6 +107,25 @@ class Content(models.Model):
         ]
 
 
+class PersonalFacts(models.Model):
+    """What the texts of a dispatch may say to one person alone, beside their profile: an event's properties, say.
+
+    Given by the dispatch's maker in the transaction that planned it, forgotten with its texts.
+    """
+
+    dispatch = models.ForeignKey(Dispatch, models.CASCADE, related_name="+", db_index=False)
+    customer_id = models.BigIntegerField(db_index=True)
+    facts = models.JSONField()
+
+    class Meta:
+        verbose_name = _("facts for one person")
+        verbose_name_plural = _("facts for one person")
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["dispatch", "customer_id"], name="personal_facts_once")
+        ]
+
+
 class CriticalAlert(models.Model):
     """A push that is sent again while somebody has not answered (services.alerts). sent: how many copies went out."""
 

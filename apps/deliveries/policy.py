@@ -6,7 +6,7 @@ from datetime import datetime, time
 from itertools import accumulate
 from typing import Any, Self
 
-_UNSAID = frozenset({"default_language", "named_after"})
+_UNSAID = frozenset({"default_language", "named_after", "has_personal_facts"})
 # What a frequency cap counts, and holds back.
 CAPPED_KINDS = ("campaign", "automation")
 
@@ -27,8 +27,8 @@ class Policy:
     and judged before the rest; None = by size, 0 = none. stop_*: a campaign or automation stops by itself when of its
     latest answers (at least stop_after_answers) so many percent are errors, or dead addresses; 100 = never.
     default_language: for whom no text is in their language; "" = the app's. named_after: the dispatch
-    ("<planned_on>:<id>") whose delivery ids its messages carry; "" = its own. Push consent is always needed; there is
-    no switch for it.
+    ("<planned_on>:<id>") whose delivery ids its messages carry; "" = its own. has_personal_facts: its maker gave facts
+    for each person (services.personal). Push consent is always needed; there is no switch for it.
     """
 
     topic: str = ""
@@ -57,6 +57,7 @@ class Policy:
     stop_dead_percent: float = 50
     default_language: str = ""
     named_after: str = ""
+    has_personal_facts: bool = False
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:

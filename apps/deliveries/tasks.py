@@ -8,7 +8,19 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from apps.deliveries.services import alerts, fold, habits, health, lifecycle, partitions, plan, release, wake, work
+from apps.deliveries.services import (
+    alerts,
+    fold,
+    habits,
+    health,
+    lifecycle,
+    partitions,
+    personal,
+    plan,
+    release,
+    wake,
+    work,
+)
 from apps.deliveries.services.claim import reclaim_batches
 from apps.deliveries.services.gateway_of import gateway_of
 from apps.deliveries.services.wire import Wire
@@ -91,6 +103,7 @@ def ensure_partitions() -> None:
     """Keep the ledger's weeks ahead of the clock, and forget the texts that are due to be forgotten."""
     partitions.ensure_partitions(now=timezone.now())
     lifecycle.purge_contents(now=timezone.now())
+    personal.forget_facts(expired_before=timezone.now() - lifecycle.KEPT_AFTER_EXPIRY)
 
 
 @shared_task(name="deliveries.summarize_weeks")

@@ -7,7 +7,7 @@ from django.test import Client
 
 from apps.accounts.models import App, AuditEntry
 from apps.campaigns.models import Campaign
-from apps.campaigns.services.trials import try_out
+from apps.campaigns.services.trials import tried_campaign, try_out
 from apps.core.problems import InvalidInput
 from apps.customers.models import Customer
 from apps.deliveries.models import Batch, Dispatch
@@ -40,7 +40,8 @@ def phone(app: App) -> PairedDevice:
 def send(campaign: Campaign, *phones: PairedDevice, customer: Customer | None = None, **text: Any) -> Any:
     actor = make_user(campaign.app, role="marketer")
     body = {**HELLO, **text}
-    return try_out(campaign=campaign, text=body, customer=customer, devices=phones, actor=actor, now=NOW)
+    tried = tried_campaign(campaign)
+    return try_out(tried=tried, text=body, customer=customer, devices=phones, actor=actor, now=NOW)
 
 
 def title_sent() -> str:

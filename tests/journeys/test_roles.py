@@ -132,11 +132,21 @@ SPECIAL: Mapping[str, str] = {
     "campaigns_automation_resume": "campaigns.launch_automation",
     "campaigns_automation_end": "campaigns.launch_automation",
     "campaigns_automation_duplicate": "campaigns.add_automation",
+    "campaigns_automation_count": "campaigns.change_automation",
+    "campaigns_automation_readers": "campaigns.view_automation",
+    "campaigns_automation_trial": "campaigns.view_automation",
+    "campaigns_automation_trial-devices": "campaigns.view_automation",
+    "campaigns_automation_trial-add": "campaigns.view_automation",
+    "campaigns_automation_trial-found": "campaigns.view_automation",
+    "campaigns_automation_trial-result": "campaigns.view_automation",
+    "campaigns_automation_trial-send": "campaigns.try_campaign",
+    "campaigns_automation_trial-pair": "devices.add_paireddevice",
+    "campaigns_automation_trial-unpair": "devices.add_paireddevice",
     "campaigns_campaign_trial-pair": "devices.add_paireddevice",
     "campaigns_campaign_trial-unpair": "devices.add_paireddevice",
 }
 # Dialogs, opened by a button that is shown to who may use them.
-BEHIND = {"campaigns_campaign_trial"}
+BEHIND = {"campaigns_campaign_trial", "campaigns_automation_trial"}
 # For everybody who is logged in, or for nobody; pages of the frame that decide nothing.
 FRAME = {
     "index",

@@ -22,6 +22,7 @@ class Automation(models.Model):
     entry, or each time (never while inside). exit_events: any of them takes a person out at once. goal_event: who does
     it within goal_days of entering counts as a success. checked_at: when members of the segment were last looked for.
     paused_reason: why it paused by itself, or who paused it; stopped_at: when it did so by itself, until it is resumed.
+    says_event: a text says something of the event that brought people in; known from the activation on.
     """
 
     TRIGGERS: ClassVar = [("event", _("they do something")), ("segment", _("they join a segment"))]
@@ -57,6 +58,7 @@ class Automation(models.Model):
     activated_at = models.DateTimeField(_("active since"), null=True)
     paused_reason = models.CharField(max_length=300, blank=True, default="")
     stopped_at = models.DateTimeField(_("stopped by itself at"), null=True)
+    says_event = models.BooleanField(default=False, db_default=False)
     ended_at = models.DateTimeField(_("ended at"), null=True)
 
     class Meta:
@@ -91,7 +93,9 @@ class AutomationRun(models.Model):
     """One way of one person through an automation. position only grows: nobody is in a step twice.
 
     position: the step they stand at, to be done at due_at; -1 = just entered. source_id: the event, or the membership,
-    that brought them in, once. reason: why they left ("event:" and its name, condition, ended, merged, erased).
+    that brought them in, once; below zero: the API did, after that many events. facts: what the event said, while
+    somebody is inside and a text may say it. reason: why they left ("event:" and its name, condition, ended, merged,
+    erased).
     Without foreign key constraints on customers, as SegmentMember.
     """
 
@@ -105,6 +109,7 @@ class AutomationRun(models.Model):
     ended_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=110, blank=True, default="", db_default="")
     goal_at = models.DateTimeField(null=True)
+    facts = models.JSONField(null=True)
 
     class Meta:
         verbose_name = _("run through an automation")

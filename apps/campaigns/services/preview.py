@@ -10,9 +10,11 @@ from apps.customers.preference_links import FACT, sample_url
 from apps.customers.queries import facts_of
 from apps.deliveries.rendering import compile_body
 from apps.deliveries.rendering.links import named_after
+from apps.deliveries.rendering.nested import part_uses
 from apps.gateways.contract import PushContent
 
 MOST_SHOWN = 80
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +26,34 @@ class UsedFact:
     is_bare: bool
 
 
-def preview_content(*, variant: Variant, language: str, customer: Customer | None) -> PushContent:
-    """The variant's text in `language`, filled with the customer's facts (None: with its fallbacks alone).
+def preview_content(
+    *, variant: Variant, language: str, customer: Customer | None, extra: Mapping[str, Any] = NOTHING
+) -> PushContent:
+    """The variant's text in `language`, filled with the customer's facts (None: with its fallbacks alone) and `extra`.
 
     A language the variant lacks falls back to the app's default, as it does when sending. Raises RenderFailed.
     """
-    return compile_body(_body(variant, language)).render({**_facts(customer), FACT: sample_url()})
+    return compile_body(_body(variant, language)).render({**_facts(customer), **extra, FACT: sample_url()})
 
 
-def used_facts(*, variant: Variant, language: str, customer: Customer | None) -> list[UsedFact]:
-    """Every fact that the text asks for, by name. The link to one's preferences everybody has."""
-    compiled, facts = compile_body(_body(variant, language)), _facts(customer)
+def used_facts(
+    *, variant: Variant, language: str, customer: Customer | None, extra: Mapping[str, Any] = NOTHING
+) -> list[UsedFact]:
+    """Every fact that the text asks for, by name; of one that has parts each part. The preference link all have."""
+    body, facts = _body(variant, language), {**_facts(customer), **extra}
+    compiled = compile_body(body)
     return [
-        UsedFact(name, _shown(facts.get(name)), name in compiled.bare_names) for name in sorted(compiled.names - {FACT})
+        used
+        for name in sorted(compiled.names - {FACT})
+        for used in _parts(body, name, facts.get(name))
+        or [UsedFact(name, _shown(facts.get(name)), name in compiled.bare_names)]
     ]
+
+
+def _parts(body: Mapping[str, Any], name: str, value: Any) -> list[UsedFact]:
+    parts = {use.part: use.is_bare for use in part_uses(body, name) if use.part}
+    known = value if isinstance(value, Mapping) else {}
+    return [UsedFact(f"{name}.{part}", _shown(known.get(part)), is_bare) for part, is_bare in sorted(parts.items())]
 
 
 def _body(variant: Variant, language: str) -> Mapping[str, Any]:

@@ -1,8 +1,9 @@
 -- Candidates enter, where the automation's rule of re-entry lets them; who is inside does not enter again.
 -- Parameters: now. Rows: one a candidate. States: (none) -> inside. Index: the runs' index of customers; a source
 -- brings somebody in once (automation_run_source_once).
-insert into campaigns_automationrun (automation_id, customer_id, source_id, state, position, due_at, entered_at)
-select candidate.automation_id, candidate.customer_id, candidate.source_id, 'inside', -1, %(now)s::timestamptz, %(now)s::timestamptz
+insert into campaigns_automationrun (automation_id, customer_id, source_id, facts, state, position, due_at, entered_at)
+select candidate.automation_id, candidate.customer_id, candidate.source_id, candidate.facts, 'inside', -1,
+       %(now)s::timestamptz, %(now)s::timestamptz
 from automation_candidate candidate
 join campaigns_automation automation on automation.id = candidate.automation_id
 join customers_customer customer

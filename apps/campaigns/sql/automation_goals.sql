@@ -7,4 +7,5 @@ join campaigns_automation automation
   on automation.app_id = arrived.app_id and automation.goal_event = arrived.name
 where run.automation_id = automation.id and run.customer_id = arrived.customer_id and run.goal_at is null
   and run.entered_at > %(now)s::timestamptz - automation.goal_days * interval '1 day'
-  and (run.entered_at < %(now)s::timestamptz or automation.trigger <> 'event' or arrived.event_id > run.source_id)
+  and case when run.source_id < 0 then arrived.event_id > -run.source_id
+           else run.entered_at < %(now)s::timestamptz or automation.trigger <> 'event' or arrived.event_id > run.source_id end

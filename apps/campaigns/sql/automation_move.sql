@@ -21,6 +21,6 @@ with moved as (
            and arrival.name = any(automation.exit_events)
           where arrival.customer_id = run.customer_id
       )
-    returning run.customer_id
+    returning run.id, run.customer_id
 )
-insert into automation_taken (customer_id) select moved.customer_id from moved
+insert into automation_taken (run_id, customer_id) select moved.id, moved.customer_id from moved

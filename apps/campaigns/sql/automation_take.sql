@@ -5,11 +5,11 @@
 with taken as (
     delete from customers_eventarrival
     where event_id in (select event_id from customers_eventarrival order by event_id limit %(most)s)
-    returning event_id, app_id, customer_id, name
+    returning event_id, app_id, customer_id, name, occurred_at
 ),
 kept as (
-    insert into automation_arrived (event_id, app_id, customer_id, name)
-    select taken.event_id, taken.app_id, coalesce(customer.merged_into_id, customer.id), taken.name
+    insert into automation_arrived (event_id, app_id, customer_id, name, occurred_at)
+    select taken.event_id, taken.app_id, coalesce(customer.merged_into_id, customer.id), taken.name, taken.occurred_at
     from taken
     join customers_customer customer on customer.id = taken.customer_id and customer.erased_at is null
 )

@@ -11,13 +11,14 @@ from django.utils.translation import gettext
 from apps.deliveries.admin_words import PLATFORM_LABELS
 
 register = template.Library()
-_VARIABLE = re.compile(r"""\{\{\s*(\w+)\s*(?:\|\s*default:\s*(?:"([^"]*)"|'([^']*)'))?\s*\}\}""")
+_VARIABLE = re.compile(r"""\{\{\s*([\w.]+)\s*(?:\|\s*default:\s*(?:"([^"]*)"|'([^']*)'))?\s*\}\}""")
 
 
 @register.filter
 def variable(name: str) -> str:
-    """ "First name" for first_name: what the personalise menu offers."""
-    return capfirst(name.replace("_", " "))
+    """ "First name" for first_name, "Event: product name" for event.product_name: what the personalise menu offers."""
+    root, _dot, part = name.partition(".")
+    return capfirst(f"{root}: {part}".replace("_", " ") if part else name.replace("_", " "))
 
 
 @register.filter

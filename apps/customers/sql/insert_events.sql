@@ -8,11 +8,11 @@ with stored as (
     select %(app_id)s, event.customer_id, event.name, event.occurred_at, event.amount, event.properties::jsonb
     from unnest(%(customer_ids)s::bigint[], %(names)s::text[], %(times)s::timestamptz[], %(amounts)s::float8[],
                 %(properties)s::text[]) as event (customer_id, name, occurred_at, amount, properties)
-    returning id, app_id, customer_id, name
+    returning id, app_id, customer_id, name, occurred_at
 ),
 arrived as (
-    insert into customers_eventarrival (event_id, app_id, customer_id, name)
-    select stored.id, stored.app_id, stored.customer_id, stored.name
+    insert into customers_eventarrival (event_id, app_id, customer_id, name, occurred_at)
+    select stored.id, stored.app_id, stored.customer_id, stored.name, stored.occurred_at
     from stored
     join customers_eventwatch watch on watch.app_id = stored.app_id and watch.name = stored.name
 )

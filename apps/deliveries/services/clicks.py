@@ -1,5 +1,6 @@
 """Clicks: a counted link is followed. It leads where the frozen content says, and nowhere else."""
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -44,11 +45,12 @@ def _link_of(key: DeliveryKey) -> str:
 
 def _as_sent(text: DispatchText, variant: int, reader: tuple[Any, ...]) -> str:
     """In the language it was sent in, with the person's facts as they are now."""
-    language, locale, columns, traits, recorded = reader
+    language, locale, columns, traits, recorded, personal = reader
     chosen = text.text_for(variant, recorded if recorded is not None else language or "", locale or "")
     if chosen is None:
         return ""
-    known = {**fact_reader(chosen.body.link_names)(columns, traits), **text.facts}
+    own = json.loads(personal) if personal else {}
+    known = {**fact_reader(chosen.body.link_names)(columns, traits), **own, **text.facts}
     return _web_link(chosen.body, known)
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from apps.core.sql import prepared_rows, rows
 from apps.deliveries.services.claim import Held
 from apps.deliveries.services.contents import DispatchText
 from apps.deliveries.services.pace import Wish
+from apps.deliveries.services.personal import facts_given
 from apps.deliveries.states import GATEWAY_NUMBERS, OUTCOMES
 from apps.gateways.contract import PushMessage
 
@@ -74,7 +75,8 @@ class Settled(NamedTuple):
 class Slice:
     """Positions first..last of a batch, opened. places and messages run in parallel; settled need no call.
 
-    devices: what was read of them, until `prepare` has made places, messages and settled of them.
+    devices: what was read of them, until `prepare` has made places, messages and settled of them; personal: the facts
+    given for one of them alone, by customer.
     may_have_arrived: an earlier call for these devices went without an answer, so they can end only accepted or
     unknown_outcome.
     """
@@ -87,6 +89,7 @@ class Slice:
     may_have_arrived: bool
     is_probe: bool
     devices: list[OpenedDevice] = field(default_factory=list)
+    personal: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     places: list[Place] = field(default_factory=list)
     messages: list[PushMessage] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
@@ -141,6 +144,7 @@ def open_slices(
         plans[batch_id].devices = list(map(OpenedDevice._make, devices))
         opened.append(plans[batch_id])
     _mark_reached_elsewhere(opened)
+    _add_personal_facts(opened)
     return opened
 
 
@@ -162,6 +166,17 @@ def _mark_reached_elsewhere(opened: Sequence[Slice]) -> None:
             device._replace(is_reached_elsewhere=(one.held.dispatch_id, device.customer_id) in elsewhere)
             for device in one.devices
         ]
+
+
+def _add_personal_facts(opened: Sequence[Slice]) -> None:
+    """In a query of their own, which few dispatches need."""
+    personal = [one for one in opened if one.text.policy.has_personal_facts]
+    wanted = {(one.held.dispatch_id, device.customer_id) for one in personal for device in one.devices}
+    known = facts_given(list(wanted))
+    for one in personal:
+        ids = {device.customer_id for device in one.devices}
+        given = {customer_id: known.get((one.held.dispatch_id, customer_id)) for customer_id in ids}
+        one.personal = {customer_id: facts for customer_id, facts in given.items() if facts}
 
 
 def _slice(wish: Wish, text: DispatchText, now: datetime) -> Slice:

@@ -3,6 +3,8 @@
 Needs no database, so it stands behind the commit that opened the slice: no lock is held while texts are rendered.
 """
 
+from typing import Any
+
 from apps.customers.preference_links import FACT, preferences_url
 from apps.deliveries.click_links import counted
 from apps.deliveries.delivery_ids import make_delivery_id
@@ -62,7 +64,7 @@ def _prepare_one(slice_: Slice, device: OpenedDevice, expires_at: float) -> None
 def _address(slice_: Slice, place: Place, text: Text, device: OpenedDevice, expires_at: float) -> None:
     """Render for one person; a text that fails costs its own recipient alone."""
     body = text.body
-    facts = {} if body.is_static else {**text.read_facts(device.columns, device.traits), **slice_.text.facts}
+    facts = {} if body.is_static else _facts(slice_, text, device)
     if text.has_link:
         person_id = device.merged_into or device.customer_id
         facts[FACT] = preferences_url(app_id=slice_.held.app_id, customer_id=person_id, now=slice_.opened_at)
@@ -92,3 +94,9 @@ def _address(slice_: Slice, place: Place, text: Text, device: OpenedDevice, expi
             device.webpush_auth,
         )
     )
+
+
+def _facts(slice_: Slice, text: Text, device: OpenedDevice) -> dict[str, Any]:
+    """The profile's, then what was given for this person, then what was given for everybody; the later wins."""
+    own = slice_.personal.get(device.customer_id) or {}
+    return {**text.read_facts(device.columns, device.traits), **own, **slice_.text.facts}

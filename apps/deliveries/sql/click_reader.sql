@@ -4,7 +4,9 @@
 -- Relies on: primary keys, the index of merged_into; the batches of the dispatch only where the ledger has no row yet.
 select owner.language, device.locale,
        array[owner.external_id, owner.first_name, owner.last_name, owner.email, owner.language, owner.country, owner.time_zone],
-       owner.traits::text, delivery.language as recorded_language
+       owner.traits::text, delivery.language as recorded_language,
+       (select given.facts::text from deliveries_personalfacts given
+        where given.dispatch_id = %(dispatch_id)s::bigint and given.customer_id = any(person.ids) limit 1) as personal
 from devices_device device
 join customers_customer owner on owner.id = device.customer_id and owner.erased_at is null
 cross join lateral (

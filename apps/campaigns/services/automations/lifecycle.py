@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import App, User
 from apps.accounts.services.audit import write_audit
 from apps.campaigns.models import Automation, AutomationRun, AutomationStep, Campaign
+from apps.campaigns.services.automations.event_words import says_event
 from apps.campaigns.services.automations.readiness import automation_problems
 from apps.campaigns.services.lifecycle import StaleVersion
 from apps.campaigns.states import AUTOMATION_STATES, RUN_STATES
@@ -26,7 +27,7 @@ from apps.deliveries.services import lifecycle as dispatches
 Actor = User | str
 # Not copied, nor set by an editor.
 _OWN = {"id", "app", "state", "version", "checked_at", "created_by", "saved_by", "created_at", "updated_at"}
-_OWN |= {"activated_at", "ended_at", "paused_reason", "stopped_at"}
+_OWN |= {"activated_at", "ended_at", "paused_reason", "stopped_at", "says_event"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +113,9 @@ def activate(*, automation: Automation, version: int, actor: Actor, now: datetim
             raise StaleVersion(wanted=version, current=fresh.version)
         if problems := automation_problems(fresh):
             raise InvalidInput(problems)
-        if fresh.app.approve_above is not None and isinstance(actor, User) and fresh.saved_by_id == actor.pk:
+        if fresh.app.approve_above is not None and not _is_somebody_else(actor, fresh):
             raise Conflict("approval_required", _("in this app somebody else than its author has to activate it"))
-        _move(fresh, "active", activated_at=now, paused_reason="")
+        _move(fresh, "active", activated_at=now, paused_reason="", says_event=says_event(fresh))
         _watch(fresh.app)
         _note(fresh, actor, "activated", now, version=version)
     return fresh
@@ -157,7 +158,7 @@ def end(*, automation: Automation, actor: Actor, now: datetime) -> Automation:
         fresh = _locked(automation)
         _move(fresh, "ended", ended_at=now)
         inside = AutomationRun.objects.filter(automation=fresh)
-        left = RUN_STATES.move(inside, "left", ended_at=now, reason="ended")
+        left = RUN_STATES.move(inside, "left", ended_at=now, reason="ended", facts=None)
         for dispatch_id in _under_way(fresh, "sending", "paused"):
             dispatches.cancel(dispatch_id=dispatch_id, now=now)
         _watch(fresh.app)
@@ -183,6 +184,11 @@ def duplicate(*, automation: Automation, actor: Actor, now: datetime) -> Automat
         _store_steps(copy, [StepDraft(step.kind, step.settings) for step in source.steps.all()])
         _note(copy, actor, "duplicated", now, source=source.pk)
     return copy
+
+
+def _is_somebody_else(actor: Actor, automation: Automation) -> bool:
+    """A person, and not the one who wrote it last. A key is nobody's second pair of eyes."""
+    return isinstance(actor, User) and automation.saved_by_id != actor.pk
 
 
 def _store_steps(automation: Automation, steps: Sequence[StepDraft]) -> None:

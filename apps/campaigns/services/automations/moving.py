@@ -18,7 +18,8 @@ from apps.campaigns.services.automations.entering import is_mine
 from apps.campaigns.services.automations.faults import forget_fault, note_fault, stop_automation
 from apps.campaigns.services.automations.policy import contents_of, origin_of, policy_of
 from apps.core.problems import InvalidInput
-from apps.core.sql import Compiled, execute, rows, statement
+from apps.core.sql import Compiled, compiled, execute, rows, statement
+from apps.deliveries.services.personal import give_facts
 from apps.deliveries.services.plan import plan_dispatch
 from apps.deliveries.services.quiet_hours import sending_window
 from apps.deliveries.services.stop import is_stopped
@@ -71,7 +72,10 @@ def move_step(*, automation_id: int, position: int, now: datetime) -> int:
             automation = held.filter(pk=automation_id, state="active").first()
             if automation is None:
                 return 0
-            return _do(_Place(automation, list(automation.steps.all()), position, now))
+            moved = _do(_Place(automation, list(automation.steps.all()), position, now))
+            if moved and automation.says_event:
+                execute("campaigns", "automation_forget", {})
+            return moved
     except _Impossible as error:
         stop_automation(automation_id=automation_id, reason=str(error), now=now)
         return 0
@@ -196,11 +200,13 @@ def _push(place: _Place, step: AutomationStep, people: int) -> None:
         name=f"{automation.name} · {step.position + 1}",
         audience=Compiled("select taken.customer_id from automation_taken taken"),
         contents=contents_of(step),
-        policy=policy_of(automation),
+        policy=policy_of(automation, has_personal_facts=automation.says_event),
         now=place.now,
     )
     if dispatch.state != "sending":
         raise _Impossible(f"step {step.position + 1}: {dispatch.reason or dispatch.state}")
+    if automation.says_event:
+        give_facts(dispatch_id=dispatch.pk, people=compiled("campaigns", "automation_facts", {}))
     AutomationSend.objects.create(
         automation=automation,
         position=step.position,

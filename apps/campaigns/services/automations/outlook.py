@@ -7,12 +7,14 @@ from typing import Any
 
 from apps.campaigns.models import Automation
 from apps.core.sql import rows
+from apps.customers.models import Customer
 from apps.segments.services.counting import Turn
 from apps.segments.services.limits import Stopped, TooSlow, limited
 from apps.segments.services.preview import count_rule
 
 DAYS = 7
 MOST_JUDGED = 50_000
+SAMPLES = 6
 _LIMIT_SECONDS = 2.0
 
 
@@ -49,6 +51,17 @@ def people_passing(automation: Automation, rule: Any, now: datetime, *, turn: Tu
     limit = _LIMIT_SECONDS
     preview = count_rule(app=automation.app, rule=rule, now=now, limit_seconds=limit, turn=turn, among=among)
     return Passing(preview.count, len(among) if among else None)
+
+
+def sample_readers(automation: Automation, now: datetime) -> list[Customer]:
+    """A few known people who would have entered lately, or of the app, to look over the shoulder of."""
+    people = Customer.objects.filter(app=automation.app_id, erased_at=None, merged_into=None).exclude(external_id=None)
+    values = {**_lately(automation, now), "most": SAMPLES * 3}
+    with suppress(TooSlow, Stopped), limited(_LIMIT_SECONDS):
+        lately = [customer_id for (customer_id,) in rows("campaigns", "automation_lately_people", values)]
+        if sampled := list(people.filter(pk__in=lately).order_by("pk")[:SAMPLES]):
+            return sampled
+    return list(people.order_by("pk")[:SAMPLES])
 
 
 def _lately(automation: Automation, now: datetime) -> dict[str, Any]:

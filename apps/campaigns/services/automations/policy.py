@@ -20,7 +20,7 @@ def contents_of(step: AutomationStep) -> list[ContentDraft]:
     ]
 
 
-def policy_of(automation: Automation) -> Policy:
+def policy_of(automation: Automation, *, has_personal_facts: bool = False) -> Policy:
     """The hold-out is drawn from the automation, so it is the same people at every step."""
     app: App = automation.app
     topic = Topic.objects.filter(app=app, key=automation.topic).first() if automation.topic else None
@@ -38,4 +38,5 @@ def policy_of(automation: Automation) -> Policy:
         salt=f"automation:{automation.pk}",
         expire_after_seconds=automation.expire_after_minutes * 60,
         canary_devices=0,
+        has_personal_facts=has_personal_facts,
     )

@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 
 from apps.campaigns.models import Automation, AutomationStep, Campaign, Variant
 from apps.campaigns.services.automations import steps as kinds
+from apps.campaigns.services.automations.event_words import event_problems, message_names
 from apps.campaigns.services.reach import channel_problems
-from apps.campaigns.services.readiness import known_names, language_problems
+from apps.campaigns.services.readiness import language_problems
 from apps.core.problems import FieldProblem, InvalidInput
 from apps.core.text import clean_text
 from apps.customers.models import Topic
@@ -165,7 +166,7 @@ def _condition(automation: Automation, step: AutomationStep, steps: list[Automat
 
 def _push(automation: Automation, step: AutomationStep, steps: list[AutomationStep]) -> Iterator[FieldProblem]:
     variant, app = carrier(automation, step), automation.app
-    names = known_names(variant.campaign)
+    names = message_names(automation)
     if app.default_language not in variant.texts:
         message = _("the message must exist in the app's default language (%(language)s)")
         pointer = f"/texts/{app.default_language}"
@@ -175,3 +176,4 @@ def _push(automation: Automation, step: AutomationStep, steps: list[AutomationSt
         yield from language_problems(language, pointer)
         for found in analyse(body, names, link_schemes=app.link_schemes):
             yield FieldProblem(pointer + found.pointer, found.code, found.message, found.came)
+        yield from event_problems(automation, body, pointer)
