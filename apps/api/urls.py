@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 
 from apps.api.views import (
     approvals,
+    automations,
     callbacks,
     campaigns,
     clicks,
@@ -81,6 +82,14 @@ urlpatterns = [
     path("v2.1/campaigns/<id:campaign_id>/pause", campaigns.PauseCampaignView.as_view()),
     path("v2.1/campaigns/<id:campaign_id>/resume", campaigns.ResumeCampaignView.as_view()),
     path("v2.1/campaigns/<id:campaign_id>/cancel", campaigns.CancelCampaignView.as_view()),
+    path("v2.1/automations", automations.AutomationsView.as_view()),
+    path("v2.1/automations/<id:automation_id>", automations.OneAutomationView.as_view()),
+    path("v2.1/automations/<id:automation_id>/report", automations.AutomationReportView.as_view()),
+    path("v2.1/automations/<id:automation_id>/start", automations.StartAutomationView.as_view()),
+    path("v2.1/automations/<id:automation_id>/pause", automations.PauseAutomationView.as_view()),
+    path("v2.1/automations/<id:automation_id>/resume", automations.ResumeAutomationView.as_view()),
+    path("v2.1/automations/<id:automation_id>/end", automations.EndAutomationView.as_view()),
+    path("v2.1/automations/<id:automation_id>/enter", automations.EnterAutomationView.as_view()),
     path("v2.1/dispatches/<id:dispatch_id>", dispatches.DispatchView.as_view()),
     path("v2.1/dispatches/<id:dispatch_id>/deliveries.csv", dispatches.DeliveriesView.as_view()),
     path("v2.1/webhooks", webhooks.WebhooksView.as_view()),

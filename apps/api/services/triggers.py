@@ -1,16 +1,15 @@
 """Accept a trigger: people, dispatch and idempotency record in one transaction, and one answer for all its twins."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import uuid_utils
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.api.refusals import Refusal, refuse_fields
-from apps.api.services.idempotency import Key, LostToTwin, close_keys, open_keys, refuse_twin
+from apps.api.services.idempotency import Key
+from apps.api.services.once import Accepted, do_once
 from apps.api.trigger_request import TriggerRequest, read_trigger
 from apps.campaigns.models import Campaign
 from apps.campaigns.services import trigger
@@ -23,37 +22,15 @@ ACCEPTED = 202
 NOBODY = Waterfall(0, 0, 0, 0, {})
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """stored: what `trigger_answer` needs. is_replay: the key had led to it before."""
-
-    stored: Mapping[str, Any]
-    is_replay: bool
-
-
 def accept_trigger(
     *, campaign: Campaign, is_test: bool, body: Mapping[str, Any], key: Key | None, now: datetime
 ) -> Accepted:
     """Trigger the campaign as `body` says; committed when this returns. Raises Refusal, and what a trigger raises."""
-    for _try in range(2):
-        try:
-            with transaction.atomic():
-                return _accept(campaign, is_test, body, key, now)
-        except LostToTwin:
-            continue
-    raise refuse_twin()
 
+    def act() -> Mapping[str, Any]:
+        return _trigger(campaign, is_test, read_trigger(body), now)
 
-def _accept(campaign: Campaign, is_test: bool, body: Mapping[str, Any], key: Key | None, now: datetime) -> Accepted:
-    """A repeat is answered even where the campaign would take no trigger any more."""
-    for found in open_keys([key] if key else []):
-        if isinstance(found, Refusal):
-            raise found
-        if found is not None:
-            return Accepted(found, is_replay=True)
-    stored = _trigger(campaign, is_test, read_trigger(body), now)
-    close_keys([(key, stored)] if key else [], status=ACCEPTED, now=now)
-    return Accepted(stored, is_replay=False)
+    return do_once(key=key, status=ACCEPTED, act=act, now=now)
 
 
 def _trigger(campaign: Campaign, is_test: bool, asked: TriggerRequest, now: datetime) -> dict[str, Any]:
@@ -73,23 +50,24 @@ def _trigger(campaign: Campaign, is_test: bool, asked: TriggerRequest, now: date
             raise Refusal("not_found", _("there is no segment %d") % asked.segment_id)
         done, verdicts = trigger.trigger_segment(segment_id=asked.segment_id, **common), []
     else:
-        known = _people(campaign.app_id, asked.names)
+        known = people_named(campaign.app_id, asked.names)
         if not known:
             return {**_stored(None, NOBODY), "to": ["unknown_customer"] * len(asked.names), "unknown": []}
         done = trigger.trigger_people(customer_ids=sorted(set(known.values())), **common)
-        verdicts = list(_verdicts(asked.names, known, done.verdicts))
+        verdicts = list(verdicts_by_name(asked.names, known, done.verdicts))
     stored = _stored(done.dispatch.pk, done.waterfall)
     return {**stored, "to": verdicts, "unknown": trigger.unknown_facts(campaign, asked.facts)}
 
 
-def _people(app_id: int, names: Sequence[str]) -> dict[str, int]:
+def people_named(app_id: int, names: Sequence[str]) -> dict[str, int]:
     """Customer ids by the caller's names; who was merged into another is that other."""
     once = list(dict.fromkeys(names))
     parameters = {"app_ids": [app_id] * len(once), "external_ids": once}
     return {row[0]: row[1] for row in prepared_rows("api", "recipients_by_customer", parameters)}
 
 
-def _verdicts(names: Sequence[str], known: Mapping[str, int], told: Mapping[int, str]) -> Iterable[str]:
+def verdicts_by_name(names: Sequence[str], known: Mapping[str, int], told: Mapping[int, str]) -> Iterable[str]:
+    """One a name, in their order: what was told of the customer, or why nobody was asked."""
     seen: set[int] = set()
     for name in names:
         customer_id = known.get(name)
