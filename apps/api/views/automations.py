@@ -176,8 +176,8 @@ class EnterAutomationView(AutomationView):
             "Let these people enter an active automation, whatever its trigger is.\n\nIts own rules hold: re-entry,"
             " exit events, conditions, frequency cap, quiet hours. 202 means that it is stored; each name has a verdict"
             " in `data`: `entered`, `already_inside`, `not_again` (the rule of re-entry), `unknown_customer`,"
-            " `duplicate`. 409 `automation_inactive`: nobody has started it; `automation_paused`. A test key is told the"
-            " verdicts, and nobody enters.",
+            " `duplicate`. 409 `automation_inactive`: nobody has started it; `automation_paused`. A test key is told"
+            " the verdicts, and nobody enters.",
             {202: Answer("Accepted", ENTERED)},
             body=ENTRY,
             headers={
