@@ -4,6 +4,7 @@ Which properties an event has is known from what has come in; of an event that w
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,10 +18,12 @@ from apps.core.problems import FieldProblem
 from apps.core.suggestions import did_you_mean
 from apps.customers.models import Customer, Event, EventType
 from apps.deliveries.rendering.nested import PartUse, part_uses
+from apps.segments.services.limits import Stopped, TooSlow, limited
 
 ROOT = "event"
 # A preview looks no further back.
 _LOOKS_BACK = timedelta(days=90)
+_LIMIT_SECONDS = 0.5
 
 
 def has_event(automation: Automation) -> bool:
@@ -77,17 +80,19 @@ def _problem(use: PartUse, known: list[str] | None, name: str) -> tuple[str, str
 def sample_facts(automation: Automation, customer: Customer | None, now: datetime) -> dict[str, Any]:
     """The newest event of that name, the customer's own where they have one; for previews and tests.
 
-    Cost: one index range of the event's last 90 days, sorted.
+    None where no text speaks of it, or where it takes too long to find one.
     """
-    if not has_event(automation):
+    if not says_event(automation):
         return {}
     lately = Event.objects.filter(
         app_id=automation.app_id, name=automation.trigger_event, occurred_at__gte=now - _LOOKS_BACK
     )
     newest = lately.order_by("-occurred_at", "-id")
-    own = newest.filter(customer_id=customer.pk).first() if customer else None
-    found = own or newest.first()
-    return {ROOT: found.properties} if found else {}
+    with suppress(TooSlow, Stopped), limited(_LIMIT_SECONDS):
+        own = newest.filter(customer_id=customer.pk).first() if customer else None
+        found = own or newest.first()
+        return {ROOT: found.properties} if found else {}
+    return {}
 
 
 def message_names(automation: Automation) -> set[str]:
