@@ -76,5 +76,7 @@ def _condition(step: AutomationStep, automation: Automation) -> str:
 
 
 def _push(step: AutomationStep, automation: Automation) -> str:
-    texts = step.settings.get("texts", {})
-    return str((texts.get(automation.app.default_language) or {}).get("title") or _("Nothing written yet"))
+    """Of what no code of this version can read, too: the page that shows it says why it stopped."""
+    texts = step.settings.get("texts")
+    text = texts.get(automation.app.default_language) if isinstance(texts, Mapping) else None
+    return str((text or {}).get("title") or _("Nothing written yet"))

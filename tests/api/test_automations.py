@@ -163,7 +163,7 @@ def test_only_an_active_one_is_entered(api: ApiCaller, app: App, people: list[st
         ({"customers": "ada"}, 400, "type"),
         ({"customers": ["a"] * 1001}, 413, "too_many_recipients"),
         ({"customers": ["a"], "people": 1}, 400, "unknown_field"),
-        ({"customers": ["a"], "properties": {"x": {"y": 1}}}, 400, "type"),
+        ({"customers": ["a"], "properties": {"x": {"y": 1}}}, 400, "too_deep"),
     ],
     ids=["nobody", "no list", "too many", "unknown field", "nested"],
 )

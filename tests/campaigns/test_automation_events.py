@@ -136,7 +136,7 @@ def test_the_preview_shows_the_newest_real_event_or_the_readers_own(app: App, cl
     page = client.get(f"/admin/campaigns/automation/{automation.pk}/change/").content.decode()
     assert "Still want Chair?" in page
     sent = {"name": "Cart", "trigger": "event", "trigger_event": "cart_updated", "version": "1"}
-    typed = {f"v0-text-en-{name}": text for name, text in SAYS.settings["texts"]["en"].items()}
+    typed = {f"text-en-{name}": text for name, text in SAYS.settings["texts"]["en"].items()}
     address = f"/admin/campaigns/automation/{automation.pk}/save/"
     answer = client.post(address, {**sent, **typed, "preview_customer": one}, headers={"HX-Request": "true"})
     assert "Still want Lamp?" in answer.content.decode()
