@@ -121,8 +121,8 @@ def save(model_admin: "AutomationAdmin", request: HttpRequest, automation: Autom
         )
         return redirect(reverse("admin:campaigns_automation_change", args=[automation.pk]) + anchor)
     fresh = model_admin.get_queryset(request).get(pk=automation.pk)
-    shown = {"language": request.POST.get("preview_language", ""), "reader": request.POST.get("preview_customer", "")}
-    redrawn = open_flow(fresh, **shown)
+    language, reader = request.POST.get("preview_language", ""), request.POST.get("preview_customer", "").strip()
+    redrawn = open_flow(fresh, language=language, reader=reader)
     typed = {**standing(flow), "flow": redrawn}
     stored = standing(redrawn)
     context = {

@@ -213,8 +213,8 @@ class ConditionForm(CardForm):
     def settings(self) -> dict[str, Any]:
         """A rule that was typed stays when something else is asked: whoever changes back finds it again."""
         self.errors  # noqa: B018  (cleans)
-        changed = {name: self.cleaned_data[name] for name in ("ask", "otherwise") if name in self.cleaned_data}
-        kept = {**self.shown(), **changed}
+        sent: list[str] = [name for name in ("ask", "otherwise") if name in self.cleaned_data]
+        kept = {**self.shown(), **{name: self.cleaned_data[name] for name in sent}}
         rule = self._typed_rule() or self.stored.get("rule")
         return {**kept, "rule": rule} if rule and (rule.get("rules") or kept["ask"] == "rule") else kept
 

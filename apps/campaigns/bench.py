@@ -97,7 +97,7 @@ def _world(people: int, now: datetime) -> Automation:
     draft = create_automation(app=app, name="bench", author=None, now=now, steps=_STEPS, trigger_event=_EVENT)
     automation = activate(automation=draft, version=draft.version, actor="bench", now=now)
     ids = Customer.objects.filter(app=app).order_by("pk").values_list("pk", flat=True)
-    for some in batched(ids.iterator(chunk_size=_EVENTS_AT_ONCE), _EVENTS_AT_ONCE, strict=False):
+    for some in batched(ids.iterator(chunk_size=_EVENTS_AT_ONCE), _EVENTS_AT_ONCE):
         rows("customers", "insert_events", _events(app, some, now))
     with connection.cursor() as cursor:
         cursor.execute("vacuum analyze")

@@ -13,7 +13,8 @@ PART = """(
     select id, id as customer_id, '' as gateway, '' as platform, '' as state, '' as time_zone,
            '' as phone, '' as sms_state, 0 as sms_parts, external_id, email, first_name, last_name, language, country,
            traits, topics::text[] as topics, push_consent, sms_consent, app_id, 0::bigint as dispatch_id,
-           current_date as planned_on, now() as recorded_at, 1::smallint as outcome, 0::smallint as hour
+           current_date as planned_on, now() as recorded_at, 1::smallint as outcome, 0::smallint as hour,
+           traits as facts
     from customers_customer
 )"""
 

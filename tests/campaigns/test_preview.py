@@ -49,7 +49,7 @@ def test_readers_are_found_by_id_mail_or_name(variant: Variant) -> None:
     make_customer(app, first_name="Zofia", erased_at=zofia.created_at)
     make_customer(make_app(), external_id="z-1", first_name="Zofia")
     for words in ("z-1", "zn@a", "Zof", "Nowak Zofia"):
-        assert found_readers(variant.campaign, words) == [zofia]
+        assert found_readers(variant.campaign.app, words) == [zofia]
 
 
 def test_a_script_is_never_shown_as_a_link() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from liquid.builtin.expressions import FilteredExpression
 from liquid.builtin.expressions.path import Path
 from liquid.exceptions import LiquidError
-from liquid.expression import Expression
 
 from apps.deliveries.rendering.body import TEXT_FIELDS
 from apps.deliveries.rendering.language import expressions, filters_of, is_literal, parse
@@ -51,14 +50,12 @@ def _uses(source: str, pointer: str, root: str) -> Iterator[PartUse]:
     except LiquidError:
         return
     found = list(expressions(template))
-    printed = {id(one.left) for one in found if _is_bare(one)}
+    printed = {id(one.left) for one in found if isinstance(one, FilteredExpression) and _is_bare(one)}
     for one in found:
         if isinstance(one, Path) and one.path[0] == root:
             part = one.path[1] if len(one.path) == 2 else ""
             yield PartUse(pointer, part if isinstance(part, str) else "", id(one) in printed)
 
 
-def _is_bare(expression: Expression) -> bool:
-    return isinstance(expression, FilteredExpression) and not any(
-        used.name == "default" for used in filters_of(expression)
-    )
+def _is_bare(expression: FilteredExpression) -> bool:
+    return not any(used.name == "default" for used in filters_of(expression))
