@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("customers", "0009_event_arrivals"),
+        ("customers", "0010_import_warnings"),
     ]
 
     operations = [
