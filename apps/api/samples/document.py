@@ -35,8 +35,8 @@ def add_samples(document: dict[str, Any], *, base: str) -> None:
             }
             for language in LANGUAGES.values()
         ]
-        # Swagger's page shows no samples itself, but it shows this link.
-        operation.setdefault("externalDocs", {"description": "Samples", "url": f"{PAGE}#{recipe.name}"})
+        # Swagger's page shows no samples itself, but it shows the description's links.
+        operation["description"] += f"\n\n[{recipe.title}, in five languages]({PAGE}#{recipe.name})"
         if recipe.body is not None:
             content = operation["requestBody"]["content"]["application/json"]
             content.setdefault("examples", {})[recipe.name] = {"summary": str(recipe.title), "value": recipe.body}
