@@ -11,6 +11,13 @@ from apps.api.samples.document import add_samples
 from apps.api.scopes import SCOPES
 
 _HEADER_RULES = {"Idempotency-Key": {"pattern": "^[!-~]([ -~]{0,253}[!-~])?$"}}
+_ABOUT = (
+    "Transactional pushes, devices, people, reports. [Samples](/v2.1/docs/samples) in five languages."
+    "\n\nWithin this version calls, optional fields, parameters and words are added, and nothing is taken away or"
+    " changed. What is to go is marked deprecated, works on for at least twelve months, and goes with the version."
+    "\n\nEvery answer to a known key says in `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` what may"
+    " still be asked in this minute. With an `Idempotency-Key` the same push or trigger twice is one."
+)
 _TAGS = ("push", "devices", "customers", "events", "receipts", "segments", "campaigns", "dispatches")
 _ALWAYS = (401, 403, 404, 405, 429, 503)
 _WITH_BODY = (400, 413, 415)
@@ -71,7 +78,7 @@ class CallSchema(AutoSchema):
 def finish(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
     """Adds what the calls share: the key, the forms of a refusal, where the API is."""
     scopes = "\n".join(f"- `{scope}`: {about}" for scope, about in SCOPES.items())
-    result["info"]["description"] = f"Transactional pushes, devices, people, reports.\n\nScopes of a key:\n\n{scopes}"
+    result["info"]["description"] = f"{_ABOUT}\n\nScopes of a key:\n\n{scopes}"
     # Relative to where the schema was read, so that the page for trying calls works under every name of the host.
     result["servers"] = [{"url": "/"}]
     result["tags"] = [{"name": name} for name in _TAGS]
