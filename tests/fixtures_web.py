@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import pytest
+
 from tests.house import free_port
 
 START_SECONDS = 120
@@ -26,19 +28,31 @@ def environment_of_tests() -> dict[str, str]:
 @contextmanager
 def serving(environment: Mapping[str, str]) -> Iterator[str]:
     """Its address, which is its PUBLIC_URL too; it answers when this begins."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--port", str(port)]
-    told = {**environment, "PUBLIC_URL": url, "API_REQUESTS_PER_MINUTE": "1000000"}
-    with subprocess.Popen([*command, "--log-level", "warning", "config.wsgi:application"], env=told) as process:
+    url, process = _started(environment)
+    with process:
         try:
-            _wait_until_it_answers(f"{url}/healthz", process)
             yield url
         finally:
             process.terminate()
 
 
-def _wait_until_it_answers(url: str, process: "subprocess.Popen[bytes]") -> None:
+def _started(environment: Mapping[str, str]) -> tuple[str, "subprocess.Popen[bytes]"]:
+    """Again on another port where somebody else took the first meanwhile."""
+    for _try in range(3):
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--port", str(port)]
+        told = {**environment, "PUBLIC_URL": url, "API_REQUESTS_PER_MINUTE": "1000000"}
+        process = subprocess.Popen([*command, "--log-level", "warning", "config.wsgi:application"], env=told)
+        if _answers(f"{url}/healthz", process):
+            return url, process
+        process.kill()
+        process.wait()
+    pytest.fail("the web server did not start")
+
+
+def _answers(url: str, process: "subprocess.Popen[bytes]") -> bool:
+    """Waits for it."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -46,5 +60,5 @@ def _wait_until_it_answers(url: str, process: "subprocess.Popen[bytes]") -> None
         except (URLError, TimeoutError):
             time.sleep(0.2)
         else:
-            return
-    raise TimeoutError(url)
+            return True
+    return False
