@@ -62,6 +62,7 @@ def test_who_adds_an_app_works_in_it(owner, client):
         "confirm_above": 100,
         "approve_drift_percent": 10,
         "approve_hours": 72,
+        "devices_per_person": 50,
     }
     client.post(reverse("admin:accounts_app_add"), fields)
     assert Membership.objects.filter(user=owner, app__slug="second").exists()
@@ -89,6 +90,7 @@ def test_settings_that_cannot_work_are_refused_with_the_reason(owner, client, ap
         "confirm_above": 100,
         "approve_drift_percent": 10,
         "approve_hours": 72,
+        "devices_per_person": 50,
         field: value,
     }
     answer = client.post(reverse("admin:accounts_app_change", args=[app.pk]), fields)

@@ -100,7 +100,8 @@ def _judged(
 def store_simple(launches: Sequence[Launch]) -> list[Registration | None]:
     """One verdict a launch, in order; None = not simple, and nothing was written of it.
 
-    Cost: one statement where all are known; those that are new share a transaction of three more, five with answers.
+    Cost: one statement where all are known; those that are new share a transaction of three more, four where people are
+    named, six with answers.
     """
     verdicts: list[Registration | None] = [None] * len(launches)
     asked = _first_of_each(launches)

@@ -55,7 +55,7 @@ def register(
     made_by_test: a test key speaks (see `customers.services.profiles.upsert_customers`).
     A repeat within the hour with nothing changed writes nothing. Raises InvalidInput, Conflict("customer_erased").
     Touches devices_device, customers_customer, customers_consent, accounts_auditentry.
-    Cost: one statement for a known device of the same person, four for a new one, up to ten else.
+    Cost: one statement for a known device of the same person, five for a new one, up to eleven else.
     """
     return _alone(
         read_launch(
