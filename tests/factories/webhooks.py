@@ -6,7 +6,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.accounts.models import App
 from apps.api.webhooks.event_types import EVENT_TYPES
@@ -51,7 +51,8 @@ def make_outcomes(
         )
         for one in devices
     ]  # fmt: skip
-    append_outcomes(outcomes=rows, now=now, may_repeat=False)
+    with transaction.atomic():
+        append_outcomes(outcomes=rows, now=now, may_repeat=False)
     return dispatch
 
 
