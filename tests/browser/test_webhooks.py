@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Page, expect
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 from standardwebhooks import Webhook
 
@@ -25,7 +25,7 @@ def app() -> App:
 
 
 @pytest.fixture
-def webhooks(page: Page, live_server: LiveServer, app: App, settings: SettingsWrapper) -> Page:
+def webhooks(page: Page, live_server: LiveServer, app: App, settings: Settings) -> Page:
     """A developer's window on the list of webhooks."""
     settings.WEBHOOKS_ALLOW_LOOPBACK = True
     client = Client()
