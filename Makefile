@@ -32,7 +32,7 @@ check: setup
 		.venv/bin/python manage.py check --deploy --fail-level WARNING > .venv/check.log 2>&1 || (cat .venv/check.log; false)
 
 # Known vulnerabilities of what is pinned. It asks the advisory database of the Python packages, so it needs the network, and its
-# answer changes from day to day: for a schedule of CI's, not for `make test`.
+# answer changes from day to day: for a schedule of CI's, not for `make test`. Fails (--strict) where it could not ask.
 audit: setup
 	@test -x .venv/audit/bin/pip-audit || { .venv/bin/python -m venv .venv/audit && .venv/audit/bin/python -m pip install --quiet pip-audit; }
-	@.venv/audit/bin/pip-audit --disable-pip --require-hashes --requirement requirements.lock
+	@.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
