@@ -8,6 +8,7 @@ from django.utils.csp import CSP
 
 from config import embedded, env, gateway_addresses, logging, queues, schedule
 from config.theme import UNFOLD as UNFOLD
+from config.time_limits import SERVER_WATCHES, WE_WATCH
 
 BASE_DIR = env.BASE_DIR
 DATA_DIR = env.DATA_DIR
@@ -97,8 +98,9 @@ DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 5)
 # What is prepared there has one best plan. Left to itself the server made a new one at each call of the statements that
 # take arrays: 300 us of its CPU to find whom a push is for instead of 40.
 DATABASES["default"]["OPTIONS"]["options"] = " ".join(
-    [DATABASES["default"]["OPTIONS"].get("options", ""), "-c plan_cache_mode=force_generic_plan"]
+    [DATABASES["default"]["OPTIONS"].get("options", ""), "-c plan_cache_mode=force_generic_plan", SERVER_WATCHES]
 ).strip()
+DATABASES["default"]["OPTIONS"] = {**WE_WATCH, **DATABASES["default"]["OPTIONS"]}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -55,20 +56,38 @@ def truth() -> dict[str, Any]:
     return {"differences": [str(one) for one in check_ledger()], "outcomes": by_outcome}
 
 
+def hold(dispatch: str) -> None:
+    """Lock what paces this dispatch, and think about it for longer than any test."""
+    with transaction.atomic():
+        PaceBucket.objects.select_for_update().get(owner=f"dispatch:{dispatch}")
+        time.sleep(3600)
+
+
+def is_held(dispatch: str) -> bool:
+    """For as long as we look; a worker takes it for a moment only."""
+    for _ in range(20):
+        with transaction.atomic():
+            if PaceBucket.objects.select_for_update(skip_locked=True).filter(owner=f"dispatch:{dispatch}").first():
+                return False
+        time.sleep(0.05)
+    return True
+
+
 if __name__ == "__main__":
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     import django
 
     django.setup()
 
+    from django.db import transaction
     from django.utils import timezone
 
     from apps.customers.models import Customer
     from apps.deliveries.delivery_ids import make_delivery_id
-    from apps.deliveries.models import Delivery
+    from apps.deliveries.models import Delivery, PaceBucket
     from apps.deliveries.services.checks import check_ledger
     from apps.deliveries.states import OUTCOME_WORDS
     from apps.devices.models import Device
 
-    step = {"prepare": prepare, "truth": truth}[sys.argv[1]]
+    step = {"prepare": prepare, "truth": truth, "hold": hold, "is_held": is_held}[sys.argv[1]]
     print(json.dumps(step(*sys.argv[2:])))

@@ -81,6 +81,12 @@ class Site:
     def step(self, *arguments: str) -> Any:
         return ask(self.doors, *arguments, **self._own(self.doors))
 
+    def hold(self, host: "Host", dispatch: int) -> None:
+        """A transaction on that host has begun with the dispatch, and does not end."""
+        command = [sys.executable, "-m", "tests.faults.hosts_steps", "hold", str(dispatch)]
+        host.start(command, self._folder / "hold.log", None, **self._own(host))
+        wait_for(lambda: self.step("is_held", str(dispatch)) is True, 60)
+
     def api(self, method: str, path: str, body: Any = None) -> Any:
         request = urllib.request.Request(f"http://{self.doors.address}:8000{path}", method=method)
         request.add_header("Authorization", f"Bearer {self._key}")
@@ -161,14 +167,15 @@ def test_hosts_share_the_work_and_one_may_lose_its_cable(site: Site) -> None:
     assert site.arrived() >= PEOPLE
     site.check(cuts=1)
 
-    # Two workers, of which one loses its cable in mid-campaign: the other goes on, and takes over.
+    # Two workers, of which one loses its cable amid a transaction: the other goes on once the database misses that
+    # one's session, and takes over.
     site.workers.append(site.add_worker())
     second = site.launch()
     wait_for(lambda: site.arrived() > PEOPLE + 500, 60)
+    site.hold(site.workers[0], second)
     site.workers[0].cut()
     at_cut = site.arrived()
-    time.sleep(2 * LEASE_SECONDS)
-    assert site.arrived() > at_cut + IN_FLIGHT
+    wait_for(lambda: site.arrived() > at_cut + IN_FLIGHT, 120)
     site.workers[0].heal()
     wait_for(lambda: site.is_done(second), 120)
     pushed = site.api("POST", "/v2.1/push", {"customers": ["p1"], "title": "One", "body": "more"})
