@@ -124,7 +124,7 @@ def test_what_was_not_taken_is_told_before_and_after(app: App) -> None:
     marketer.post(f"{LIST}{run.pk}/start/", chosen)
     continue_imports(clock=lambda: NOW, slot_seconds=30)
     page = marketer.get(f"{LIST}{run.pk}/change/").content.decode()
-    assert "1 line stored, but not all of it" in page
+    assert "1 line stored, but not all it says" in page
     assert "Why lines were refused" not in page
     lines = b"".join(marketer.get(f"{LIST}{run.pk}/warned/").streaming_content).decode()  # type: ignore[attr-defined]
     assert lines.count("\r\n") == 2
