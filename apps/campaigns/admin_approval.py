@@ -25,7 +25,7 @@ from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.admin_words import state_of
 from apps.campaigns.models import Approval, Campaign, Variant
 from apps.campaigns.services import approvals
-from apps.campaigns.services.frozen import Difference, differences, freeze
+from apps.campaigns.services.frozen import Difference, differences, freeze, is_same
 from apps.campaigns.services.preview import preview_content
 from apps.core.problems import Conflict, InvalidInput
 from apps.core.states import InvalidTransition
@@ -83,7 +83,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "rhythm": rhythm_of(campaign, timezone.now()),
         "former": former,
         "changes": [change(found, campaign) for found in differences(former.frozen, approval.frozen)] if former else [],
-        "is_stale": freeze(campaign, timezone.now()) != approval.frozen,
+        "is_stale": not is_same(freeze(campaign, timezone.now()), approval.frozen),
         **shown(waterfall_of(approval)),
     }
     return TemplateResponse(request, "campaigns/approval/page.html", context)

@@ -11,9 +11,10 @@ from apps.core.problems import FieldProblem
 
 
 class Part(Protocol):
-    """One such thing."""
+    """One such thing. defaults: of what it freezes; a value that is its default says nothing."""
 
     name: str
+    defaults: dict[str, Any]
 
     def problems(self, *, campaign: Campaign, now: datetime) -> list[FieldProblem]:
         """What keeps the campaign from being launched; pointers begin at the campaign ("/boost_rule/text")."""

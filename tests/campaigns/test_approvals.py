@@ -247,6 +247,32 @@ def test_every_setting_is_frozen(campaign: Campaign) -> None:
     assert {field.name for field in Variant._meta.concrete_fields} - BOOKKEEPING == set(frozen["message"]["0"])
 
 
+def _asked_before_the_columns(asked: Approval) -> None:
+    """As a version that did not know these settings left it, its hash included."""
+    for place, names in {"settings": ["clock", "api_facts"], "policy": ["missed_hour", "canary_devices"]}.items():
+        for name in names:
+            del asked.frozen[place][name]
+    asked.frozen["message"]["0"].pop("share")
+    asked.fingerprint = "0" * 64
+    asked.save()
+
+
+def test_an_upgrade_with_new_settings_leaves_a_waiting_question_as_it_is(campaign: Campaign, paul: User) -> None:
+    asked = ask(campaign, "ann")
+    _asked_before_the_columns(asked)
+    assert differences(asked.frozen, freeze(now(campaign), NOW)) == []
+    assert say_yes(asked, paul).state == "scheduled"
+
+
+def test_a_new_setting_that_says_something_voids_the_question(campaign: Campaign, paul: User) -> None:
+    asked = ask(campaign, "ann")
+    _asked_before_the_columns(asked)
+    Campaign.objects.update(clock="each")
+    assert [found.path for found in differences(asked.frozen, freeze(now(campaign), NOW))] == [("settings", "clock")]
+    with pytest.raises(Conflict, match="not what was asked for"):
+        say_yes(asked, paul)
+
+
 def test_equal_things_have_equal_fingerprints(campaign: Campaign) -> None:
     assert differences(freeze(campaign, NOW), freeze(campaign, LATER)) == []
     assert fingerprint_of({"a": 1, "b": 2}) == fingerprint_of({"b": 2, "a": 1})

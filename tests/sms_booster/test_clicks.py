@@ -7,6 +7,8 @@ from django.conf import settings
 from django.test import Client
 
 from apps.accounts.models import App
+from apps.campaigns.services.frozen import is_same
+from apps.deliveries.models import Content
 from apps.gateways.sms_text import measure
 from apps.sms_booster.click_links import counted, link_in, read_signed, sample
 from apps.sms_booster.models import BoostRule, SmsMessage
@@ -92,6 +94,9 @@ def test_a_program_and_a_message_that_was_never_sent_count_nothing(app: App) -> 
 
 def test_what_was_approved_without_the_setting_stays_the_same(app: App) -> None:
     rule = make_boost(app)
-    assert "counts_clicks" not in BoosterPart().frozen(campaign=rule.campaign)
+    frozen = {"parts": {"boost_rule": BoosterPart().frozen(campaign=rule.campaign)}}
+    former = {"parts": {"boost_rule": {**frozen["parts"]["boost_rule"]}}}
+    del former["parts"]["boost_rule"]["counts_clicks"]
+    assert is_same(former, frozen)
     BoostRule.objects.update(counts_clicks=True)
-    assert BoosterPart().frozen(campaign=rule.campaign)["counts_clicks"] is True
+    assert not is_same(former, {"parts": {"boost_rule": BoosterPart().frozen(campaign=rule.campaign)}})

@@ -14,7 +14,7 @@ from apps.accounts.services.audit import write_audit
 from apps.campaigns.models import Approval, Campaign
 from apps.campaigns.services import lifecycle
 from apps.campaigns.services.four_eyes import end_approval
-from apps.campaigns.services.frozen import fingerprint_of, freeze
+from apps.campaigns.services.frozen import fingerprint_of, freeze, is_same
 from apps.campaigns.services.local_time import begins_at, ends_at
 from apps.campaigns.services.occurrences import last_time
 from apps.campaigns.services.readiness import NotReady, readiness_problems
@@ -150,7 +150,7 @@ def _open(approval: Approval, actor: Actor) -> Approval:
 def _why_void(asked: Approval, fingerprint: str, now: datetime) -> str:
     if now >= asked.expires_at:
         return _("the request for approval has expired")
-    if fingerprint != asked.fingerprint or fingerprint_of(freeze(asked.campaign, now)) != asked.fingerprint:
+    if fingerprint != asked.fingerprint or not is_same(freeze(asked.campaign, now), asked.frozen):
         return _("what would be sent is not what was asked for any more")
     return ""
 

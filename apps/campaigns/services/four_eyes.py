@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
 from apps.campaigns.models import Approval, Campaign
-from apps.campaigns.services.frozen import fingerprint_of, freeze
+from apps.campaigns.services.frozen import freeze, is_same
 from apps.campaigns.services.handover import plan_arguments
 from apps.campaigns.states import APPROVAL_STATES
 from apps.core.problems import Conflict
@@ -80,7 +80,7 @@ def end_approval(campaign: Campaign, to: str, *, reason: str = "") -> bool:
 def _objection(campaign: Campaign, approval: Approval, now: datetime) -> str:
     if now >= approval.expires_at:
         return _("the approval has expired")
-    if fingerprint_of(freeze(campaign, now)) != approval.fingerprint:
+    if not is_same(freeze(campaign, now), approval.frozen):
         return _("it was changed after it had been approved")
     return ""
 

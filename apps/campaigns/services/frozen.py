@@ -1,22 +1,25 @@
 """Frozen: everything a launch would hand over, as one JSON and one hash, and how two of them differ.
 
 Every column of Campaign and Variant is in it unless it stands in BOOKKEEPING, so a new setting is bound by approvals
-without anybody thinking of it.
+without anybody thinking of it. A value that is its default says nothing: what was frozen before there was such a
+setting, and leaves it out, is the same.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Model
 
-from apps.campaigns.models import Campaign
+from apps.campaigns.models import Campaign, Variant
 from apps.campaigns.parts import parts
 from apps.campaigns.services.handover import plan_arguments
+from apps.deliveries.policy import Policy
 from apps.segments.models import Segment
 from apps.segments.rules.cycles import segments_named
 
@@ -63,21 +66,27 @@ def freeze(campaign: Campaign, now: datetime) -> dict[str, Any]:
         "policy": plan_arguments(campaign, now)["policy"].as_json(),
         "parts": {part.name: part.frozen(campaign=campaign) for part in parts()},
     }
-    plain: dict[str, Any] = json.loads(json.dumps(whole, cls=DjangoJSONEncoder))
-    return plain
+    return _plain(whole)
 
 
 def fingerprint_of(frozen: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON, in hex."""
-    canonical = json.dumps(frozen, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """SHA-256, in hex, of the canonical JSON of what it says."""
+    canonical = json.dumps(_said(frozen), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def is_same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether a yes to the one is a yes to the other."""
+    return fingerprint_of(before) == fingerprint_of(after)
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
     """Every value that differs, in the order of the newer one."""
     old, new = dict(_leaves(before)), dict(_leaves(after))
+    said_before, said_after = (dict(_leaves(_said(frozen))) for frozen in (before, after))
     paths = [*new, *(path for path in old if path not in new)]
-    return [Difference(path, old.get(path), new.get(path)) for path in paths if old.get(path) != new.get(path)]
+    differing = [path for path in paths if said_before.get(path) != said_after.get(path)]
+    return [Difference(path, old.get(path), new.get(path)) for path in differing]
 
 
 def _columns(row: Model) -> dict[str, Any]:
@@ -103,6 +112,41 @@ def _audience(campaign: Campaign) -> dict[str, Any]:
             named |= segments_named(segment.rule)
         waiting = {pk for pk in named if str(pk) not in found} - waiting
     return {**chosen, "segments": found}
+
+
+def _said(frozen: Mapping[str, Any]) -> dict[str, Any]:
+    """Without values that are their defaults."""
+    said = dict(frozen)
+    for name, defaults in (("settings", _column_defaults(Campaign)), ("policy", _policy_defaults())):
+        if name in frozen:
+            said[name] = _without(frozen[name], defaults)
+    if "message" in frozen:
+        messages = frozen["message"].items()
+        said["message"] = {place: _without(message, _column_defaults(Variant)) for place, message in messages}
+    if "parts" in frozen:
+        defaults_of = {part.name: _plain(part.defaults) for part in parts()}
+        said["parts"] = {name: _without(part, defaults_of.get(name, {})) for name, part in frozen["parts"].items()}
+    return said
+
+
+def _without(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
+
+
+@cache
+def _column_defaults(model: type[Model]) -> dict[str, Any]:
+    return _plain({column.name: column.get_default() for column in model._meta.concrete_fields})
+
+
+@cache
+def _policy_defaults() -> dict[str, Any]:
+    return _plain(asdict(Policy()))
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """As it comes back from a JSON column."""
+    plain: dict[str, Any] = json.loads(json.dumps(value, cls=DjangoJSONEncoder))
+    return plain
 
 
 def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -164,6 +164,7 @@ class BoosterPart:
     """The rule as a part of its campaign (campaigns.parts)."""
 
     name = "boost_rule"
+    defaults = asdict(RuleDraft())
 
     def problems(self, *, campaign: Campaign, now: datetime) -> list[FieldProblem]:
         return [_of_campaign(found) for rule in _rules(campaign) for found in rule_problems(rule)]
@@ -179,8 +180,6 @@ class BoosterPart:
     def frozen(self, *, campaign: Campaign) -> dict[str, Any]:
         names = [field.name for field in fields(RuleDraft)]
         rule = BoostRule.objects.filter(campaign=campaign, is_enabled=True).values(*names).first()
-        if rule and not rule["counts_clicks"]:
-            del rule["counts_clicks"]  # what was approved before there was such a setting stays the same
         return rule or {"is_enabled": False}
 
     def report(self, *, campaign: Campaign) -> dict[str, Any]:
