@@ -13,6 +13,7 @@ class DeliveriesConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.customers import belongings
-        from apps.deliveries.belongings import DeliveryBelongings
+        from apps.deliveries.belongings import DeliveryBelongings, OpeningHourBelongings
 
         belongings.register(DeliveryBelongings())
+        belongings.register(OpeningHourBelongings())

@@ -20,7 +20,6 @@ class DeliveryBelongings:
         theirs = Delivery.objects.filter(customer_id=customer_id).values("dispatch_id")
         finished = Dispatch.objects.filter(pk__in=theirs, kind="transactional", state__in=["done", "cancelled"])
         Content.objects.filter(dispatch__in=finished).delete()
-        OpeningHour.objects.filter(customer_id=customer_id).delete()
         PersonalFacts.objects.filter(customer_id=customer_id).delete()
 
     def merge(self, *, pairs: Pairs, now: datetime) -> None:
@@ -39,6 +38,25 @@ class DeliveryBelongings:
             )
             told += _told(customer, found)
         return told
+
+
+class OpeningHourBelongings:
+    """What is inferred about a person counts as theirs, too."""
+
+    key = "usual_opening_hour"
+
+    def erase(self, *, customer_id: int, now: datetime) -> None:
+        OpeningHour.objects.filter(customer_id=customer_id).delete()
+
+    def merge(self, *, pairs: Pairs, now: datetime) -> None:
+        """The half's row goes; what the whole person opened is learnt anew."""
+        OpeningHour.objects.filter(customer_id__in=[half_id for half_id, _whole_id in pairs]).delete()
+
+    def disclose(self, *, customer_id: int) -> Rows:
+        return [
+            {"hour": habit.hour, "opens": habit.opens, "computed_at": habit.computed_at.isoformat()}
+            for habit in OpeningHour.objects.filter(customer_id=customer_id)
+        ]
 
 
 def _told(customer: Customer, found: Sequence[Delivery]) -> Rows:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -9,6 +10,7 @@ from django.utils import timezone
 from apps.accounts.models import AuditEntry
 from apps.campaigns.services.approvals import approve
 from apps.campaigns.services.lifecycle import launch_now
+from apps.customers.models import Customer
 from apps.deliveries.models import Delivery
 from apps.devices.models import Channel
 from tests.factories import make_campaign, make_ready_campaign, make_user
@@ -42,6 +44,17 @@ def test_a_dry_run_says_what_the_launch_then_does(api, app):
     assert dry["planned"] == report["planned"]
     assert dry["excluded"] == report["excluded"]
     assert dry["planned"]["devices"] > 0
+
+
+def test_a_dry_run_says_which_zone_goes_when(api, app):
+    at = timezone.now().replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=3)
+    campaign = make_ready_campaign(app, timing="at", clock="each", scheduled_at=at)
+    tokyo, *others = Customer.objects.filter(app=app)
+    Customer.objects.filter(pk=tokyo.pk).update(time_zone="Asia/Tokyo")
+    releases = api.get(f"{CAMPAIGNS}/{campaign.pk}/simulate").json()["releases"]
+    first = {"at": f"{at.date()}T00:00:00+00:00", "time_zone": "Asia/Tokyo", "hour": None, "excluded": None}
+    assert releases[0] == {**first, "devices": tokyo.devices.count()}
+    assert sum(one["devices"] for one in releases[1:]) == len(others)
 
 
 def test_a_draft_has_an_empty_report(api, app):

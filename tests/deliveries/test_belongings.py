@@ -4,7 +4,8 @@ import pytest
 
 from apps.customers.services.disclosure import export_customer
 from apps.customers.services.erasure import erase_customer
-from apps.deliveries.models import Content, Delivery, Dispatch
+from apps.customers.services.merging import merge_customers
+from apps.deliveries.models import Content, Delivery, Dispatch, OpeningHour
 from tests.factories import NOW, make_app, make_customer, make_device
 from tests.factories.deliveries import make_dispatch
 
@@ -30,3 +31,21 @@ def test_texts_made_for_one_person_go_with_them(kind: str, texts: int) -> None:
     erase_customer(app=app, external_id="anna", actor="owner", now=NOW)
     assert Content.objects.count() == texts
     assert Delivery.objects.filter(dispatch_id=dispatch.pk).exists()
+
+
+def test_the_usual_opening_hour_is_disclosed_and_erased() -> None:
+    app = make_app()
+    anna = make_customer(app, external_id="anna")
+    OpeningHour.objects.create(customer_id=anna.pk, app_id=app.pk, hour=19, opens=5, computed_at=NOW)
+    told = export_customer(app=app, external_id="anna", actor="owner", now=NOW)["usual_opening_hour"]
+    assert told == [{"hour": 19, "opens": 5, "computed_at": NOW.isoformat()}]
+    erase_customer(app=app, external_id="anna", actor="owner", now=NOW)
+    assert not OpeningHour.objects.exists()
+
+
+def test_the_habit_of_a_row_that_was_merged_goes() -> None:
+    app = make_app()
+    whole, half = make_customer(app, external_id="anna"), make_customer(app, external_id="a.old")
+    OpeningHour.objects.create(customer_id=half.pk, app_id=app.pk, hour=19, opens=5, computed_at=NOW)
+    merge_customers(customer=half, into=whole, actor="owner", now=NOW)
+    assert not OpeningHour.objects.exists()

@@ -24,7 +24,9 @@ from apps.campaigns.services import lifecycle
 from apps.campaigns.services.simulate import simulate_campaign
 from apps.campaigns.states import CAMPAIGN_STATES
 from apps.core.problems import Conflict
-from apps.deliveries.services.freeze import Waterfall
+from apps.deliveries.services.freeze import Release, Waterfall
+from apps.deliveries.services.moments import ANY_HOUR
+from apps.deliveries.states import OUTCOME_WORDS
 from apps.segments.models import Segment
 from apps.segments.services.refresh import refresh_segment
 
@@ -98,7 +100,9 @@ class SimulateCampaignView(CampaignView):
         "GET": Call(
             "simulateCampaign",
             "campaigns:read",
-            "Who would get it now, and who not, and why.\n\nThe real planner, rolled back: it says what will happen.",
+            "Who would get it now, and who not, and why.\n\nThe real planner, rolled back: it says what will happen."
+            " `releases`: when, zone by zone (`hour`: the usual hour of its people, where the campaign goes by that);"
+            " `excluded` names the reason where all of a zone are left out, as in a night that outlasts the push.",
             {200: Answer("The counts", SIMULATION)},
             refusals=(409,),
         )
@@ -231,4 +235,16 @@ def _waterfall(counted: Waterfall) -> dict[str, Any]:
         "sending": {"people": counted.sending_people, "devices": counted.sending_devices},
         "excluded": {reason: devices for reason, (_people, devices) in counted.excluded.items()},
         "capped_by_topic": {"people": people, "devices": devices},
+        "releases": [_release(one) for one in sorted(counted.releases, key=lambda one: one.moment.opens_at)],
+    }
+
+
+def _release(found: Release) -> dict[str, Any]:
+    reason = found.moment.reason
+    return {
+        "at": found.moment.opens_at.isoformat(),
+        "time_zone": found.time_zone,
+        "hour": None if found.hour == ANY_HOUR else found.hour,
+        "devices": found.devices,
+        "excluded": OUTCOME_WORDS[reason].removeprefix("excluded:") if reason else None,
     }

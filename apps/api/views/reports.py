@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from apps.api.calls import NUMBER, TEXT, TIME, list_of, map_of, record
+from apps.api.calls import NULLABLE_TEXT, NUMBER, TEXT, TIME, list_of, map_of, record
 from apps.deliveries.models import Dispatch
 from apps.deliveries.pace_story import pace_story
 
@@ -36,7 +36,18 @@ REPORT = record(
     },
     optional=("experiment", "holdout", "launches"),
 )
-SIMULATION = record({"planned": PLANNED, "sending": PLANNED, "excluded": map_of(NUMBER), "capped_by_topic": PLANNED})
+_RELEASE = record(
+    {"at": TIME, "time_zone": TEXT, "hour": {"type": ["integer", "null"]}, "devices": NUMBER, "excluded": NULLABLE_TEXT}
+)
+SIMULATION = record(
+    {
+        "planned": PLANNED,
+        "sending": PLANNED,
+        "excluded": map_of(NUMBER),
+        "capped_by_topic": PLANNED,
+        "releases": list_of(_RELEASE),
+    }
+)
 
 
 def with_pace(shown: dict[str, Any], dispatch: Dispatch | None, now: datetime) -> dict[str, Any]:
