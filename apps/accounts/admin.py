@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from unfold.forms import AdminPasswordChangeForm
 
 from apps.accounts import admin_audit  # noqa: F401  (registers its page)
-from apps.accounts.admin_forms import PersonChangeForm, PersonCreationForm
+from apps.accounts.admin_forms import AppForm, PersonChangeForm, PersonCreationForm
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.accounts.models import App, Membership, User
 from apps.accounts.queries import colleagues_of, is_managed_by
@@ -29,6 +29,7 @@ class AppAdmin(AppScopedAdmin):
     """An app and the rules that hold for all its campaigns."""
 
     app_lookup = "pk"
+    form = AppForm
     list_display: ClassVar = ["name", "slug", "time_zone", "default_language", "is_active"]
     search_fields: ClassVar = ["name", "slug"]
     prepopulated_fields: ClassVar = {"slug": ["name"]}

@@ -6,11 +6,42 @@ from django import forms
 from django.contrib.auth.models import Group
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+)
 
 from apps.accounts.models import App, Membership, User
 from apps.accounts.queries import apps_of
 from apps.accounts.roles import ROLES
+
+
+class LinesField(forms.CharField):
+    """A list of words, one a line."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(map(str, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        """Without empty lines and twins; what follows the scheme ("myshop://cart") is no part of it."""
+        typed = (line.strip().partition(":")[0].lower() for line in (value or "").splitlines())
+        return list(dict.fromkeys(line for line in typed if line))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool((initial or []) != self.to_python(data))
+
+
+class AppForm(forms.ModelForm):
+    """An app's settings."""
+
+    link_schemes = LinesField(
+        label=_("link schemes"),
+        required=False,
+        help_text=_("Deep links of your app beside https, one a line: “myshop” for links such as myshop://cart."),
+    )
 
 
 class _RoleAndApps(forms.ModelForm):

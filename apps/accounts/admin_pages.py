@@ -27,9 +27,19 @@ def refuse_method(request: HttpRequest, allowed: str, back: str) -> HttpResponse
 
 
 def draw_page(
-    model_admin: AnyAdmin, request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
+    model_admin: AnyAdmin,
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any],
+    status: int = 200,
+    *,
+    place: str = "",
 ) -> HttpResponse:
-    """A page of a model's own making, with the frame that every page of the admin has."""
+    """A page of a model's own making, with the frame that every page of the admin has.
+
+    place: what the header says instead of the model's name, where the menu calls the page by another.
+    """
     request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
+    request.place = place  # type: ignore[attr-defined]
     frame = {**model_admin.admin_site.each_context(request), "opts": model_admin.opts}
     return TemplateResponse(request, template, {**frame, **context}, status=status)

@@ -30,7 +30,7 @@ def validate_time_zone(name: str) -> None:
 def validate_link_schemes(schemes: object) -> None:
     """Raises ValidationError unless `schemes` is a list of URL schemes that an app may open."""
     if not isinstance(schemes, list):
-        raise ValidationError(_('Write a list, such as ["myshop"].'), code="link_schemes")
+        raise ValidationError(_("A list of schemes is needed, such as myshop."), code="link_schemes")
     for scheme in schemes:
         if not isinstance(scheme, str) or not _SCHEME.fullmatch(scheme) or scheme in _FORBIDDEN_SCHEMES:
             raise ValidationError(_("“%s” cannot be a deep-link scheme.") % scheme, code="link_schemes")

@@ -25,6 +25,7 @@ from apps.campaigns.models import Campaign
 type Admin = ModelAdmin[Campaign]
 YEARS = range(2000, 2100)
 SHOWN_IN_A_DAY = 4
+_PAGE = "campaigns/calendar/page.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def page(model_admin: Admin, request: HttpRequest) -> HttpResponse:
     """The month of ?on=, with that day chosen; what has to be counted comes after it."""
     app, chosen = _asked(model_admin, request)
     if app is None:
-        return draw_page(model_admin, request, "campaigns/calendar/page.html", {"title": _("Calendar"), "apps": []})
+        return draw_page(model_admin, request, _PAGE, {"title": _("Calendar"), "apps": []}, place=_("Calendar"))
     weeks = months.Calendar(firstweekday=0).monthdatescalendar(chosen.year, chosen.month)
     now = timezone.now()
     found = entries_of(app, weeks[0][0], weeks[-1][-1], now)
@@ -64,7 +65,7 @@ def page(model_admin: Admin, request: HttpRequest) -> HttpResponse:
         "entries": _on(found, chosen, app),
         "triggered": Campaign.objects.filter(app=app, state="scheduled", timing="api"),
     }
-    return draw_page(model_admin, request, "campaigns/calendar/page.html", context)
+    return draw_page(model_admin, request, _PAGE, context, place=_("Calendar"))
 
 
 def day(model_admin: Admin, request: HttpRequest) -> HttpResponse:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.db import transaction
+from django.db.models import Sum
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
@@ -17,6 +18,7 @@ from apps.campaigns.admin_push_settings import PushSettingsForm
 from apps.campaigns.admin_repeat import RepeatForm
 from apps.campaigns.admin_steps import ExtraStep, extra_steps
 from apps.campaigns.admin_variants import NO_EDIT, Edit
+from apps.campaigns.experiments.sizing import proposed_percent
 from apps.campaigns.experiments.standing import letter
 from apps.campaigns.models import Campaign, Variant
 from apps.campaigns.services.drafts import DraftChanges, VariantDraft, save_draft
@@ -141,6 +143,8 @@ def changes_of(draft: Draft, edit: Edit = NO_EDIT) -> DraftChanges:
         **draft.repeat.changes(),
     }
     after = edit.applied(typed, campaign.app.default_language)
+    if len(before) < 2 <= len(after):
+        fields["test_percent"] = _first_proposal(draft)
     fallback = fields.get("fallback", campaign.fallback)
     if edit.fallback_after(fallback) != fallback:
         fields["fallback"] = edit.fallback_after(fallback)
@@ -150,6 +154,15 @@ def changes_of(draft: Draft, edit: Edit = NO_EDIT) -> DraftChanges:
         exclude_ids=draft.audience.segment_ids("exclude"),
         variants=after if after != before else None,
     )
+
+
+def _first_proposal(draft: Draft) -> int:
+    """By the members of the chosen segments, less the hold-out; what goes out more than once has no rest."""
+    campaign = draft.campaign
+    if (draft.delivery.changes().get("timing") or campaign.timing) in Campaign.LASTING:
+        return 100
+    people = campaign.include_segments.aggregate(people=Sum("member_count"))["people"] or 0
+    return proposed_percent(people * (100 - campaign.holdout_percent) // 100)
 
 
 def with_settings(text: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

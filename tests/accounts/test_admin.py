@@ -57,7 +57,7 @@ def test_who_adds_an_app_works_in_it(owner, client):
         "slug": "second",
         "time_zone": "Europe/Warsaw",
         "default_language": "pl",
-        "link_schemes": "[]",
+        "link_schemes": "",
         "cap_days": 7,
         "confirm_above": 100,
         "approve_drift_percent": 10,
@@ -73,7 +73,7 @@ def test_who_adds_an_app_works_in_it(owner, client):
     ("field", "value", "message"),
     [
         ("time_zone", "Mars/Olympus", "not an IANA time zone"),
-        ("link_schemes", '["javascript"]', "cannot be a deep-link scheme"),
+        ("link_schemes", "myshop\r\njavascript", "“javascript” cannot be a deep-link scheme"),
         ("default_country", "pl", "Two capital letters"),
         ("quiet_until", "22:00", "would hold every push"),
     ],
@@ -83,7 +83,7 @@ def test_settings_that_cannot_work_are_refused_with_the_reason(owner, client, ap
         "name": "Shop",
         "time_zone": "UTC",
         "default_language": "en",
-        "link_schemes": "[]",
+        "link_schemes": "",
         "quiet_from": "22:00",
         "quiet_until": "08:00",
         "cap_days": 7,
@@ -95,6 +95,16 @@ def test_settings_that_cannot_work_are_refused_with_the_reason(owner, client, ap
     }
     answer = client.post(reverse("admin:accounts_app_change", args=[app.pk]), fields)
     assert message in answer.content.decode()
+
+
+def test_link_schemes_are_typed_one_a_line(owner, client, app):
+    page = reverse("admin:accounts_app_change", args=[app.pk])
+    shown = client.get(page).context["adminform"].form
+    fields = {name: value for name, value in shown.initial.items() if value is not None}
+    client.post(page, {**fields, "link_schemes": " MyShop://\r\n\r\nmyshop\r\ncart+v2 ", "is_active": "on"})
+    app.refresh_from_db()
+    assert app.link_schemes == ["myshop", "cart+v2"]
+    assert client.get(page).context["adminform"].form["link_schemes"].value() == "myshop\ncart+v2"
 
 
 def test_an_owner_adds_a_colleague_with_a_role(owner, client, app):

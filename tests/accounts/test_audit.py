@@ -52,7 +52,7 @@ def test_a_form_leaves_what_it_was_before_and_after(client, owner):
     page = f"/admin/accounts/app/{owner.pk}/change/"
     fields = client.get(page).context["adminform"].form.initial
     sent = {name: value for name, value in fields.items() if value is not None and name != "app"}
-    client.post(page, {**sent, "link_schemes": "[]", "is_active": "on", "confirm_above": "50"})
+    client.post(page, {**sent, "link_schemes": "", "is_active": "on", "confirm_above": "50"})
     written = AuditEntry.objects.get(action="app.changed")
     assert (written.details["before"], written.details["after"]) == ({"confirm_above": 1000}, {"confirm_above": 50})
 

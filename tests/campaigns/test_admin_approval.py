@@ -82,6 +82,13 @@ def test_an_approver_sees_all_of_it_and_says_yes(approver: Client, asked: Approv
     assert launch_due(timezone.now()) == 1
 
 
+def test_people_are_called_by_their_full_names(approver: Client, asked: Approval, mary: User) -> None:
+    User.objects.filter(pk=mary.pk).update(first_name="Mary", last_name="Stone")
+    assert "Mary Stone asks to send it" in approver.get(page_of(asked.campaign)).content.decode()
+    User.objects.exclude(pk=mary.pk).update(first_name="Paul", last_name="Reed")
+    assert answer(approver, asked, "refuse").launch_problem == "Paul Reed did not approve it: seen"
+
+
 def test_an_approver_says_no_with_a_comment(approver: Client, asked: Approval) -> None:
     campaign = answer(approver, asked, "refuse", comment="wrong price")
     assert (campaign.state, "wrong price" in campaign.launch_problem) == ("draft", True)

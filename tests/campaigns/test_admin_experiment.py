@@ -59,6 +59,27 @@ def test_a_variant_is_copied_with_what_is_typed(marketer: Client, campaign: Camp
     assert variants(campaign) == [(0, 50, "Just typed"), (1, 50, "Just typed")]
 
 
+@pytest.mark.parametrize(
+    ("members", "timing", "proposed"), [(3, "now", 100), (5_000, "now", 50), (20_000, "now", 20), (20_000, "api", 100)]
+)
+def test_a_new_test_leaves_a_rest_where_its_people_can_show_something(
+    marketer: Client, campaign: Campaign, members: int, timing: str, proposed: int
+) -> None:
+    campaign.include_segments.update(member_count=members)
+    Campaign.objects.update(holdout_percent=10, timing=timing)
+    edit(marketer, campaign, "copy", timing=timing, holdout_percent=10)
+    fresh = stored(campaign)
+    assert (fresh.test_percent, fresh.holdout_percent) == (proposed, 10)
+    assert [share for _position, share, _title in variants(campaign)] == [50, 50]
+
+
+def test_a_third_variant_leaves_the_part_as_it_was_set(marketer: Client, campaign: Campaign) -> None:
+    campaign.variants.create(position=1, share=50, texts={"en": HELLO})
+    Campaign.objects.update(test_percent=35)
+    edit(marketer, campaign, "copy")
+    assert stored(campaign).test_percent == 35
+
+
 def test_at_most_five_share_equally(marketer: Client, campaign: Campaign) -> None:
     for _ in range(6):
         second = {f"v{place}-text-en-{name}": text for place in range(1, 5) for name, text in HELLO.items()}

@@ -58,6 +58,12 @@ def test_sent_set_and_repeating_stand_on_their_local_days(app, people):
     assert {one.name for one in entries_of(app, date(2027, 1, 6), date(2027, 1, 6), NINE)} == {"Daily", "Late"}
 
 
+def test_its_header_says_calendar(client: Client, app: App) -> None:
+    client.force_login(make_user(app, role="marketer"))
+    shown = client.get("/admin/campaigns/campaign/calendar/").content.decode()
+    assert '<span class="align-middle inline-block leading-5 min-w-0 truncate tracking-tight">Calendar</span>' in shown
+
+
 def test_triggers_have_no_day(app, people):
     campaign = make_campaign(app, timing="api")
     lifecycle.schedule(campaign=campaign, version=1, actor="mary", now=START)

@@ -1,9 +1,12 @@
 """The counted link of an SMS: short, counted in parts, stored as what it leads to."""
 
+import json
 import re
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.test import Client
 
 from apps.accounts.models import App
@@ -14,6 +17,7 @@ from apps.sms_booster.click_links import counted, link_in, read_signed, sample
 from apps.sms_booster.models import BoostRule, SmsMessage
 from apps.sms_booster.queries import booster_report
 from apps.sms_booster.services.choose import choose_due
+from apps.sms_booster.services.clicks import follow_link
 from apps.sms_booster.services.rules import BoosterPart
 from apps.sms_booster.services.send import Way, send_due
 from tests.factories import NOW, make_app
@@ -78,6 +82,19 @@ def test_it_is_sent_short_followed_and_counted_once(app: App, sandbox: RunningSa
     assert booster_report(rule.campaign).clicked == 1
 
 
+def test_the_page_gets_the_tags_of_the_pushs_links(app: App) -> None:
+    make_unopened(app)
+    make_boost(app, text=PAGE, counts_clicks=True)
+    choose_due(LATER)
+    SmsMessage.objects.update(state="accepted", sending_at=NOW)
+    for content in Content.objects.all():
+        content.body["link_tags"] = {"utm_source": "shop", "utm_medium": "push", "utm_campaign": "autumn"}
+        content.save()
+    link = follow_link(signed=counted(PAGE, SmsMessage.objects.get().pk).rpartition("/")[2], is_person=False, now=NOW)
+    page, tags = PAGE.partition("#")[0], "utm_source=shop&utm_medium=sms&utm_campaign=autumn"
+    assert link == f"{page}&{tags}#top"
+
+
 def test_a_program_and_a_message_that_was_never_sent_count_nothing(app: App) -> None:
     make_unopened(app)
     rule = make_boost(app, text=PAGE, counts_clicks=True)
@@ -94,9 +111,14 @@ def test_a_program_and_a_message_that_was_never_sent_count_nothing(app: App) -> 
 
 def test_what_was_approved_without_the_setting_stays_the_same(app: App) -> None:
     rule = make_boost(app)
-    frozen = {"parts": {"boost_rule": BoosterPart().frozen(campaign=rule.campaign)}}
-    former = {"parts": {"boost_rule": {**frozen["parts"]["boost_rule"]}}}
+    former = frozen_rule(rule)
     del former["parts"]["boost_rule"]["counts_clicks"]
-    assert is_same(former, frozen)
+    assert is_same(former, frozen_rule(rule))
     BoostRule.objects.update(counts_clicks=True)
-    assert not is_same(former, {"parts": {"boost_rule": BoosterPart().frozen(campaign=rule.campaign)}})
+    assert not is_same(former, frozen_rule(rule))
+
+
+def frozen_rule(rule: BoostRule) -> dict[str, Any]:
+    """As it comes back from an approval's column."""
+    frozen = {"parts": {"boost_rule": BoosterPart().frozen(campaign=rule.campaign)}}
+    return dict(json.loads(json.dumps(frozen, cls=DjangoJSONEncoder)))

@@ -15,6 +15,9 @@ from apps.deliveries.states import OUTCOMES, RECEIPT_TYPES
 LOOKS_BACK = timedelta(days=28)
 # So many must have been sent to before an app's own rate is better than the usual one.
 ENOUGH_SENT = 1000
+# Parts of the audience that a new test is proposed with, the smallest first that can show something.
+PROPOSED_PERCENTS = (20, 50)
+PROPOSED_PEOPLE = 10 * FEWEST_PEOPLE
 USUAL_RATES = {"opened": 0.1, "clicked": 0.03}
 
 
@@ -53,6 +56,11 @@ def size_hint(campaign: Campaign, *, receiving: int, now: datetime) -> SizeHint 
     rate, is_own = usual_rate(campaign, now)
     seen = smallest_seen(smallest, next_one, rate=rate, alpha=winner_alpha(len(shares)))
     return SizeHint(people, int(smallest), receiving - people, min(seen, 1.0) if seen < inf else 1.0, rate, is_own)
+
+
+def proposed_percent(people: int) -> int:
+    """How much of so many people a test of two begins with, so that a rest is left for the better one where it can."""
+    return next((part for part in PROPOSED_PERCENTS if people * part // 200 >= PROPOSED_PEOPLE), 100)
 
 
 def usual_rate(campaign: Campaign, now: datetime) -> tuple[float, bool]:

@@ -52,3 +52,12 @@ class Approval(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign}: {self.state}"
+
+    @property
+    def asker(self) -> str:
+        """Their full name where there is one."""
+        return (self.requested_by and self.requested_by.get_full_name()) or self.requested_name
+
+    @property
+    def decider(self) -> str:
+        return (self.decided_by and self.decided_by.get_full_name()) or self.decided_name

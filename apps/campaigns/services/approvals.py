@@ -73,7 +73,8 @@ def refuse(*, approval: Approval, actor: Actor, comment: str, now: datetime) -> 
     with transaction.atomic():
         asked = _open(approval, actor)
         _decide(asked, "refused", actor, comment, now)
-        reason = _("%(who)s did not approve it: %(comment)s") % {"who": _name(actor), "comment": comment.strip() or "–"}
+        who = actor if isinstance(actor, str) else actor.get_full_name() or _name(actor)
+        reason = _("%(who)s did not approve it: %(comment)s") % {"who": who, "comment": comment.strip() or "–"}
         CAMPAIGN_STATES.require(Campaign.objects.filter(pk=asked.campaign_id), "draft", launch_problem=reason[:300])
 
 
@@ -140,7 +141,7 @@ def _open(approval: Approval, actor: Actor) -> Approval:
     asked = Approval.objects.get(pk=approval.pk)
     asked.campaign = campaign
     if asked.state != "waiting":
-        who = {"who": asked.decided_name or "–", "state": asked.get_state_display()}
+        who = {"who": asked.decider or "–", "state": asked.get_state_display()}
         raise Conflict("already_answered", _("somebody was faster: it is %(state)s (%(who)s)") % who)
     if is_own(asked, actor):
         raise Conflict("own_request", _("you asked for it yourself: somebody else has to answer"))
