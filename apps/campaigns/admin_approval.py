@@ -79,7 +79,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "texts": list(texts_of(campaign)),
         "extras": [(step, step.summary(campaign)) for step in extra_steps()],
         "test_says": test_summary(campaign),
-        **when_shown(campaign),
+        **when_shown(campaign, timezone.now()),
         "rhythm": rhythm_of(campaign, timezone.now()),
         "former": former,
         "changes": [change(found, campaign) for found in differences(former.frozen, approval.frozen)] if former else [],

@@ -92,7 +92,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "may_try": model_admin.has_try_permission(request, campaign),  # type: ignore[attr-defined]
         "people": sample_people(campaign),
         **_message(draft),
-        **when_shown(campaign),
+        **when_shown(campaign, timezone.now()),
         **standing(draft, campaign, timezone.now(), is_reviewed=False),
         "screen": screen(campaign, language=campaign.app.default_language, external_id=""),
         "rhythm": rhythm_of(campaign, timezone.now()),
@@ -198,7 +198,7 @@ def _after_save(request: HttpRequest, draft: Draft, campaign: Campaign, version:
         "version": version,
         "saved_at": now,
         "tabs": tabs(),
-        **when_shown(campaign),
+        **when_shown(campaign, now),
         "rhythm": rhythm_of(campaign, now),
         "screen": screen(campaign, language=language, external_id=_reader(request), position=position),
         **standing(draft, campaign, now, is_reviewed=request.POST.get("reviewed") == "1"),

@@ -39,6 +39,7 @@ _COUNTED = frozenset(
         "scheduled_at",
         "clock",
         "missed_hour",
+        "repeat_time",
     }
 )
 

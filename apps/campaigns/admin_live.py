@@ -62,7 +62,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "screen": screen(campaign, language=campaign.app.default_language, external_id=""),
         "texts": texts_by_language(campaign),
         "test_says": test_summary(campaign),
-        **when_shown(campaign),
+        **when_shown(campaign, timezone.now()),
         "extras": [(step, step.summary(campaign)) for step in extra_steps()],
         **_standing(model_admin, request, campaign),
     }

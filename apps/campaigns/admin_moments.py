@@ -42,7 +42,7 @@ def turns_of(waterfall: Waterfall) -> list[Turn]:
 
 def releases_shown(campaign: Campaign, waterfall: Waterfall, now: datetime) -> dict[str, object]:
     """What Review shows of it; nothing where everybody's turn is at once."""
-    turns, begins = turns_of(waterfall), max(now, begins_at(campaign) or now)
+    turns, begins = turns_of(waterfall), max(now, begins_at(campaign, now) or now)
     if not is_local(campaign) and all(turn.at <= begins for turn in turns):
         return {}
     return {
@@ -55,9 +55,9 @@ def releases_shown(campaign: Campaign, waterfall: Waterfall, now: datetime) -> d
     }
 
 
-def moment_advice(campaign: Campaign, waterfall: Waterfall) -> Iterator[FieldProblem]:
+def moment_advice(campaign: Campaign, waterfall: Waterfall, now: datetime) -> Iterator[FieldProblem]:
     """Whose hour has passed, and where a clock change moves it or makes it come twice. Stops nothing."""
-    wall = wall_of(campaign)
+    wall, pointer = wall_of(campaign, now), "/repeat_time" if campaign.timing == "repeat" else "/scheduled_at"
     if wall is None or not is_local(campaign):
         return
     people, _devices = waterfall.excluded.get("missed_hour", (0, 0))
@@ -67,7 +67,7 @@ def moment_advice(campaign: Campaign, waterfall: Waterfall) -> Iterator[FieldPro
             "%(count)s people would miss it: that hour has passed on their clocks",
             people,
         )
-        yield FieldProblem("/scheduled_at", "missed_hour", message % {"count": number(people)})
+        yield FieldProblem(pointer, "missed_hour", message % {"count": number(people)})
     changed: dict[tuple[datetime, datetime], list[str]] = {}
     for one in sorted(waterfall.releases, key=lambda one: -one.devices):
         if _is_known(one.time_zone) and not one.moment.reason:
@@ -75,7 +75,7 @@ def moment_advice(campaign: Campaign, waterfall: Waterfall) -> Iterator[FieldPro
             if seen := _clock_change(typed, ZoneInfo(one.time_zone)):
                 changed.setdefault((typed, seen), []).append(one.time_zone)
     for (typed, seen), zones in changed.items():
-        yield FieldProblem("/scheduled_at", "clock_change", _change_words(typed, seen, _named(zones)))
+        yield FieldProblem(pointer, "clock_change", _change_words(typed, seen, _named(zones)))
 
 
 def clock_change_words(wall: datetime, zone: ZoneInfo) -> str:
@@ -99,14 +99,14 @@ def _change_words(typed: datetime, seen: datetime, zones: str) -> str:
     return _("%(typed)s comes twice on that day in %(zones)s (clocks go back): the first one counts, once") % words
 
 
-def when_shown(campaign: Campaign) -> dict[str, object]:
-    """For templates that say when: `span` in words and the set time as everybody's own clock shows it."""
-    return {"span": span_words(campaign), "wall": wall_of(campaign)}
+def when_shown(campaign: Campaign, now: datetime) -> dict[str, object]:
+    """For templates that say when: `span` in words and the time as everybody's own clock shows it."""
+    return {"span": span_words(campaign, now), "wall": wall_of(campaign, now)}
 
 
-def span_words(campaign: Campaign) -> str:
+def span_words(campaign: Campaign, now: datetime) -> str:
     """From the first zone's time to the last one's, on the project's clock; "" where there is one moment for all."""
-    begins, wall = begins_at(campaign), wall_of(campaign)
+    begins, wall = begins_at(campaign, now), wall_of(campaign, now)
     if not is_local(campaign) or begins is None or wall is None:
         return ""
     ends = begins + timedelta(hours=49 if campaign.clock == "habit" else 26)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.campaigns.admin_forms import StepForm, number_input, text_input
 from apps.campaigns.models import Campaign
+from apps.campaigns.services.local_time import is_local
 from apps.campaigns.services.occurrences import next_times
 
 SHOWN_TIMES = 3
@@ -124,9 +125,11 @@ class RepeatForm(StepForm):
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How it repeats, in words. times: its next ones; clocks: what a clock change does to it within a year."""
+    """How it repeats, in words. clock: on whose; times: its next ones; clocks: what a clock change does to it."""
 
     says: str
+    clock: str
+    is_local: bool
     ends: str
     times: Sequence[datetime]
     clocks: str
@@ -138,9 +141,11 @@ def rhythm_of(campaign: Campaign, now: datetime) -> Rhythm | None:
         return None
     return Rhythm(
         rhythm_words(campaign),
+        clock_words(campaign),
+        is_local(campaign),
         _end_words(campaign),
         next_times(campaign, now, SHOWN_TIMES),
-        _clock_words(campaign, now),
+        "" if is_local(campaign) else _clock_words(campaign, now),
     )
 
 
@@ -159,6 +164,15 @@ def rhythm_words(campaign: Campaign) -> str:
     return _("every day at %(time)s") % {"time": at}
 
 
+def clock_words(campaign: Campaign) -> str:
+    """What follows the rhythm."""
+    words = {
+        "each": _("on each person's clock"),
+        "habit": _("on each person's clock, or at the hour they usually open"),
+    }
+    return words.get(campaign.clock, campaign.app.time_zone)
+
+
 def _end_words(campaign: Campaign) -> str:
     if campaign.repeat_until:
         return _("until %s") % date_format(campaign.repeat_until, "j M Y")
@@ -170,7 +184,7 @@ def _end_words(campaign: Campaign) -> str:
 
 
 def _clock_words(campaign: Campaign, now: datetime) -> str:
-    """What the next change of the clocks does to its time, where it does anything."""
+    """What the next change of the project's clock within a year does to its time, where it does anything."""
     rule = campaign.recurrence
     for day in rule.days_after(now):
         if rule.moment(day) > now + CLOCK_CHANGES_WITHIN:

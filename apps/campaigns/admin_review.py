@@ -48,7 +48,7 @@ def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice:
         "version": campaign.version,
         "texts": all_texts(campaign),
         "test_says": test_summary(campaign),
-        **when_shown(campaign),
+        **when_shown(campaign, now),
         "rhythm": rhythm_of(campaign, now),
         "extras": [(step, step.summary(campaign)) for step in extra_steps()],
         "may_launch": model_admin.has_launch_permission(request),  # type: ignore[attr-defined]
@@ -59,7 +59,8 @@ def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice:
         context.update(forecast(campaign, context["waterfall"], now))
         context.update(releases_shown(campaign, context["waterfall"], now))
         context["advice"] += [
-            place(found, context["draft"], is_advice=True) for found in moment_advice(campaign, context["waterfall"])
+            place(found, context["draft"], is_advice=True)
+            for found in moment_advice(campaign, context["waterfall"], now)
         ]
         context["size"] = size_shown(campaign, context["waterfall"].sending_people, now)
         context["people"] = context["waterfall"].sending_people

@@ -7,9 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
+from django.db.models.fields.json import KT
 
 from apps.accounts.models import App
 from apps.campaigns.models import Campaign
+from apps.campaigns.services.local_time import FARTHEST_AHEAD, is_local
 from apps.campaigns.services.occurrences import next_times
 from apps.core.sql import rows
 from apps.deliveries.models import Dispatch
@@ -23,13 +25,17 @@ CAP_LOOKS_BACK = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One launch. dispatch_id None: it is still to come; then `repeats` says whether it is one of many."""
+    """One launch. dispatch_id None: it is still to come; then `repeats` says whether it is one of many.
+
+    is_local: `at` is read on each person's clock, and stands here as that time on the app's.
+    """
 
     at: datetime
     campaign_id: int
     name: str
     dispatch_id: int | None = None
     repeats: bool = False
+    is_local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +83,23 @@ def collisions(app: App, entries: Sequence[Entry], now: datetime) -> Collisions:
 
 def _sent(app: App, begin: datetime, end: datetime) -> Iterator[Entry]:
     by_origin = {one.origin: one for one in Campaign.objects.filter(app=app).exclude(timing="api").only("pk", "name")}
-    launches = Dispatch.objects.filter(app=app, kind="campaign", created_at__gte=begin, created_at__lt=end)
+    # What goes by each person's clock is launched up to so long before its time.
+    since, zone = begin - FARTHEST_AHEAD, ZoneInfo(app.time_zone)
+    launches = Dispatch.objects.filter(app=app, kind="campaign", created_at__gte=since, created_at__lt=end)
     found = launches.filter(origin__in=by_origin).order_by("created_at")
-    for pk, origin, at in found.values_list("pk", "origin", "created_at")[:MOST_ENTRIES]:
-        yield Entry(at, by_origin[origin].pk, by_origin[origin].name, dispatch_id=pk)
+    told = found.values_list("pk", "origin", "created_at", KT("policy__local_at"))
+    for pk, origin, created_at, local_at in told[:MOST_ENTRIES]:
+        at = datetime.fromisoformat(local_at).replace(tzinfo=zone) if local_at else created_at
+        if begin <= at < end:
+            one = by_origin[origin]
+            yield Entry(at, one.pk, one.name, dispatch_id=pk, is_local=bool(local_at))
 
 
 def _planned(app: App, begin: datetime, end: datetime, now: datetime) -> Iterator[Entry]:
     for campaign in Campaign.objects.filter(app=app, state__in=PLANNED_STATES).select_related("app"):
         for at in _times(campaign, max(begin, now), end):
-            yield Entry(at, campaign.pk, campaign.name, repeats=campaign.timing == "repeat")
+            repeats = campaign.timing == "repeat"
+            yield Entry(at, campaign.pk, campaign.name, repeats=repeats, is_local=is_local(campaign))
 
 
 def _times(campaign: Campaign, begin: datetime, end: datetime) -> list[datetime]:

@@ -114,8 +114,8 @@ def is_own(approval: Approval, actor: Actor) -> bool:
 def _ask(campaign: Campaign, counted: Waterfall, actor: Actor, note: str, now: datetime) -> Approval:
     frozen = freeze(campaign, now)
     until = now + timedelta(hours=campaign.app.approve_hours)
-    begins, ends = begins_at(campaign), ends_at(campaign)
-    if begins is not None and ends is not None:
+    begins, ends = begins_at(campaign, now), ends_at(campaign, now)
+    if campaign.timing == "at" and begins is not None and ends is not None:
         until = min(until, begins if begins > now else ends)
     return Approval.objects.create(
         campaign=campaign,
@@ -173,7 +173,7 @@ def _last_launch(campaign: Campaign, now: datetime) -> datetime:
     """A yes to what has no end holds for a year."""
     if campaign.timing == "repeat":
         return last_time(campaign, now, within=LONGEST_YES)
-    return max(now, begins_at(campaign) or now)
+    return max(now, begins_at(campaign, now) or now)
 
 
 def _back_to_draft(asked: Approval, to: str, reason: str, now: datetime) -> None:

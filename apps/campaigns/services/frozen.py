@@ -57,13 +57,16 @@ class Difference:
 def freeze(campaign: Campaign, now: datetime) -> dict[str, Any]:
     """Settings, messages, audience definition, policy and parts. Members of segments are no part of it, rules are."""
     settings = _columns(campaign)
+    policy = plan_arguments(campaign, now)["policy"].as_json()
     if campaign.timing != "at":
+        # Each time of what repeats has a time of its own; one yes holds for all.
         settings.pop("scheduled_at")
+        policy.pop("local_at", None)
     whole = {
         "settings": settings,
         "message": {str(variant.position): _columns(variant) for variant in campaign.variants.all()},
         "audience": _audience(campaign),
-        "policy": plan_arguments(campaign, now)["policy"].as_json(),
+        "policy": policy,
         "parts": {part.name: part.frozen(campaign=campaign) for part in parts()},
     }
     return _plain(whole)

@@ -5,7 +5,7 @@ from typing import Any
 
 from apps.accounts.models import App
 from apps.campaigns.models import Campaign
-from apps.campaigns.services.local_time import begins_at, local_fields
+from apps.campaigns.services.local_time import begins_at, is_local, local_fields
 from apps.campaigns.services.reach import audience_of
 from apps.core.sql import Compiled
 from apps.customers.models import Topic
@@ -33,12 +33,19 @@ def plan_arguments(campaign: Campaign, now: datetime, *, audience: Compiled | No
             for variant in campaign.variants.all()
             for language, body in sorted(variant.texts.items())
         ],
-        "policy": _policy(campaign),
+        "policy": _policy(campaign, now),
         "throttle_per_second": campaign.throttle_per_second,
-        "release_at": begins_at(campaign) if campaign.state in ("draft", "awaiting_approval") else None,
+        "release_at": _release_at(campaign, now),
         "due_at": campaign.scheduled_at if campaign.state == "scheduled" else None,
         "now": now,
     }
+
+
+def _release_at(campaign: Campaign, now: datetime) -> datetime | None:
+    """A draft's dry run is of its set time; None = of now. At its launch that has come."""
+    if campaign.state not in ("draft", "awaiting_approval"):
+        return None
+    return begins_at(campaign, now) if campaign.timing == "at" or is_local(campaign) else None
 
 
 def _occurrence(campaign: Campaign) -> str:
@@ -55,7 +62,7 @@ def _shares(campaign: Campaign) -> tuple[float, ...]:
     return tuple(share * tested / 100 for share in shares)
 
 
-def _policy(campaign: Campaign) -> Policy:
+def _policy(campaign: Campaign, now: datetime) -> Policy:
     app: App = campaign.app
     topic = Topic.objects.filter(app=app, key=campaign.topic).first() if campaign.topic else None
     quiet = (app.quiet_from, app.quiet_until) if campaign.respects_quiet_hours else (None, None)
@@ -70,7 +77,7 @@ def _policy(campaign: Campaign) -> Policy:
         quiet_from=f"{quiet[0]:%H:%M}" if quiet[0] and quiet[1] else "",
         quiet_until=f"{quiet[1]:%H:%M}" if quiet[0] and quiet[1] else "",
         default_time_zone=app.time_zone,
-        **local_fields(campaign),
+        **local_fields(campaign, now),
         shares=_shares(campaign),
         holdout_percent=campaign.holdout_percent,
         salt=origin_of(campaign.pk),

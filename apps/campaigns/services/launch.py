@@ -2,7 +2,7 @@
 
 import time
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -114,7 +114,7 @@ def _is_free(now: datetime) -> Q:
 
 def _missed(campaign: Campaign, now: datetime) -> str:
     """Why it is too late, where nothing launched it before its pushes had expired; or ""."""
-    expired_at = ends_at(campaign)
+    expired_at = ends_at(campaign, now)
     if campaign.scheduled_at is None or expired_at is None or now < expired_at:
         return ""
     due, end = (f"{at.astimezone(UTC):%Y-%m-%d %H:%M}" for at in (campaign.scheduled_at, expired_at))
@@ -166,7 +166,7 @@ def _launch_next(campaign: Campaign, now: datetime) -> bool:
     note_occurrence(campaign, day, outcome, now, reason=reason, dispatch=dispatch)
     if dispatch is None:
         _note(campaign, "occurrence_" + outcome, {"day": day.isoformat(), "reason": reason}, now)
-    _go_on_or_end(campaign, now)
+    _go_on_or_end(campaign, now, past=day)
     return dispatch is not None
 
 
@@ -174,14 +174,16 @@ def pass_over_pause(*, campaign: Campaign, now: datetime) -> None:
     """Write down the times that came while it was paused, for a caller that holds the row, and go on to the next."""
     if campaign.scheduled_at is None or campaign.scheduled_at > now:
         return
-    for day in days_due(campaign, now):
+    # A day that has only begun, for the first zones, may still go out to all the others.
+    days = [day for day in days_due(campaign, now) if campaign.recurrence.moment(day) <= now]
+    for day in days:
         note_occurrence(campaign, day, "skipped", now, reason=_("it was paused"))
-    _go_on_or_end(campaign, now)
+    _go_on_or_end(campaign, now, past=days[-1])
 
 
-def _go_on_or_end(campaign: Campaign, now: datetime) -> None:
+def _go_on_or_end(campaign: Campaign, now: datetime, *, past: date) -> None:
     """Wait for the next time; after the last one it is launched, and finishes with what is still on its way."""
-    if go_on(campaign, now):
+    if go_on(campaign, now, past=past):
         return
     if campaign.dispatch_id is None:
         _send_back(campaign, _("none of its times could be launched"), now)

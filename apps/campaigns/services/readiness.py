@@ -138,7 +138,7 @@ def _timing_problems(campaign: Campaign, now: datetime) -> Iterator[FieldProblem
 
 
 def _schedule_problems(campaign: Campaign, now: datetime) -> Iterator[FieldProblem]:
-    at, last = campaign.scheduled_at, last_call_at(campaign)
+    at, last = campaign.scheduled_at, last_call_at(campaign, now)
     if at is None or last is None:
         yield FieldProblem("/scheduled_at", "required", _("set the time of the launch"))
     elif last < now:
