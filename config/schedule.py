@@ -54,6 +54,7 @@ TICKS = [
     Tick("devices.retire_stale", 3600, UPKEEP),
     Tick("segments.refresh_due", 2, BULK),
     Tick("campaigns.launch_due", 1, BULK),
+    Tick("campaigns.plan_triggers", 2, BULK),
     Tick("campaigns.finish", 2, UPKEEP),
     Tick("campaigns.decide_tests", 5, UPKEEP),
     Tick("campaigns.automations", 2, BULK),

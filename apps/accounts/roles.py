@@ -54,6 +54,7 @@ _CAMPAIGNS_TO_READ: Mapping[str, str] = {
     "campaigns.campaign": _VIEW,
     "campaigns.messagetemplate": _VIEW,
     "campaigns.occurrence": _VIEW,
+    "campaigns.segmenttrigger": _VIEW,
     "campaigns.variant": _VIEW,
     "sms_booster.boostrule": _VIEW,
 }

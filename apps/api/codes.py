@@ -164,6 +164,7 @@ CODES: Mapping[str, Code] = {
     "not_by_api": Code(409, _("The campaign is not one that the API triggers.")),
     "automation_inactive": Code(409, _("The automation is not active: somebody has to start it first.")),
     "automation_paused": Code(409, _("The automation is paused until somebody resumes it.")),
+    "trigger_expired": Code(0, _("The trigger was held until its pushes had expired.")),
     "campaign_inactive": Code(409, _("The campaign is not active: somebody has to activate it first.")),
     "campaign_paused": Code(409, _("The campaign is paused.")),
     "capped": Code(0, _("The person has had as many pushes as the frequency cap allows.")),

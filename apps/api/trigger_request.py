@@ -7,12 +7,16 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.api.calls import NULLABLE_TEXT, NUMBER, TEXT, list_of, map_of, record
+from apps.api.calls import NULLABLE_TEXT, NULLABLE_TIME, NUMBER, TEXT, TIME, list_of, map_of, record
 from apps.api.refusals import refuse_fields
 from apps.api.services.idempotency import MOST_CHARACTERS
 from apps.api.shapes import Anything, ListOf, Record, Text, Whole
+from apps.campaigns.models import SegmentTrigger
+from apps.campaigns.queries import waterfall_of
+from apps.campaigns.states import TRIGGER_STATES
 from apps.core.problems import FieldProblem
 from apps.customers.services.vocabulary import clean_values
+from apps.deliveries.services.freeze import Waterfall
 
 MOST_CUSTOMERS = 1_000
 HINT = gettext_lazy("; make a segment of them, and trigger the campaign for it")
@@ -26,7 +30,7 @@ TRIGGER = Record(
             hint=HINT,
             about="Your ids of customers; each gets it on all their devices that the campaign is for.",
         ),
-        "segment": Whole(1, about="Id of a segment; its members as they were last computed, however many."),
+        "segment": Whole(1, about="Id of a segment; its members are computed afresh, however many."),
         "traits": Anything({"type": "object"}, "Values for the texts; they win over the customer's own."),
         "idempotency_key": Anything({"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS}),
     },
@@ -37,12 +41,32 @@ ANSWER = record(
     {
         "campaign_id": NUMBER,
         "dispatch_id": {"type": ["integer", "null"]},
+        "trigger_id": NUMBER,
         "planned": _COUNTS,
         "sending": _COUNTS,
         "excluded": map_of(NUMBER),
         "data": list_of(record({"customer": TEXT, "status": TEXT})),
         "warnings": list_of(record({"pointer": TEXT, "code": TEXT, "message": NULLABLE_TEXT})),
-    }
+    },
+    optional=("trigger_id", "planned", "sending", "excluded"),
+)
+
+STORED_TRIGGER = record(
+    {
+        "id": NUMBER,
+        "campaign_id": NUMBER,
+        "segment": NUMBER,
+        "state": {"type": "string", "enum": TRIGGER_STATES.words},
+        "code": TEXT,
+        "reason": TEXT,
+        "requested_at": TIME,
+        "settled_at": NULLABLE_TIME,
+        "dispatch_id": {"type": ["integer", "null"]},
+        "planned": _COUNTS,
+        "sending": _COUNTS,
+        "excluded": map_of(NUMBER),
+    },
+    optional=("planned", "sending", "excluded"),
 )
 
 
@@ -78,16 +102,44 @@ def trigger_answer(body: Mapping[str, Any], campaign_id: int, stored: Mapping[st
     ]
     return {
         "campaign_id": campaign_id,
-        "dispatch_id": stored["id"],
-        "planned": stored["planned"],
-        "sending": stored["sending"],
-        "excluded": stored["excluded"],
+        **_outcome(stored),
         "data": [
             {"customer": name, "status": status}
             for name, status in zip(body.get("customers") or [], stored["to"], strict=False)
         ],
         "warnings": warnings,
     }
+
+
+def counts_of(counted: Waterfall) -> dict[str, Any]:
+    return {
+        "planned": {"people": counted.planned_people, "devices": counted.planned_devices},
+        "sending": {"people": counted.sending_people, "devices": counted.sending_devices},
+        "excluded": {reason: devices for reason, (_people, devices) in sorted(counted.excluded.items())},
+    }
+
+
+def stored_trigger(stored: SegmentTrigger) -> dict[str, Any]:
+    """As it stands now, with its counts once it is planned."""
+    return {
+        "id": stored.pk,
+        "campaign_id": stored.campaign_id,
+        "segment": stored.segment_id,
+        "state": stored.state,
+        "code": stored.code,
+        "reason": stored.reason,
+        "requested_at": stored.requested_at.isoformat(),
+        "settled_at": stored.settled_at.isoformat() if stored.settled_at else None,
+        "dispatch_id": stored.dispatch_id,
+        **(counts_of(waterfall_of(stored.dispatch)) if stored.dispatch else {}),
+    }
+
+
+def _outcome(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The dispatch and its counts; of a large segment, which is planned later, where to ask for them."""
+    if "trigger" in stored:
+        return {"dispatch_id": None, "trigger_id": stored["trigger"]}
+    return {"dispatch_id": stored["id"], **{name: stored[name] for name in ("planned", "sending", "excluded")}}
 
 
 UNKNOWN_FACT = gettext_lazy("no fact of this campaign has this name, so no text reads it")

@@ -78,6 +78,7 @@ urlpatterns = [
     path("v2.1/campaigns/<id:campaign_id>/simulate", campaigns.SimulateCampaignView.as_view()),
     path("v2.1/campaigns/<id:campaign_id>/launch", campaigns.LaunchCampaignView.as_view()),
     path("v2.1/campaigns/<id:campaign_id>/trigger", campaigns.TriggerCampaignView.as_view()),
+    path("v2.1/campaigns/<id:campaign_id>/triggers/<id:trigger_id>", campaigns.OneTriggerView.as_view()),
     path("v2.1/campaigns/<id:campaign_id>/approval", approvals.CampaignApprovalView.as_view()),
     path("v2.1/campaigns/<id:campaign_id>/pause", campaigns.PauseCampaignView.as_view()),
     path("v2.1/campaigns/<id:campaign_id>/resume", campaigns.ResumeCampaignView.as_view()),

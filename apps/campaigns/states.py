@@ -27,6 +27,13 @@ APPROVAL_STATES = StateTable(
     State("void", "what was asked for is no longer what would be sent"),
 )
 
+TRIGGER_STATES = StateTable(
+    "trigger",
+    State("waiting", "accepted; a worker plans it", ("planned", "refused")),
+    State("planned", "handed to the engine; see its dispatch"),
+    State("refused", "it could not be planned any more; code and reason say why"),
+)
+
 AUTOMATION_STATES = StateTable(
     "automation",
     State("draft", "being written", ("active", "ended")),

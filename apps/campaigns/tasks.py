@@ -3,13 +3,18 @@
 from celery import shared_task
 from django.utils import timezone
 
-from apps.campaigns.services import approvals, experiment, launch, lifecycle
+from apps.campaigns.services import approvals, experiment, large_triggers, launch, lifecycle
 from apps.campaigns.services.automations import entering, moving
 
 
 @shared_task(name="campaigns.launch_due")
 def launch_due() -> None:
     launch.launch_due(timezone.now())
+
+
+@shared_task(name="campaigns.plan_triggers")
+def plan_triggers() -> None:
+    large_triggers.plan_triggers(timezone.now())
 
 
 @shared_task(name="campaigns.finish")

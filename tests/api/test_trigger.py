@@ -5,11 +5,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from apps.accounts.models import AuditEntry
 from apps.campaigns.models import Campaign
 from apps.campaigns.services import lifecycle
+from apps.campaigns.services.large_triggers import MOST_AT_ONCE, plan_triggers
 from apps.deliveries.models import Batch, Content, Dispatch
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.lifecycle import purge_contents
+from apps.segments.models import Segment
 from tests.factories import make_channel, make_people, make_ready_campaign, make_segment
 from tests.factories.api import ApiCaller, codes_of, make_key
 
@@ -72,6 +75,58 @@ def test_a_segment_is_counted_not_listed(api, app, active, people):
     answer = trigger(api, active, segment=segment.pk).json()
     assert (answer["planned"]["people"], answer["data"]) == (3, [])
     assert Dispatch.objects.get().lane == "bulk"
+
+
+def test_a_large_segment_is_accepted_at_once_and_planned_once(api, app, active, people):
+    segment = large(app, people)
+    answers = [trigger(api, active, segment=segment.pk, key="k-9") for _ in range(2)]
+    assert [one.status_code for one in answers] == [202, 202]
+    assert answers[0].content == answers[1].content
+    told = answers[0].json()
+    assert (told["dispatch_id"], "planned" in told, Dispatch.objects.exists()) == (None, False, False)
+    assert state_of(api, active, told)["state"] == "waiting"
+    assert [plan_triggers(timezone.now()) for _ in range(2)] == [1, 0]
+    after = state_of(api, active, told)
+    assert (after["state"], after["planned"]["people"]) == ("planned", 3)
+    assert after["dispatch_id"] == Dispatch.objects.get().pk
+    assert Content.objects.get().facts == {"order": "17"}
+
+
+def test_a_large_trigger_waits_for_the_end_of_a_pause_and_not_for_ever(api, app, active, people):
+    told = trigger(api, active, segment=large(app, people).pk).json()
+    lifecycle.pause(campaign=active, actor="mary", now=timezone.now())
+    assert plan_triggers(timezone.now()) == 0
+    lifecycle.resume(campaign=active, actor="mary", now=timezone.now())
+    assert plan_triggers(timezone.now() + timedelta(days=2)) == 1
+    assert [state_of(api, active, told)[word] for word in ("state", "code")] == ["refused", "trigger_expired"]
+
+
+def test_a_large_trigger_of_a_cancelled_campaign_is_refused_with_the_reason(api, app, active, people):
+    told = trigger(api, active, segment=large(app, people).pk).json()
+    lifecycle.cancel(campaign=active, actor="mary", now=timezone.now())
+    assert plan_triggers(timezone.now()) == 1
+    assert [state_of(api, active, told)[word] for word in ("state", "code")] == ["refused", "campaign_inactive"]
+    assert (Dispatch.objects.exists(), AuditEntry.objects.latest("id").action) == (False, "campaign.trigger_refused")
+
+
+def test_a_large_trigger_above_the_limit_for_one_person_is_refused(api, app, active, people):
+    app.approve_above = 1
+    app.save()
+    told = trigger(api, active, segment=large(app, people).pk).json()
+    plan_triggers(timezone.now())
+    assert state_of(api, active, told)["code"] == "approval_required"
+    assert not Dispatch.objects.exists()
+
+
+def large(app, people):
+    """A list that says it has more members than a caller waits for."""
+    segment = make_segment(app, people)
+    Segment.objects.filter(pk=segment.pk).update(member_count=MOST_AT_ONCE + 1)
+    return segment
+
+
+def state_of(api, campaign, told):
+    return api.get(f"/v2.1/campaigns/{campaign.pk}/triggers/{told['trigger_id']}").json()
 
 
 def test_the_campaigns_own_rules_hold(api, app, people):

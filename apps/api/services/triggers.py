@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from apps.api.refusals import Refusal, refuse_fields
 from apps.api.services.idempotency import Key
 from apps.api.services.once import Accepted, do_once
-from apps.api.trigger_request import TriggerRequest, read_trigger
+from apps.api.trigger_request import TriggerRequest, counts_of, read_trigger
 from apps.campaigns.models import Campaign
-from apps.campaigns.services import trigger
+from apps.campaigns.services import large_triggers, trigger
 from apps.core.problems import FieldProblem
 from apps.core.sql import prepared_rows
 from apps.deliveries.services.freeze import Waterfall
@@ -46,9 +46,13 @@ def _trigger(campaign: Campaign, is_test: bool, asked: TriggerRequest, now: date
         "now": now,
     }
     if asked.segment_id is not None:
-        if not Segment.objects.filter(app=campaign.app_id, pk=asked.segment_id).exists():
+        segment = Segment.objects.filter(app=campaign.app_id, pk=asked.segment_id).first()
+        if segment is None:
             raise Refusal("not_found", _("there is no segment %d") % asked.segment_id)
-        done, verdicts = trigger.trigger_segment(segment_id=asked.segment_id, **common), []
+        if large_triggers.is_large(segment):
+            waiting = large_triggers.store_trigger(segment_id=segment.pk, **common)
+            return {"trigger": waiting.pk, "to": [], "unknown": trigger.unknown_facts(campaign, asked.facts)}
+        done, verdicts = trigger.trigger_segment(segment_id=segment.pk, **common), []
     else:
         known = people_named(campaign.app_id, asked.names)
         if not known:
@@ -81,9 +85,4 @@ def verdicts_by_name(names: Sequence[str], known: Mapping[str, int], told: Mappi
 
 
 def _stored(dispatch_id: int | None, counted: Waterfall) -> dict[str, Any]:
-    return {
-        "id": dispatch_id,
-        "planned": {"people": counted.planned_people, "devices": counted.planned_devices},
-        "sending": {"people": counted.sending_people, "devices": counted.sending_devices},
-        "excluded": {reason: devices for reason, (_people, devices) in sorted(counted.excluded.items())},
-    }
+    return {"id": dispatch_id, **counts_of(counted)}

@@ -16,11 +16,12 @@ from apps.api.paging import each, page_response
 from apps.api.query import PAGE, choice
 from apps.api.services.idempotency import read_key
 from apps.api.services.triggers import ACCEPTED, accept_trigger
-from apps.api.trigger_request import ANSWER, TRIGGER, trigger_answer
+from apps.api.trigger_request import ANSWER, STORED_TRIGGER, TRIGGER, stored_trigger, trigger_answer
 from apps.api.views.reports import REPORT, SIMULATION, with_pace
-from apps.campaigns.models import Campaign
+from apps.campaigns.models import Campaign, SegmentTrigger
 from apps.campaigns.queries import campaign_report, campaigns_of
 from apps.campaigns.services import lifecycle
+from apps.campaigns.services.large_triggers import is_large
 from apps.campaigns.services.simulate import simulate_campaign
 from apps.campaigns.states import CAMPAIGN_STATES
 from apps.core.problems import Conflict
@@ -180,7 +181,9 @@ class TriggerCampaignView(CampaignView):
             "Send an active campaign, whose time is “when the API asks”, to these people.\n\nThe campaign's own rules"
             " hold: frequency cap, quiet hours, topic, hold-out. 202 means that it is stored; every named customer has"
             " a verdict in `data`: `queued`, `unknown_customer`, `duplicate`, `excluded_segment`, or the reason of the"
-            " exclusion as in reports. The members of a segment are computed afresh; they are counted, not listed."
+            " exclusion as in reports. The members of a segment are computed afresh; they are counted, not listed. A"
+            " segment of more than 10,000 is planned right after the answer, which then has a `trigger_id` instead of"
+            " counts: ask for them with `readCampaignTrigger`."
             " 409 `campaign_inactive`: nobody has activated it; `campaign_paused`; `not_by_api`; `approval_required`:"
             " more people than may be sent to without a second person's yes. A test key reaches no phone, and counts in"
             " no report.",
@@ -205,12 +208,35 @@ class TriggerCampaignView(CampaignView):
         return json_response(trigger_answer(body, campaign_id, accepted.stored), ACCEPTED, replayed)
 
 
+class OneTriggerView(CampaignView):
+    """/v2.1/campaigns/{id}/triggers/{id}"""
+
+    calls: ClassVar = {
+        "GET": Call(
+            "readCampaignTrigger",
+            "campaigns:trigger",
+            "What became of a trigger by a large segment: `waiting`, `planned` (with its counts) or `refused`, and why."
+            "\n\nA pause of the campaign holds it; one that is still held when its pushes expire is refused.",
+            {200: Answer("The trigger", STORED_TRIGGER)},
+        )
+    }
+
+    def get(self, request: Request, campaign_id: int, trigger_id: int) -> HttpResponse:
+        found = SegmentTrigger.objects.select_related("dispatch").filter(is_test=self.caller.is_test)
+        stored = get_object_or_404(found, campaign=self.campaign(campaign_id), pk=trigger_id)
+        return json_response(stored_trigger(stored))
+
+
 def _compute(campaign: Campaign, segment_id: Any, now: datetime) -> None:
-    """Members as of now, where the trigger names a rule; whoever is computing them already does it as well."""
+    """Members as of now, where the trigger names a rule; whoever is computing them already does it as well.
+
+    Those of a large segment are computed when it is planned.
+    """
     if type(segment_id) is int and 0 < segment_id < 2**63:
         for segment in Segment.objects.filter(app=campaign.app_id, pk=segment_id, kind="dynamic"):
-            with suppress(Conflict):
-                refresh_segment(segment_id=segment.pk, now=now)
+            if not is_large(segment):
+                with suppress(Conflict):
+                    refresh_segment(segment_id=segment.pk, now=now)
 
 
 def _shown(campaign: Campaign) -> dict[str, Any]:

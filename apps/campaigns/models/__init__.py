@@ -16,6 +16,7 @@ from apps.campaigns.models.campaigns import (
     all_platforms,
     only_monday,
 )
+from apps.campaigns.models.triggers import SegmentTrigger
 
 __all__ = [
     "Approval",
@@ -27,6 +28,7 @@ __all__ = [
     "Campaign",
     "MessageTemplate",
     "Occurrence",
+    "SegmentTrigger",
     "Variant",
     "all_platforms",
     "only_monday",

@@ -63,14 +63,24 @@ def trigger_people(
 
 
 def trigger_segment(
-    *, campaign: Campaign, segment_id: int, facts: Mapping[str, Any], occurrence: str, is_test: bool, now: datetime
+    *,
+    campaign: Campaign,
+    segment_id: int,
+    facts: Mapping[str, Any],
+    occurrence: str,
+    is_test: bool,
+    now: datetime,
+    due_at: datetime | None = None,
 ) -> Triggered:
-    """Send it to the members of a segment, as they were last computed. Raises as `trigger_people`, and InvalidInput."""
+    """Send it to the members of a segment, as they were last computed. due_at: when it was asked for, if not now.
+
+    Raises as `trigger_people`, and InvalidInput.
+    """
     with transaction.atomic():
         fresh = _ready(campaign, now)
         exclude = list(fresh.exclude_segments.values_list("pk", flat=True))
         audience = compile_audience(app=fresh.app, include_ids=[segment_id], exclude_ids=exclude)
-        dispatch = _plan(fresh, audience, "bulk", facts, occurrence, is_test=is_test, now=now)
+        dispatch = _plan(fresh, audience, "bulk", facts, occurrence, is_test=is_test, due_at=due_at, now=now)
         return Triggered(dispatch, waterfall_of(dispatch), {})
 
 
@@ -127,8 +137,10 @@ def _plan(
     *,
     is_test: bool,
     now: datetime,
+    due_at: datetime | None = None,
 ) -> Dispatch:
-    arguments = plan_arguments(campaign, now, audience=audience) | {"occurrence": occurrence, "lane": lane}
+    arguments = plan_arguments(campaign, now, audience=audience)
+    arguments |= {"occurrence": occurrence, "lane": lane, "due_at": due_at}
     arguments["contents"] = [replace(content, facts=facts) for content in arguments["contents"]]
     if is_test:
         policy = replace(arguments["policy"], is_test=True)
