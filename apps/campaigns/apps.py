@@ -13,6 +13,9 @@ class CampaignsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.campaigns.belongings import AutomationBelongings
+        from apps.campaigns.segment_users import automations_asking
         from apps.customers import belongings
+        from apps.segments.queries import register_naming
 
         belongings.register(AutomationBelongings())
+        register_naming(automations_asking)

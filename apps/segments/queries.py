@@ -1,7 +1,7 @@
 """Questions about segments."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,16 @@ class User:
     name: str
     pk: int
     label: str
+
+
+type Naming = Callable[[Segment], Iterable[User]]
+_namings: list[Naming] = []
+
+
+def register_naming(naming: Naming) -> None:
+    """Called once a process, from AppConfig.ready: a floor above that names segments where no relation says so."""
+    if naming not in _namings:
+        _namings.append(naming)
 
 
 def segments_of(app_ids: Sequence[int]) -> QuerySet[Segment]:
@@ -80,9 +90,9 @@ def sizes_by_segment(segments: Iterable[Segment], *, limit: int = 20) -> dict[in
 
 
 def users_of(segment: Segment) -> list[User]:
-    """Everything that names the segment: rules of other segments, and rows of the apps above with a many-to-many to it.
+    """Everything that names the segment: rules of other segments, and rows of the apps above.
 
-    Asked of Django's own relations, because what stands above may not be imported here.
+    Asked of Django's own relations and of what registered itself, because what stands above may not be imported here.
     """
     asking = Segment.objects.filter(app=segment.app_id, kind="dynamic").exclude(pk=segment.pk)
     users = [
@@ -97,6 +107,7 @@ def users_of(segment: Segment) -> list[User]:
         rows = model._default_manager.filter(**{relation.field.name: segment})  # type: ignore[union-attr]
         label = model._meta.label_lower.replace(".", "_")  # type: ignore[union-attr]
         users += [User(row._meta.verbose_name, str(row), row.pk, label) for row in rows]
+    users += (user for naming in _namings for user in naming(segment))
     return list(dict.fromkeys(users))
 
 
