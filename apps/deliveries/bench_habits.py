@@ -29,14 +29,16 @@ Say = Callable[[str], None]
 
 
 def habits(options: dict[str, Any], say: Say) -> Measured:
-    """Learn all hours at once. Extra: again_seconds (nothing changed), plan_seconds by clock, batches by habit."""
+    """Learn all hours at once. Extra: again_seconds (six hours later), plan_seconds by clock, batches by habit."""
     now = timezone.now()
     say(f"making {options['devices']:,} people and twelve weeks of openings")
     app = _world(options["devices"], now)
     with timed() as watch:
         learn_hours(now=now)
+    later = now + timedelta(hours=6)
+    execute("deliveries", "bench_openings_of_a_run", {"app_id": app.pk, "now": later})
     started = time.perf_counter()
-    learn_hours(now=now + timedelta(minutes=1))
+    learn_hours(now=later)
     again = time.perf_counter() - started
     say("planning three campaigns")
     tomorrow = (now + timedelta(days=2)).strftime("%Y-%m-%dT09:00")

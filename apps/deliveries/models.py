@@ -358,6 +358,16 @@ class OpeningHour(models.Model):
         ]
 
 
+class HabitsRun(models.Model):
+    """How far the habits are learnt (services.habits): one row. whole_at: when last everybody's were."""
+
+    learnt_at = models.DateTimeField()
+    whole_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+
 class Meter(models.Model):
     """What only workers can count, for /metrics; each adds what it has once a second.
 

@@ -37,6 +37,7 @@ def test_owner_may_view_every_table_a_person_can_make_sense_of():
         "accounts.secondfactor",
         "deliveries.ledgerpage",
         "deliveries.pacebucket",
+        "deliveries.habitsrun",
         "deliveries.meter",
         "deliveries.openinghour",
         "customers.eventarrival",

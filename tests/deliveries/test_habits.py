@@ -6,8 +6,8 @@ import pytest
 
 from apps.accounts.models import App
 from apps.customers.models import Customer
-from apps.deliveries.models import OpeningHour, Receipt
-from apps.deliveries.services.habits import learn_hours
+from apps.deliveries.models import HabitsRun, OpeningHour, Receipt
+from apps.deliveries.services.habits import WHOLE_EVERY, learn_hours
 from apps.deliveries.states import RECEIPT_TYPES
 from apps.devices.models import Device
 from tests.factories import NOW, make_app, make_customer, make_device
@@ -81,9 +81,58 @@ def test_a_habit_moves_and_ends(app: App) -> None:
     device = person(app, "UTC")
     opened(device, 9, 9, 9)
     assert habits() == {device.customer_id: 9}
-    Customer.objects.filter(pk=device.customer_id).update(time_zone="Asia/Tokyo")
+    Customer.objects.filter(pk=device.customer_id).update(time_zone="Asia/Tokyo", updated_at=NOW)
     assert habits() == {device.customer_id: 18}
     assert habits(NOW + timedelta(days=95)) == {}
+
+
+def test_a_moved_clock_is_learnt_where_nothing_was_opened(app: App) -> None:
+    device = person(app, "UTC")
+    opened(device, 9, 9, 9)
+    learn_hours(now=NOW)
+    Customer.objects.filter(pk=device.customer_id).update(time_zone="Asia/Tokyo", updated_at=NOW + timedelta(hours=2))
+    assert habits(NOW + timedelta(hours=6)) == {device.customer_id: 18}
+
+
+def test_a_run_reads_only_people_with_something_new(app: App) -> None:
+    """A wrong hour is kept until its person opens something again, or until everybody's are learnt."""
+    quiet, lively = person(app, "UTC"), person(app, "UTC")
+    Customer.objects.update(updated_at=NOW - timedelta(days=1))
+    opened(quiet, 9, 9, 9)
+    opened(lively, 9, 9, 9)
+    learn_hours(now=NOW)
+    OpeningHour.objects.update(hour=3)
+    later = NOW + timedelta(hours=6)
+    Receipt.objects.create(
+        planned_on=NOW.date(),
+        dispatch_id=2000,
+        device_id=lively.pk,
+        type=RECEIPT_TYPES["opened"],
+        at=NOW + timedelta(hours=1),
+        received_at=NOW + timedelta(hours=1),
+        action="",
+    )
+    assert habits(later) == {quiet.customer_id: 3, lively.customer_id: 9}
+    assert habits(NOW + WHOLE_EVERY) == {quiet.customer_id: 9, lively.customer_id: 9}
+
+
+def test_openings_that_leave_the_window_end_a_habit_between_whole_runs(app: App) -> None:
+    device = person(app, "UTC")
+    opened(device, 9, 9, 9)
+    assert habits(NOW + timedelta(days=86)) == {device.customer_id: 9}
+    assert habits(NOW + timedelta(days=90)) == {}
+
+
+def test_where_many_changed_all_are_learnt_anew(app: App) -> None:
+    first, second = person(app, "UTC"), person(app, "UTC")
+    for device in (first, second):
+        opened(device, 9, 9, 9)
+    learn_hours(now=NOW)
+    OpeningHour.objects.update(hour=3)
+    Customer.objects.update(updated_at=NOW)
+    learn_hours(now=NOW + timedelta(hours=6), most_by_name=1)
+    assert set(OpeningHour.objects.values_list("hour", flat=True)) == {9}
+    assert HabitsRun.objects.get().whole_at == NOW + timedelta(hours=6)
 
 
 def test_what_stays_the_same_is_not_written(app: App) -> None:

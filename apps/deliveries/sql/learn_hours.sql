@@ -1,5 +1,6 @@
 -- At which hour of their own day each person opens pushes: the commonest, of several the one of the latest opening.
--- Parameters: since (opened after), planned_since (a day; prunes partitions), fewest (opens that make a habit), now.
+-- Parameters: people (of whom; null = of everybody), since (opened after), planned_since (a day; prunes partitions), fewest
+-- (opens that make a habit), now.
 -- The clock is the person's, else the device's, else the app's; a zone that PostgreSQL does not know counts as none.
 -- Who has no habit any more loses the row; a row that stays the same is not written. Rows: changed and removed.
 -- Cost: see README, bench habits.
@@ -12,6 +13,7 @@ clock as materialized (
         select distinct device.app_id, coalesce(nullif(customer.time_zone, ''), device.time_zone) as name
         from devices_device device
         join customers_customer customer on customer.id = device.customer_id
+        where %(people)s::bigint[] is null or device.customer_id = any(%(people)s::bigint[])
     ) wanted
     join accounts_app app on app.id = wanted.app_id
     left join known on known.name = wanted.name
@@ -27,6 +29,7 @@ counted as (
               and clock.name = coalesce(nullif(customer.time_zone, ''), device.time_zone)
     where receipt.planned_on >= %(planned_since)s::date and receipt.type = 3
       and receipt.at >= %(since)s::timestamptz and receipt.at <= %(now)s::timestamptz
+      and (%(people)s::bigint[] is null or device.customer_id = any(%(people)s::bigint[]))
     group by 1, 2, 3
 ),
 habit as materialized (
@@ -39,7 +42,8 @@ habit as materialized (
 ),
 forgotten as (
     delete from deliveries_openinghour former
-    where not exists (select from habit where habit.customer_id = former.customer_id)
+    where (%(people)s::bigint[] is null or former.customer_id = any(%(people)s::bigint[]))
+      and not exists (select from habit where habit.customer_id = former.customer_id)
     returning former.customer_id
 ),
 learnt as (
