@@ -21,7 +21,7 @@ from apps.campaigns import admin_numbers as numbers
 from apps.campaigns.admin_draft import texts_by_language
 from apps.campaigns.admin_experiment import experiment_context, test_summary
 from apps.campaigns.admin_lasting import lasting_context, launch_chosen
-from apps.campaigns.admin_moments import when_shown
+from apps.campaigns.admin_moments import turns_under_way, when_shown
 from apps.campaigns.admin_preview import screen
 from apps.campaigns.admin_since import since_approval
 from apps.campaigns.admin_steps import extra_steps
@@ -138,7 +138,8 @@ def live_context(campaign: Campaign) -> dict[str, Any]:
         {"word": outcome_label(word), "count": count, "name": word}
         for word, count in sorted(found.by_outcome.items(), key=lambda entry: -entry[1])
     ]
-    return {"progress": found, "parts": parts, "stories": pace_stories(dispatch, now=now), "now": now}
+    stories = pace_stories(dispatch, now=now)
+    return {"progress": found, "parts": parts, "stories": stories, "now": now, **turns_under_way(dispatch, now)}
 
 
 def shown_report(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:

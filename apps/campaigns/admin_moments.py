@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format
@@ -13,22 +14,41 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.services.local_time import begins_at, is_local, wall_of
 from apps.core.problems import FieldProblem
 from apps.core.templatetags.house import number
+from apps.deliveries.models import Dispatch
+from apps.deliveries.queries import ZoneTurn, turns_by_zone
 from apps.deliveries.services.freeze import Release, Waterfall
 from apps.deliveries.services.moments import instant_of, usual_wall
 
 ZONES_NAMED = 2
 # More rows than these stand folded away.
 FEW_ROWS = 6
+# Of the turns of a launch that is under way.
+SHOWN_OVER, SHOWN_COMING = 2, 6
+
+
+class _OfZone(Protocol):
+    @property
+    def time_zone(self) -> str: ...
+    @property
+    def devices(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Whoever is sent to at one moment. zones: in words, the largest first; local: their clocks' time, "" = various."""
+    """Whoever is sent to at one moment. zones: in words, the largest first; local: their clocks' time, "" = various.
+
+    done: of so many it is known what became of them; none before the launch.
+    """
 
     at: datetime
     devices: int
     zones: str
     local: str
+    done: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        return self.done >= self.devices
 
 
 def turns_of(waterfall: Waterfall) -> list[Turn]:
@@ -38,6 +58,24 @@ def turns_of(waterfall: Waterfall) -> list[Turn]:
         if not one.moment.reason:
             found.setdefault(one.moment.opens_at, []).append(one)
     return [_turn(at, sorted(together, key=lambda one: -one.devices)) for at, together in sorted(found.items())]
+
+
+def turns_under_way(dispatch: Dispatch, now: datetime) -> dict[str, object]:
+    """What the live page shows of a launch on each person's clock: the last turns done, what runs, and what is next."""
+    if not dispatch.policy.get("local_at"):
+        return {}
+    found: dict[datetime, list[ZoneTurn]] = {}
+    for one in turns_by_zone(dispatch):
+        found.setdefault(one.at, []).append(one)
+    turns = [_turn(at, together, sum(one.done for one in together)) for at, together in sorted(found.items())]
+    over = [turn for turn in turns if turn.is_over]
+    running = [turn for turn in turns if not turn.is_over and turn.at <= now]
+    coming = [turn for turn in turns if not turn.is_over and turn.at > now]
+    return {
+        "zone_turns": [*over[-SHOWN_OVER:], *running, *coming[:SHOWN_COMING]],
+        "zone_turns_over": len(over),
+        "zone_turns_all": len(turns),
+    }
 
 
 def releases_shown(campaign: Campaign, waterfall: Waterfall, now: datetime) -> dict[str, object]:
@@ -116,10 +154,10 @@ def span_words(campaign: Campaign, now: datetime) -> str:
     return _("From %(first)s in the first zone to %(last)s in the last (on the clock of %(zone)s).") % words
 
 
-def _turn(at: datetime, together: Sequence[Release]) -> Turn:
+def _turn(at: datetime, together: Sequence[_OfZone], done: int = 0) -> Turn:
     zones = [one.time_zone for one in together if _is_known(one.time_zone)]
     local = {date_format(at.astimezone(ZoneInfo(zone)), "D j M, H:i") for zone in zones}
-    return Turn(at, sum(one.devices for one in together), _named(zones), local.pop() if len(local) == 1 else "")
+    return Turn(at, sum(one.devices for one in together), _named(zones), local.pop() if len(local) == 1 else "", done)
 
 
 def _named(zones: Sequence[str]) -> str:

@@ -140,6 +140,21 @@ def recount(dispatch: Dispatch) -> list[Count]:
     return [_count(*row) for row in found]
 
 
+@dataclass(frozen=True, slots=True)
+class ZoneTurn:
+    """The devices of one zone that are sent to from `at` on. done: of so many it is known what became of them."""
+
+    at: datetime
+    time_zone: str
+    devices: int
+    done: int
+
+
+def turns_by_zone(dispatch: Dispatch) -> list[ZoneTurn]:
+    """In order; who was left out at planning is in none."""
+    return [ZoneTurn(*row) for row in rows("deliveries", "turns", {"dispatch_id": dispatch.pk})]
+
+
 def progress(dispatch: Dispatch, *, now: datetime) -> Progress:
     """For the live page: where it stands, how fast it goes, when it will be done (None = not moving)."""
     by_outcome = Counter[str]()

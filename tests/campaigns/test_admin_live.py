@@ -7,7 +7,11 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import App, AuditEntry
+from apps.campaigns.admin_moments import turns_under_way
 from apps.campaigns.models import Campaign
+from apps.customers.models import Customer
+from apps.deliveries.models import Batch
+from apps.deliveries.policy import Policy
 from tests.factories import (
     make_app,
     make_campaign,
@@ -51,6 +55,22 @@ def test_a_running_campaign_shows_how_far_it_is(marketer: Client, running: Campa
     page = marketer.get(page_of(running, "change")).content.decode()
     assert "450 of 1,000" in page
     assert "every 2s" in page
+
+
+def test_a_launch_on_each_persons_clock_shows_zone_by_zone(marketer: Client, app: App) -> None:
+    (tokyo,), others = make_people(app, 1), make_people(app, 2)
+    Customer.objects.filter(pk=tokyo.customer_id).update(time_zone="Asia/Tokyo")
+    noon = (timezone.now() + timedelta(days=2)).replace(hour=12, minute=0)
+    dispatch = make_dispatch(app, policy=Policy(local_at=noon.strftime("%Y-%m-%dT%H:%M")), now=timezone.now())
+    campaign = make_campaign(app, state="launched", dispatch=dispatch, launched_at=timezone.now(), clock="each")
+    Batch.objects.filter(time_zone="Asia/Tokyo").update(state="done")
+    page = marketer.get(page_of(campaign, "live")).content.decode()
+    assert "1 of 2 turns done" in page
+    told = turns_under_way(dispatch, timezone.now())["zone_turns"]
+    assert [(one.zones, one.devices, one.is_over) for one in told] == [  # type: ignore[attr-defined]
+        ("Asia/Tokyo", 1, True),
+        ("", len(others), False),
+    ]
 
 
 def test_polling_ends_with_the_campaign(marketer: Client, running: Campaign) -> None:
