@@ -20,7 +20,11 @@ def lasting_problems(campaign: Campaign, now: datetime) -> Iterator[FieldProblem
         return
     yield from (_time_problems if campaign.timing == "repeat" else _fact_problems)(campaign, now)
     if campaign.variants.count() > 1 and campaign.test_percent < 100:
-        message = _("a test whose winner goes to the rest is for a campaign that goes out once: test with all of them")
+        message = _(
+            "a rest that waits for the better one is for a campaign that goes out once: here each time has people of"
+            " its own, and the better one of today need not be next week's. Let everybody be in the test (100 %), and"
+            " compare on the report of each time"
+        )
         yield FieldProblem("/test_percent", "needs_one_launch", message, str(campaign.test_percent))
 
 

@@ -96,7 +96,10 @@ def rule_warnings(rule: BoostRule) -> Iterator[FieldProblem]:
 
 def _timing_problems(rule: BoostRule) -> Iterator[FieldProblem]:
     if rule.campaign.is_lasting:
-        message = _("an SMS follows a campaign that goes out once: switch it off, or let the campaign go out once")
+        message = _(
+            "an SMS follows a campaign that goes out once: otherwise whoever never opens would get, and you would pay,"
+            " one each time. An automation can do it: a push, “has not opened it”, an SMS"
+        )
         yield FieldProblem("", "needs_one_launch", message)
 
 
