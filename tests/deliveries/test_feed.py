@@ -22,13 +22,25 @@ from apps.deliveries.feed import (
     read_part,
     read_rows,
 )
-from apps.deliveries.models import Delivery, Dispatch
+from apps.deliveries.models import Batch, Delivery, Dispatch, Retry
+from apps.deliveries.policy import Policy
 from apps.deliveries.services.ledger import LedgerRow, append_outcomes
+from apps.deliveries.services.lifecycle import cancel
 from apps.deliveries.services.receipts import ReceiptDraft, store
+from apps.deliveries.services.release import hold_quiet
 from apps.deliveries.states import OUTCOMES, RECEIPT_TYPES
 from apps.devices.models import Device
 from tests.deliveries.conftest import Worker
-from tests.factories import NOW, make_app, make_channel, make_customer, make_dispatch, make_people, wait_for_feed
+from tests.factories import (
+    NOW,
+    make_app,
+    make_channel,
+    make_customer,
+    make_device,
+    make_dispatch,
+    make_people,
+    wait_for_feed,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -86,6 +98,36 @@ def test_every_outcome_is_given_out_once(app: App, run_lane: Worker) -> None:
     assert keys(found) == Counter(Delivery.objects.values_list("dispatch_id", "device_id"))
     assert len(found) == 251
     assert read_all(end_of_feed()) == []
+
+
+def test_zones_that_end_in_one_tick_are_given_out_once(app: App) -> None:
+    """Each zone's batches are closed in a transaction of its own, and the feed may be read between any two."""
+    start = end_of_feed()
+    for zone in ("UTC", "Africa/Abidjan", "Atlantic/Reykjavik"):
+        make_device(make_customer(app, time_zone=zone))
+    make_dispatch(app, policy=Policy(quiet_from="22:00", quiet_until="08:00", expire_after_seconds=12 * 3600))
+    hold_quiet(now=NOW.replace(hour=22))
+    found = read_all(start, pages_at_once=1)
+    assert keys(found) == Counter(Delivery.objects.values_list("dispatch_id", "device_id"))
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("small", [SMALL_DISPATCH, 0], ids=["by key", "by time"])
+def test_batches_and_retries_that_are_cancelled_together_are_given_out_once(app: App, small: int) -> None:
+    start = end_of_feed()
+    make_people(app, 2)
+    dispatch = make_dispatch(app)
+    batch = Batch.objects.get()
+    device_id, customer_id = batch.device_ids.pop(), batch.customer_ids.pop()
+    Batch.objects.update(device_ids=batch.device_ids, customer_ids=batch.customer_ids, variants=[0])
+    Retry.objects.create(
+        dispatch=dispatch, batch=batch, device_id=device_id, customer_id=customer_id, app_id=app.pk, gateway=1,
+        variant=0, tries=1, reason="503", may_have_arrived=False, due_at=NOW, expires_at=NOW,
+    )  # fmt: skip
+    cancel(dispatch_id=dispatch.pk, now=NOW)
+    found = read_all(start, pages_at_once=1, small=small)
+    assert keys(found) == Counter(Delivery.objects.values_list("dispatch_id", "device_id"))
+    assert len(found) == 2
 
 
 def test_large_dispatches_are_read_by_time_to_the_same_end(app: App, run_lane: Worker) -> None:
