@@ -5,14 +5,15 @@ const PATIENCE_MS = 350;
 let turn = 0;
 
 function tend(part) {
-  const box = part.querySelector("[data-counted]");
+  const box = part.querySelector("[data-passing]");
+  const root = part.querySelector("[name$='-root']");
   let soon = 0;
   function count() {
     clearTimeout(soon);
     soon = setTimeout(() => htmx.trigger(box, "count"), PATIENCE_MS);
   }
   part.addEventListener("rule-changed", () => {
-    builder.dispatchEvent(new Event("input"));
+    root.dispatchEvent(new Event("input", { bubbles: true }));
     count();
   });
   part.closest(".hg-flow-ask").querySelector("[name$='-ask']").addEventListener("change", (event) => {
@@ -21,8 +22,8 @@ function tend(part) {
 }
 
 builder.addEventListener("htmx:configRequest", (event) => {
-  if (!event.target.matches("[data-counted]")) return;
+  if (!event.target.matches("[data-passing]")) return;
   turn += 1;
   event.detail.parameters.turn = turn;
 });
-for (const part of builder.querySelectorAll(".hg-flow-rule:has([data-counted])")) tend(part);
+for (const part of builder.querySelectorAll(".hg-flow-rule:has([data-passing])")) tend(part);

@@ -1,8 +1,9 @@
 -- Moves the picked on, and says whom: the compare-and-set of every step. Whoever has an exit event waiting in the queue
 -- stays where they are; it takes them out with the next look at the queue.
--- Parameters: position, to_position, is_end, due_at, zones, dues (parallel: a zone's own due_at), matches, now.
+-- Parameters: automation_id, position, to_position, is_end, due_at, zones, dues (parallel: a zone's own due_at), matches, now.
 -- States: inside -> inside, one step on, or done. Touches automation_taken. Rows: one a run (figures: README).
--- Index: the runs' key, the queue's.
+-- Index: the runs' key. Reads the queue once.
+-- Tried: asking the queue for each run; it has no index of people, so 20,000 moves read it 20,000 times (1.1 of 1.5 s).
 with moved as (
     update campaigns_automationrun run
     set position = %(to_position)s,
@@ -13,13 +14,13 @@ with moved as (
     left join unnest(%(zones)s::text[], %(dues)s::timestamptz[]) as zone (name, due_at) on zone.name = picked.time_zone
     where run.id = picked.run_id and picked.matches = %(matches)s
       and run.position = %(position)s and run.state = 'inside'
-      and not exists (
-          select from customers_eventarrival arrival
+      and run.customer_id not in (
+          select arrival.customer_id
+          from customers_eventarrival arrival
           join campaigns_automation automation
-            on automation.id = run.automation_id
+            on automation.id = %(automation_id)s
            and automation.app_id = arrival.app_id
            and arrival.name = any(automation.exit_events)
-          where arrival.customer_id = run.customer_id
       )
     returning run.id, run.customer_id
 )

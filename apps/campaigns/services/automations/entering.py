@@ -44,11 +44,22 @@ def is_mine() -> bool:
         return bool(cursor.fetchone()[0])
 
 
+def open_workbench() -> None:
+    """Fresh temporary tables, and plans along indexes until the transaction ends.
+
+    The planner takes a table of runs that grew since it was analysed for tiny, and would read all of it for each person
+    (20,000 people who entered at once: 2.9 of 3.3 s).
+    """
+    execute("campaigns", "automation_tables", {})
+    with connection.cursor() as cursor:
+        cursor.execute("set local enable_seqscan = off")
+
+
 def _take_some(now: datetime) -> int:
     with transaction.atomic():
         if not is_mine():
             return 0
-        execute("campaigns", "automation_tables", {})
+        open_workbench()
         taken = int(rows("campaigns", "automation_take", {"most": TAKEN_AT_ONCE})[0][0])
         if taken:
             execute("campaigns", "automation_exits", {"now": now})
@@ -66,7 +77,7 @@ def _enter_joined(automation_id: int, now: datetime) -> int:
         row = Automation.objects.select_for_update().filter(pk=automation_id, state="active").first()
         if row is None or row.trigger_segment_id is None:
             return 0
-        execute("campaigns", "automation_tables", {})
+        open_workbench()
         values = {"automation_id": row.pk, "segment_id": row.trigger_segment_id, "since": _since(row)}
         execute("campaigns", "automation_joined", values)
         entered = execute("campaigns", "automation_enter", {"now": now})

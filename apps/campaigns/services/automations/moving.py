@@ -118,6 +118,7 @@ def _move(place: _Place, to: int, *, matches: bool = True) -> int:
     zones = _zones() if kinds.needs_zones(target) else []
     due = kinds.due_at(target, zones=zones, default_zone=place.automation.app.time_zone, now=place.now)
     values = {
+        "automation_id": place.automation.pk,
         "position": place.position,
         "to_position": min(to, len(place.steps)),
         "is_end": target is None,

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from apps.campaigns.models import Automation
+from apps.campaigns.services.automations.entering import open_workbench
 from apps.core.problems import Conflict
 from apps.core.sql import execute, rows
 
@@ -27,7 +28,7 @@ def enter_people(
     """
     with transaction.atomic():
         fresh = _open(automation)
-        execute("campaigns", "automation_tables", {})
+        open_workbench()
         facts = json.dumps(properties) if properties and fresh.says_event else None
         named = {"automation_id": fresh.pk, "customer_ids": list(customer_ids), "facts": facts}
         execute("campaigns", "automation_named", named)
