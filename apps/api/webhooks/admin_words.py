@@ -14,7 +14,7 @@ ENDPOINTS: Mapping[str, Word] = {
 # Of one event, by told.STATES.
 TOLD: Mapping[str, Word] = {
     "taken": Word(_("Taken"), _("It answered with 2xx."), "good"),
-    "waiting": Word(_("On its way"), _("It is being sent, or tried again."), "warn"),
+    "waiting": Word(_("Being tried"), _("It is on its way, or tried again."), "warn"),
     "given_up": Word(_("Given up"), _("It was not taken in three days. The webhook's page can try again."), "bad"),
     "to_come": Word(_("Still to come"), _("It is told in its turn, or once the webhook works again."), "mute"),
 }
