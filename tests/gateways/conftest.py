@@ -14,7 +14,7 @@ from apps.gateways.wire import Answer, Post, Wire, WireLimits
 from tests.gateways.certificates import Authority, make_authority
 from tests.gateways.vendor import Script, Vendor
 
-QUICK = WireLimits(connections=2, streams=50, connect_seconds=2.0, deadline_seconds=3.0)
+QUICK = WireLimits(connections=2, streams=50, connect_seconds=1.0, deadline_seconds=1.5)
 
 
 @pytest.fixture(scope="session")

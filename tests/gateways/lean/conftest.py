@@ -12,7 +12,7 @@ from tests.gateways.certificates import Authority
 from tests.gateways.conftest import run
 from tests.gateways.lean.scripted import Script, Scripted
 
-ONE = WireLimits(connections=1, streams=1000, connect_seconds=2.0, queue_seconds=6.0, deadline_seconds=3.0)
+ONE = WireLimits(connections=1, streams=1000, connect_seconds=1.0, queue_seconds=3.0, deadline_seconds=1.5)
 HEADERS = ["content-type: application/json", "authorization: bearer t"]
 
 Play = Callable[..., tuple[list[Answer], Scripted]]
