@@ -100,6 +100,7 @@ class ApiView(APIView):
         refusal = refusal_of(exc)
         if isinstance(exc, MethodNotAllowed):
             refusal.headers["Allow"] = ", ".join(self.allowed_methods)
+            refusal.detail = _("this path takes %s") % ", ".join(self.calls)
         if refusal.status == 503:
             log.warning(refusal.code, error=str(exc).strip().partition("\n")[0])
         return refusal_response(refusal, path=self.request.path, request_id=self.request_id)

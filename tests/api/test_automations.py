@@ -154,6 +154,8 @@ def test_only_an_active_one_is_entered(api: ApiCaller, app: App, people: list[st
     answer = enter(api, automation, people)
     code = "automation_paused" if state == "paused" else "automation_inactive"
     assert (answer.status_code, codes_of(answer)) == (409, {code})
+    to_do = {"draft": "start it", "paused": "resumes it", "ended": "copy it"}[state]
+    assert to_do in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_32_the_same_token_again_is_200_and_the_same_device(api):
         ({**ANDROID, "address": ""}, "required"),
         ({**ANDROID, "address": "a" * 4097}, "fcm_token_format"),
         ({**ANDROID, "address": "a b"}, "fcm_token_format"),
-        ({**ANDROID, "address": 7}, None),
+        ({**ANDROID, "address": 7}, "type"),
         ({**ANDROID, "platform": "iPhone"}, "choice"),
         ({**ANDROID, "platform": None}, "required"),
         ({**IPHONE, "environment": "prod"}, "choice"),

@@ -142,6 +142,7 @@ def test_23_another_method(api, path):
     answer = api.send("PUT", path, {})
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
     assert "POST" in answer.headers["Allow"]
+    assert answer.json()["detail"].endswith(" POST")
 
 
 @pytest.mark.parametrize("path", ["/v2.1/", "/v2.1/nothing", "/v2.1/devices/abc", "/v2.1/devices/99999999999999999999"])

@@ -107,6 +107,12 @@ def test_a_device_that_changes_its_address_keeps_its_token(check: IdentityCheck,
     assert register(public, identity_token=proof).status_code == 401, "the address it had is another device's now"
 
 
+def test_a_jti_with_half_a_character_is_one_like_any_other(check: IdentityCheck, public: ApiCaller) -> None:
+    proof = token(jti=f"\ud800{uuid4()}")
+    assert register(public, identity_token=proof).status_code == 201
+    assert codes_of(register(public, identity_token=proof, address="token-2")) == {"identity_invalid"}
+
+
 @pytest.mark.parametrize("jti", [7, ["x"], True])
 def test_a_jti_is_a_text(check: IdentityCheck, public: ApiCaller, jti: Any) -> None:
     claims = {"sub": "ada", "aud": "shop", "exp": int(timezone.now().timestamp()) + 600, "jti": jti}

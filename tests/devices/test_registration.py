@@ -201,6 +201,7 @@ def codes(app: App, fields: dict[str, Any]) -> list[tuple[str, str]]:
     [
         ({**FCM, "address": ""}, "/address", "required"),
         ({**FCM, "address": None}, "/address", "required"),
+        ({**FCM, "address": 7}, "/address", "type"),
         ({**FCM, "address": "a b"}, "/address", "fcm_token_format"),
         ({**FCM, "address": "x" * 4_097}, "/address", "fcm_token_format"),
         ({**FCM, "address_kind": "iid"}, "/address_kind", "choice"),

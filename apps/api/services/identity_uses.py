@@ -26,7 +26,7 @@ class Showing:
 
     @property
     def key(self) -> str:
-        return f"identity:{self.app_id}:{hashlib.sha256(self.jti.encode()).hexdigest()}"
+        return f"identity:{self.app_id}:{hashlib.sha256(self.jti.encode(errors='surrogatepass')).hexdigest()}"
 
 
 def is_of_one_device(showing: Showing, *, now: datetime, leeway_seconds: float) -> bool:

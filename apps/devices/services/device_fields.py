@@ -129,6 +129,8 @@ def _address(given: Any, gateway: str, problems: list[FieldProblem]) -> str:
     text = _as_stored(given, gateway) if isinstance(given, str) else ""
     if given is None or given == "":
         problems.append(FieldProblem("/address", "required", _("must be the token that the vendor gave")))
+    elif not isinstance(given, str):
+        problems.append(FieldProblem("/address", "type", _("must be a text"), shown(given)))
     elif gateway == "apns" and not _APNS_TOKEN.fullmatch(text):
         message = _("must be 64 to 200 hexadecimal digits, without spaces or brackets; %(length)d characters came")
         problems.append(FieldProblem("/address", "apns_token_format", message % {"length": len(text)}))

@@ -46,7 +46,8 @@ def _open(automation: Automation) -> Automation:
     fresh = Automation.objects.get(pk=automation.pk)
     if fresh.state == "paused":
         raise NotOpen("automation_paused", _("it is paused until somebody resumes it"))
+    if fresh.state == "draft":
+        raise NotOpen("automation_inactive", _("it is a draft: start it first"))
     if fresh.state != "active":
-        message = _("it is %(state)s: people enter an active automation")
-        raise NotOpen("automation_inactive", message % {"state": fresh.get_state_display()})
+        raise NotOpen("automation_inactive", _("it is over for good: copy it, start the copy, and name that one"))
     return fresh
