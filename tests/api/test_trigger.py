@@ -118,6 +118,25 @@ def test_a_large_trigger_above_the_limit_for_one_person_is_refused(api, app, act
     assert not Dispatch.objects.exists()
 
 
+def test_a_large_segment_whose_rule_cannot_be_computed_is_refused(api, app, active):
+    rule = {"match": "all", "rules": [{"field": "segment", "op": "in", "value": 0}]}
+    unknown = make_segment(app, kind="dynamic", state="due", refreshed_at=None, rule=rule)
+    told = trigger(api, active, segment=unknown.pk).json()
+    assert plan_triggers(timezone.now()) == 1
+    assert [state_of(api, active, told)[word] for word in ("state", "code")] == ["refused", "segment_broken"]
+
+
+def test_a_large_segment_that_is_being_computed_is_waited_for(api, app, active, people):
+    half_known = make_segment(app, people, kind="dynamic", state="refreshing", refreshed_at=None)
+    itself = Segment.objects.filter(pk=half_known.pk)
+    itself.update(leased_until=timezone.now() + timedelta(minutes=2))
+    told = trigger(api, active, segment=half_known.pk).json()
+    assert plan_triggers(timezone.now()) == 0
+    itself.update(state="fresh", refreshed_at=timezone.now(), leased_until=None)
+    assert plan_triggers(timezone.now()) == 1
+    assert state_of(api, active, told)["planned"]["people"] == 3
+
+
 def large(app, people):
     """A list that says it has more members than a caller waits for."""
     segment = make_segment(app, people)

@@ -6,7 +6,6 @@ the reason in its row; so is one whose pushes had expired before anything could 
 
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +20,7 @@ from apps.core.problems import Conflict, InvalidInput
 from apps.deliveries.services.stop import is_stopped
 from apps.deliveries.services.wake import Wish, ask_for
 from apps.segments.models import Segment
-from apps.segments.services.refresh import refresh_segment
+from apps.segments.services.refresh import SegmentBroken, refresh_segment
 
 # A caller waits for the planning of so many members: well under a second.
 MOST_AT_ONCE = 10_000
@@ -63,13 +62,30 @@ def plan_triggers(now: datetime) -> int:
 def _plan_or_log(stored: SegmentTrigger, now: datetime) -> bool:
     """An error that nobody foresaw is tried again with the next tick, and holds up no other trigger."""
     try:
-        for segment in Segment.objects.filter(pk=stored.segment_id, kind="dynamic"):
-            with suppress(Conflict):  # whoever is computing it already does it as well
-                refresh_segment(segment_id=segment.pk, now=now)
-        return _plan(stored.pk, now)
+        return (_has_expired(stored, now) or _is_computed(stored, now)) and _plan(stored.pk, now)
     except Exception:
         _log.exception("trigger %s cannot be planned", stored.pk)
         return False
+
+
+def _has_expired(stored: SegmentTrigger, now: datetime) -> bool:
+    return now >= stored.requested_at + timedelta(minutes=stored.campaign.expire_after_minutes)
+
+
+def _is_computed(stored: SegmentTrigger, now: datetime) -> bool:
+    """Whether the members are those of the request or later. False while somebody else computes them."""
+    segment = Segment.objects.filter(pk=stored.segment_id, kind="dynamic").first()
+    if segment is None:
+        return True
+    if segment.state == "fresh" and segment.refreshed_at is not None and segment.refreshed_at >= stored.requested_at:
+        return True
+    try:
+        refresh_segment(segment_id=segment.pk, now=now)
+    except Conflict:
+        return False
+    except SegmentBroken:
+        pass  # the planning refuses it, with the reason
+    return True
 
 
 def _plan(trigger_id: int, now: datetime) -> bool:
@@ -81,7 +97,7 @@ def _plan(trigger_id: int, now: datetime) -> bool:
             return False
         try:
             dispatch_id = _dispatched(stored, now)
-        except (Conflict, InvalidInput) as refusal:
+        except (Conflict, InvalidInput, SegmentBroken) as refusal:
             code, reason = _words(refusal)
             if code in ("campaign_paused", "sending_stopped"):
                 return False
@@ -95,7 +111,7 @@ def _plan(trigger_id: int, now: datetime) -> bool:
 def _dispatched(stored: SegmentTrigger, now: datetime) -> int:
     """Plans it; what was planned before a refusal is undone."""
     campaign = stored.campaign
-    if now >= stored.requested_at + timedelta(minutes=campaign.expire_after_minutes):
+    if _has_expired(stored, now):
         raise Conflict("trigger_expired", _("its pushes had expired before it could be planned"))
     if not Segment.objects.filter(app=campaign.app_id, pk=stored.segment_id).exists():
         raise Conflict("not_found", _("there is no segment %d any more") % stored.segment_id)
@@ -117,7 +133,9 @@ def _settle(stored: SegmentTrigger, to: str, now: datetime, **changes: Any) -> N
     TRIGGER_STATES.require(SegmentTrigger.objects.filter(pk=stored.pk), to, settled_at=now, facts=None, **changes)
 
 
-def _words(refusal: Conflict | InvalidInput) -> tuple[str, str]:
+def _words(refusal: Conflict | InvalidInput | SegmentBroken) -> tuple[str, str]:
+    if isinstance(refusal, SegmentBroken):
+        return "segment_broken", str(refusal)
     if isinstance(refusal, InvalidInput):
         return refusal.problems[0].code, "; ".join(problem.message for problem in refusal.problems)
     return refusal.code, str(refusal)
