@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.db.utils import OperationalError
 from django.test import Client
-from psycopg.errors import DeadlockDetected, QueryCanceled
+from psycopg.errors import DeadlockDetected, DiskFull, QueryCanceled
 
 from apps.accounts.models import App
 from apps.campaigns.models import Automation, AutomationFault
@@ -78,7 +78,7 @@ def test_resumed_it_begins_to_count_anew(broken: Automation) -> None:
     assert broken.runs.get().state == "done"
 
 
-@pytest.mark.parametrize(("cause", "faults"), [(DeadlockDetected, 0), (QueryCanceled, 1)])
+@pytest.mark.parametrize(("cause", "faults"), [(DeadlockDetected, 0), (DiskFull, 0), (QueryCanceled, 1)])
 def test_what_passes_by_itself_is_no_fault(app: App, cause: type[Exception], faults: int) -> None:
     error = OperationalError("at the database")
     error.__cause__ = cause()

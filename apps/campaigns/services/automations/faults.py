@@ -1,7 +1,7 @@
 """Faults: a step that nobody foresaw would fail is tried again later and later, and stops its automation in the end.
 
 A fault is a row, so it outlives workers and is the same for all of them. What passes by itself (a deadlock, a database
-that is away) is none.
+that is away, a full disk) is none.
 """
 
 import logging
@@ -64,7 +64,7 @@ def stop_automation(*, automation_id: int, reason: str, now: datetime) -> None:
 
 def _passes(error: Exception) -> bool:
     """Nothing is wrong with the step: doing it again is all it takes. (An SMS step may meet a merge's locks, say.)"""
-    return trouble(error) == "database_unavailable" and not isinstance(error.__cause__, QueryCanceled)
+    return bool(trouble(error)) and not isinstance(error.__cause__, QueryCanceled)
 
 
 def _words(error: Exception) -> str:
