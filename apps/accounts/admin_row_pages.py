@@ -20,7 +20,8 @@ type RowView = Callable[[Any, HttpRequest, Any], HttpResponseBase]
 class RowPagesAdmin(AppScopedAdmin):
     """An admin whose rows have pages of their own.
 
-    row_pages: name in the address -> (view of the row, permission). All but what "view" opens answer POST only.
+    row_pages: name in the address -> (view of the row, permission). All but what "view" opens answer POST only; "add"
+    is for copies.
     """
 
     row_pages: ClassVar[Mapping[str, tuple[RowView, str]]] = {}
@@ -30,6 +31,8 @@ class RowPagesAdmin(AppScopedAdmin):
 
     def may_open(self, permission: str, request: HttpRequest, row: Any) -> bool:
         """Whether this person may open such pages of the row."""
+        if permission == "add":
+            return self.has_add_permission(request) and self.has_view_permission(request, row)
         return bool(getattr(self, f"has_{permission}_permission")(request, row))
 
     def _row_urls(self) -> Iterator[Any]:

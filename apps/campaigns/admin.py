@@ -1,6 +1,6 @@
 """The staff's door to campaigns: the list, and the pages that admin_builder and admin_live draw."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, ClassVar
 
@@ -9,15 +9,13 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.accounts.admin_first_step import FirstStep
-from apps.accounts.admin_pages import refuse_method
-from apps.accounts.admin_scope import AppScopedAdmin
+from apps.accounts.admin_row_pages import RowPagesAdmin
 from apps.campaigns import admin_approval as approval
 from apps.campaigns import admin_automations as automations
 from apps.campaigns import admin_builder as builder
@@ -36,46 +34,6 @@ from apps.campaigns.services import approvals, lifecycle
 from apps.deliveries import story_parts
 
 story_parts.register(story_part.PART)
-
-# name in the address -> page, permission ("view" pages answer GET, the others POST only)
-PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
-    "save": (builder.save, "change"),
-    "languages": (builder.languages, "change"),
-    "variants": (builder.variants, "change"),
-    "audience": (builder.audience, "view"),
-    "readers": (builder.readers, "view"),
-    "image": (builder.image, "view"),
-    "trial": (trial.trial, "view"),
-    "trial-devices": (trial.devices, "view"),
-    "trial-add": (trial.add, "view"),
-    "trial-found": (trial.found, "view"),
-    "trial-result": (trial.result, "view"),
-    "trial-send": (trial.send, "try"),
-    "trial-pair": (trial.pair, "pair"),
-    "trial-unpair": (trial.unpair, "pair"),
-    "review": (review.review, "view"),
-    "launch": (review.launch, "launch"),
-    "ask": (review.ask, "launch"),
-    "approve": (approval.approve, "approve"),
-    "refuse": (approval.refuse, "approve"),
-    "withdraw": (live.act(approvals.withdraw, _("It is a draft again.")), "launch"),
-    "live": (live.live, "view"),
-    "sent": (live.page, "view"),
-    "report": (live.report_part, "view"),
-    "export": (live.export, "view"),
-    "choose": (experiment.choose, "launch"),
-    "test-export": (experiment.export, "view"),
-    "pause": (live.act(lifecycle.pause, _("Paused. Nothing new goes out from now on.")), "launch"),
-    "resume": (live.act(lifecycle.resume, _("On its way again.")), "launch"),
-    "cancel": (live.act(lifecycle.cancel, _("Cancelled. Whoever had not been sent it will not get it.")), "launch"),
-    "unschedule": (live.act(lifecycle.unschedule, _("It is a draft again.")), "launch"),
-    "launch-ahead": (live.act(live.launch_ahead, _("Launched.")), "launch"),
-    "keep": (templates.keep, "change"),
-    "archive": (live.act(lifecycle.archive, _("Archived. The filter “Archived” of the list shows it.")), "change"),
-    "restore": (live.act(lifecycle.restore, _("Back in the list.")), "change"),
-    "automate": (automations.automate, "automate"),
-    "duplicate": (live.act(lifecycle.duplicate, _("This is the copy. The original stays as it is.")), "add"),
-}
 
 
 class CampaignList(ChangeList):
@@ -107,9 +65,47 @@ class ArchivedFilter(admin.SimpleListFilter):
 
 
 @admin.register(Campaign)
-class CampaignAdmin(AppScopedAdmin):
+class CampaignAdmin(RowPagesAdmin):
     """Campaigns: newest work first."""
 
+    row_pages: ClassVar = {
+        "save": (builder.save, "change"),
+        "languages": (builder.languages, "change"),
+        "variants": (builder.variants, "change"),
+        "audience": (builder.audience, "view"),
+        "readers": (builder.readers, "view"),
+        "image": (builder.image, "view"),
+        "trial": (trial.trial, "view"),
+        "trial-devices": (trial.devices, "view"),
+        "trial-add": (trial.add, "view"),
+        "trial-found": (trial.found, "view"),
+        "trial-result": (trial.result, "view"),
+        "trial-send": (trial.send, "try"),
+        "trial-pair": (trial.pair, "pair"),
+        "trial-unpair": (trial.unpair, "pair"),
+        "review": (review.review, "view"),
+        "launch": (review.launch, "launch"),
+        "ask": (review.ask, "launch"),
+        "approve": (approval.approve, "approve"),
+        "refuse": (approval.refuse, "approve"),
+        "withdraw": (live.act(approvals.withdraw, _("It is a draft again.")), "launch"),
+        "live": (live.live, "view"),
+        "sent": (live.page, "view"),
+        "report": (live.report_part, "view"),
+        "export": (live.export, "view"),
+        "choose": (experiment.choose, "launch"),
+        "test-export": (experiment.export, "view"),
+        "pause": (live.act(lifecycle.pause, _("Paused. Nothing new goes out from now on.")), "launch"),
+        "resume": (live.act(lifecycle.resume, _("On its way again.")), "launch"),
+        "cancel": (live.act(lifecycle.cancel, _("Cancelled. Whoever had not been sent it will not get it.")), "launch"),
+        "unschedule": (live.act(lifecycle.unschedule, _("It is a draft again.")), "launch"),
+        "launch-ahead": (live.act(live.launch_ahead, _("Launched.")), "launch"),
+        "keep": (templates.keep, "change"),
+        "archive": (live.act(lifecycle.archive, _("Archived. The filter “Archived” of the list shows it.")), "change"),
+        "restore": (live.act(lifecycle.restore, _("Back in the list.")), "change"),
+        "automate": (automations.automate, "automate"),
+        "duplicate": (live.act(lifecycle.duplicate, _("This is the copy. The original stays as it is.")), "add"),
+    }
     first_step = FirstStep(
         "campaign",
         _("No campaigns yet"),
@@ -168,46 +164,13 @@ class CampaignAdmin(AppScopedAdmin):
         return CampaignList
 
     def get_urls(self) -> list[Any]:
-        return [*self._calendar(), *self._pages(), *super().get_urls()]
+        return [*self._calendar(), *super().get_urls()]
 
     def _calendar(self) -> Iterator[Any]:
         """calendar/ and what is counted for a day of it. Each asks for the permission itself."""
         for name, view in {"calendar": calendar.page, "calendar_day": calendar.day}.items():
             door = self.admin_site.admin_view(partial(view, self))
             yield path(f"{name.replace('_', '/')}/", door, name=f"campaigns_campaign_{name}")
-
-    def _pages(self) -> Iterator[Any]:
-        """<id>/<name>/ for every page of one campaign, as campaigns_campaign_<name>."""
-        for name, (view, permission) in PAGES.items():
-            door = self.admin_site.admin_view(self._door(view, permission))
-            yield path(f"<int:campaign_id>/{name}/", door, name=f"campaigns_campaign_{name}")
-
-    def _door(self, view: Callable[..., HttpResponseBase], permission: str) -> Callable[..., HttpResponseBase]:
-        """Asks for the permission, finds the campaign among the person's own apps, opens the page."""
-
-        def door(request: HttpRequest, campaign_id: int) -> HttpResponseBase:
-            campaign = self.get_object(request, str(campaign_id))
-            if campaign is None:
-                raise Http404
-            if not self._may(permission, request, campaign):
-                raise PermissionDenied
-            if permission != "view" and request.method != "POST":
-                return refuse_method(request, "POST", reverse("admin:campaigns_campaign_change", args=[campaign.pk]))
-            return view(self, request, campaign)
-
-        return door
-
-    def _may(self, permission: str, request: HttpRequest, campaign: Campaign) -> bool:
-        allowed = {
-            "view": self.has_view_permission,
-            "change": self.has_change_permission,
-            "launch": self.has_launch_permission,
-            "try": self.has_try_permission,
-            "pair": self.has_pair_permission,
-            "approve": self.has_approve_permission,
-            "automate": self.has_automate_permission,
-        }
-        return self.has_add_permission(request) if permission == "add" else allowed[permission](request, campaign)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         if not self.has_add_permission(request):

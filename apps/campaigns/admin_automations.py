@@ -1,6 +1,6 @@
 """The staff's door to automations: the list, the builder of a draft, the funnel of what runs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -8,18 +8,17 @@ from django.contrib.admin import ModelAdmin
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.http.response import HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.accounts.admin_first_step import FirstStep
-from apps.accounts.admin_scope import AppScopedAdmin
+from apps.accounts.admin_row_pages import RowPagesAdmin
 from apps.accounts.queries import apps_of
 from apps.campaigns import admin_trial as trial
 from apps.campaigns.admin_flow import card_kinds, open_flow, standing, store
@@ -230,27 +229,6 @@ def readers(model_admin: "AutomationAdmin", request: HttpRequest, automation: Au
     return TemplateResponse(request, "campaigns/builder/readers.html", {"people": people, "words": words})
 
 
-# name in the address -> page, permission ("view" pages answer GET, the others POST only)
-PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
-    "save": (save, "change"),
-    "count": (count, "change"),
-    "readers": (readers, "view"),
-    "trial": (trial.trial, "view"),
-    "trial-devices": (trial.devices, "view"),
-    "trial-add": (trial.add, "view"),
-    "trial-found": (trial.found, "view"),
-    "trial-result": (trial.result, "view"),
-    "trial-send": (trial.send, "try"),
-    "trial-pair": (trial.pair, "pair"),
-    "trial-unpair": (trial.unpair, "pair"),
-    "activate": (activate, "launch"),
-    "pause": (act(lifecycle.pause, _("Paused. Nobody enters or goes on.")), "launch"),
-    "resume": (act(lifecycle.resume, _("It goes on.")), "launch"),
-    "end": (act(lifecycle.end, _("Ended. Whoever was inside has left.")), "launch"),
-    "duplicate": (act(lifecycle.duplicate, _("This is the copy. The original stays as it is.")), "add"),
-}
-
-
 class AutomationList(ChangeList):
     """The page of rows, each with its numbers: one query for all."""
 
@@ -261,9 +239,27 @@ class AutomationList(ChangeList):
 
 
 @admin.register(Automation)
-class AutomationAdmin(AppScopedAdmin):
+class AutomationAdmin(RowPagesAdmin):
     """Automations: newest work first."""
 
+    row_pages: ClassVar = {
+        "save": (save, "change"),
+        "count": (count, "change"),
+        "readers": (readers, "view"),
+        "trial": (trial.trial, "view"),
+        "trial-devices": (trial.devices, "view"),
+        "trial-add": (trial.add, "view"),
+        "trial-found": (trial.found, "view"),
+        "trial-result": (trial.result, "view"),
+        "trial-send": (trial.send, "try"),
+        "trial-pair": (trial.pair, "pair"),
+        "trial-unpair": (trial.unpair, "pair"),
+        "activate": (activate, "launch"),
+        "pause": (act(lifecycle.pause, _("Paused. Nobody enters or goes on.")), "launch"),
+        "resume": (act(lifecycle.resume, _("It goes on.")), "launch"),
+        "end": (act(lifecycle.end, _("Ended. Whoever was inside has left.")), "launch"),
+        "duplicate": (act(lifecycle.duplicate, _("This is the copy. The original stays as it is.")), "add"),
+    }
     first_step = FirstStep(
         "account_tree",
         _("No automations yet"),
@@ -306,37 +302,6 @@ class AutomationAdmin(AppScopedAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return AutomationList
-
-    def get_urls(self) -> list[Any]:
-        return [*self._pages(), *super().get_urls()]
-
-    def _pages(self) -> Iterator[Any]:
-        for name, (view, permission) in PAGES.items():
-            door = self.admin_site.admin_view(self._door(view, permission))
-            yield path(f"<int:automation_id>/{name}/", door, name=f"campaigns_automation_{name}")
-
-    def _door(self, view: Callable[..., HttpResponseBase], permission: str) -> Callable[..., HttpResponseBase]:
-        """Asks for the permission, finds the automation among the person's own apps, opens the page."""
-
-        def door(request: HttpRequest, automation_id: int) -> HttpResponseBase:
-            automation = self.get_object(request, str(automation_id))
-            if automation is None:
-                raise Http404
-            allowed = {
-                "view": self.has_view_permission(request, automation),
-                "try": self.has_try_permission(request, automation),
-                "pair": self.has_pair_permission(request, automation),
-                "change": self.has_change_permission(request, automation),
-                "launch": self.has_launch_permission(request, automation),
-                "add": self.has_add_permission(request) and self.has_view_permission(request, automation),
-            }
-            if not allowed[permission]:
-                raise PermissionDenied
-            if permission != "view" and request.method != "POST":
-                return HttpResponseNotAllowed(["POST"])
-            return view(self, request, automation)
-
-        return door
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         if not self.has_add_permission(request):
