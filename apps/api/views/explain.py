@@ -1,5 +1,6 @@
 """Explain: why a person did or did not get something."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -17,7 +18,6 @@ from apps.api.views.customers import customer_of
 from apps.api.webhooks.told import STATES, told_of
 from apps.campaigns.services.explanation import AudiencePart, explain_audience
 from apps.core.problems import FieldProblem
-from apps.customers.models import Customer
 from apps.customers.queries import ids_of_people
 from apps.deliveries.explanation import Explanation, Reason, explain_dispatch
 from apps.deliveries.models import Dispatch
@@ -91,7 +91,8 @@ class ExplainCustomerView(ApiView):
         dispatch = get_object_or_404(Dispatch, app=self.caller.app, pk=self.parameters["dispatch"])
         told = explain_dispatch(dispatch=dispatch, customer=customer, now=now)
         audience = explain_audience(dispatch=dispatch, customer=customer, now=now)
-        deliveries = [_delivery(one, dispatch, customer, now) for one in told.reasons]
+        ids = ids_of_people([customer.pk])
+        deliveries = [_delivery(one, dispatch, ids, now) for one in told.reasons]
         return json_response(
             _shown(customer.external_id or "", told, deliveries, [_audience_part(one) for one in audience])
         )
@@ -114,8 +115,9 @@ def _shown(
     }
 
 
-def _delivery(one: Reason, dispatch: Dispatch, customer: Customer, now: datetime) -> dict[str, Any]:
-    webhooks = told_of(dispatch=dispatch, customer_ids=ids_of_people([customer.pk]), device_id=one.device_id, now=now)
+def _delivery(one: Reason, dispatch: Dispatch, customer_ids: Collection[int], now: datetime) -> dict[str, Any]:
+    """customer_ids: of one person."""
+    webhooks = told_of(dispatch=dispatch, customer_ids=customer_ids, device_id=one.device_id, now=now)
     return {
         "delivery_id": one.delivery_id,
         "device_id": one.device_id,
