@@ -14,6 +14,7 @@ from apps.segments.admin_parts import turn_of
 from apps.segments.admin_rule_form import read_form
 from apps.segments.rules import explain_rule, load_catalogue
 from apps.segments.services.counting import Superseded
+from apps.segments.services.limits import Stopped, TooSlow
 
 type Admin = ModelAdmin[Automation]
 
@@ -28,8 +29,10 @@ def count(model_admin: Admin, request: HttpRequest, automation: Automation) -> H
         if rule["rules"]:
             context["passing"] = people_passing(automation, rule, timezone.now(), turn=turn_of(request, step))
             context["words"] = explain_rule(rule, automation.app)
-    except Superseded:
+    except (Superseded, Stopped):
         return HttpResponse(status=204)
+    except TooSlow:
+        context["is_too_slow"] = True
     except InvalidInput as refusal:
         context["is_too_slow"] = refusal.status == 422
     return TemplateResponse(request, "campaigns/flow/count.html", context)

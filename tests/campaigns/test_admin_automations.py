@@ -3,7 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -160,6 +162,15 @@ def test_where_nobody_came_lately_everybody_is_counted(app: App, marketer: Clien
     sent = {"step": "0", **rule_rows(0, "language", "is", "pl")}
     page = marketer.post(f"/admin/campaigns/automation/{automation.pk}/count/", sent).content.decode()
     assert "people of all fit now" in page
+
+
+def test_who_takes_too_long_to_find_is_not_taken_for_nobody(app: App, marketer: Client) -> None:
+    automation = make_automation(app, StepDraft("condition", {"ask": "rule"}), PUSH)
+    sent = {"step": "0", **rule_rows(0, "language", "is", "pl")}
+    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as other, other.transaction():
+        other.execute("lock table customers_event in access exclusive mode")
+        page = marketer.post(f"/admin/campaigns/automation/{automation.pk}/count/", sent).content.decode()
+    assert "Too slow to count" in page
 
 
 @pytest.mark.parametrize(

@@ -41,13 +41,11 @@ class Passing:
 def people_passing(automation: Automation, rule: Any, now: datetime, *, turn: Turn | None = None) -> Passing:
     """Of those who would have entered lately (at most MOST_JUDGED), how many fit the rule now.
 
-    Raises as count_rule does.
+    Raises TooSlow and Stopped, and as count_rule does.
     """
-    values = {**_lately(automation, now), "most": MOST_JUDGED}
-    among: list[int] | None = None
-    with suppress(TooSlow, Stopped), limited(_LIMIT_SECONDS):
-        found = rows("campaigns", "automation_lately_people", values)
-        among = [customer_id for (customer_id,) in found] or None
+    with limited(_LIMIT_SECONDS):
+        found = rows("campaigns", "automation_lately_people", {**_lately(automation, now), "most": MOST_JUDGED})
+    among = [customer_id for (customer_id,) in found] or None
     limit = _LIMIT_SECONDS
     preview = count_rule(app=automation.app, rule=rule, now=now, limit_seconds=limit, turn=turn, among=among)
     return Passing(preview.count, len(among) if among else None)
