@@ -12,6 +12,7 @@ from threading import Timer
 import pytest
 
 from apps.api.samples.languages import LANGUAGES, verification
+from apps.api.samples.recipes import RECIPES
 from config.env import BASE_DIR
 from tests.fixtures_house import House, running_house
 from tests.house import free_port
@@ -69,6 +70,13 @@ def output_of(script: str, environment: dict[str, str]) -> str:
 def test_the_guide_checks_signatures_as_the_samples_do() -> None:
     function = verification(LANGUAGES["python"]).partition("def ")[2]
     assert f"def {function}" in GUIDE
+
+
+def test_samples_can_be_tried_after_the_guide() -> None:
+    """With a key that was used they would be refused as another request."""
+    keys = re.findall("Idempotency-Key: ([a-z0-9-]+)", GUIDE)
+    assert keys
+    assert not {recipe.idempotency_key for recipe in RECIPES} & {*keys}
 
 
 def test_links_to_other_guides_lead_somewhere() -> None:
