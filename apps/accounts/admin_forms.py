@@ -38,7 +38,7 @@ class AppForm(forms.ModelForm):
     """An app's settings."""
 
     link_schemes = LinesField(
-        label=_("link schemes"),
+        label=_("Link schemes"),
         required=False,
         help_text=_("Deep links of your app beside https, one a line: “myshop” for links such as myshop://cart."),
     )
