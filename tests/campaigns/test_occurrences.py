@@ -150,6 +150,16 @@ def test_a_pause_holds_what_runs_and_passes_over_what_comes(app):
     assert told(campaign) == [("2027-01-04", "launched"), ("2027-01-05", "skipped"), ("2027-01-06", "launched")]
 
 
+def test_a_day_that_comes_later_since_the_app_moved_is_not_passed_over(app):
+    campaign = repeating(app)
+    lifecycle.pause(campaign=campaign, actor="mary", now=START)
+    App.objects.filter(pk=app.pk).update(time_zone="America/New_York")
+    lifecycle.resume(campaign=campaign, actor="mary", now=NINE + DAY / 24)
+    assert told(campaign) == []
+    assert [launch_due(NINE + hours * DAY / 24) for hours in (5, 6)] == [0, 1]
+    assert told(campaign) == [("2027-01-04", "launched")]
+
+
 def test_paused_twice_is_refused(app):
     campaign = repeating(app)
     lifecycle.pause(campaign=campaign, actor="mary", now=START)

@@ -174,11 +174,12 @@ def pass_over_pause(*, campaign: Campaign, now: datetime) -> None:
     """Write down the times that came while it was paused, for a caller that holds the row, and go on to the next."""
     if campaign.scheduled_at is None or campaign.scheduled_at > now:
         return
-    # A day that has only begun, for the first zones, may still go out to all the others.
+    # A day that has only begun, for the first zones, may still go out to all the others; so may one that comes later
+    # since the app is in another zone.
     days = [day for day in days_due(campaign, now) if campaign.recurrence.moment(day) <= now]
     for day in days:
         note_occurrence(campaign, day, "skipped", now, reason=_("it was paused"))
-    _go_on_or_end(campaign, now, past=days[-1])
+    _go_on_or_end(campaign, now, past=max(days, default=date.min))
 
 
 def _go_on_or_end(campaign: Campaign, now: datetime, *, past: date) -> None:
