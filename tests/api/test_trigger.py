@@ -8,7 +8,7 @@ from django.utils import timezone
 from apps.accounts.models import AuditEntry
 from apps.campaigns.models import Campaign
 from apps.campaigns.services import lifecycle
-from apps.campaigns.services.large_triggers import MOST_AT_ONCE, plan_triggers
+from apps.campaigns.services.large_triggers import MOST_AT_ONCE, RETRY_AFTER, plan_triggers
 from apps.deliveries.models import Batch, Content, Dispatch
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.lifecycle import purge_contents
@@ -135,6 +135,17 @@ def test_a_large_segment_that_is_being_computed_is_waited_for(api, app, active, 
     itself.update(state="fresh", refreshed_at=timezone.now(), leased_until=None)
     assert plan_triggers(timezone.now()) == 1
     assert state_of(api, active, told)["planned"]["people"] == 3
+
+
+def test_a_large_trigger_that_fails_holds_up_no_other_and_is_tried_again(api, app, active, people):
+    told = trigger(api, active, segment=large(app, people).pk).json()
+    sound = active.variants.get().texts
+    active.variants.update(texts={"en": "of another version"})
+    now = timezone.now()
+    assert plan_triggers(now) == 0
+    active.variants.update(texts=sound)
+    assert [plan_triggers(now + wait) for wait in (RETRY_AFTER / 2, RETRY_AFTER)] == [0, 1]
+    assert state_of(api, active, told)["state"] == "planned"
 
 
 def large(app, people):

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from apps.accounts.services.audit import write_audit
 from apps.campaigns.models import Campaign, SegmentTrigger
 from apps.campaigns.services.trigger import require_triggerable, trigger_segment
 from apps.campaigns.states import TRIGGER_STATES
+from apps.core.database import trouble
 from apps.core.problems import Conflict, InvalidInput
 from apps.deliveries.services.stop import is_stopped
 from apps.deliveries.services.wake import Wish, ask_for
@@ -25,6 +27,7 @@ from apps.segments.services.refresh import SegmentBroken, refresh_segment
 # A caller waits for the planning of so many members: well under a second.
 MOST_AT_ONCE = 10_000
 MOST_A_TICK = 20
+RETRY_AFTER = timedelta(minutes=1)
 _log = logging.getLogger(__name__)
 
 
@@ -55,16 +58,19 @@ def plan_triggers(now: datetime) -> int:
     """Plan what waits, in order; returns how many were settled. None while sending is stopped."""
     if is_stopped("campaign"):
         return 0
-    waiting = SegmentTrigger.objects.filter(state="waiting", campaign__paused_at=None).order_by("pk")
+    is_due = Q(retry_at=None) | Q(retry_at__lte=now)
+    waiting = SegmentTrigger.objects.filter(is_due, state="waiting", campaign__paused_at=None).order_by("pk")
     return sum(_plan_or_log(one, now) for one in waiting.select_related("campaign")[:MOST_A_TICK])
 
 
 def _plan_or_log(stored: SegmentTrigger, now: datetime) -> bool:
-    """An error that nobody foresaw is tried again with the next tick, and holds up no other trigger."""
+    """An error that nobody foresaw is tried again after a while, and holds up no other trigger."""
     try:
         return (_has_expired(stored, now) or _is_computed(stored, now)) and _plan(stored.pk, now)
-    except Exception:
+    except Exception as error:
         _log.exception("trigger %s cannot be planned", stored.pk)
+        if not trouble(error):
+            SegmentTrigger.objects.filter(pk=stored.pk).update(retry_at=now + RETRY_AFTER)
         return False
 
 
