@@ -173,11 +173,12 @@ def test_a_wrong_rule_is_refused_with_every_fault_and_its_place(app: App, market
     [
         ("", "required"),
         ("{", "json_syntax"),
+        (r'{"match": "any", "\ud800": 1, "\ud800": 2}', "duplicate_key"),
         ("[" * 200_000, "json_syntax"),
         ("7", "type"),
         ("x" * 1_000_001, "too_long"),
     ],
-    ids=["nothing", "cut", "deep", "number", "long"],
+    ids=["nothing", "cut", "twice", "deep", "number", "long"],
 )
 def test_what_is_no_rule_is_refused(marketer: Client, text: str, code: str) -> None:
     answer = marketer.post(f"{LIST}rule/shop/import/", {"rule_text": text})

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
 from apps.core.problems import FieldProblem, InvalidInput
+from apps.core.text import shown
 from apps.segments.rules import validate_rule
 from apps.segments.services.rule_references import incoming
 
@@ -35,14 +36,14 @@ def read_rule_file(
 
 
 def read_json(text: str) -> Any:
-    """Raises InvalidInput: required, too_long, json_syntax (with line and column), encoding."""
+    """Raises InvalidInput: required, too_long, json_syntax (with line and column), duplicate_key, encoding."""
     plain = text.strip().removeprefix("\ufeff")
     if not plain:
         raise _refusal("required", _("paste a rule or choose a file"))
     if len(plain) > MOST_CHARACTERS:
         raise _refusal("too_long", _("is longer than %(limit)d characters") % {"limit": MOST_CHARACTERS})
     try:
-        found = json.loads(plain)
+        found = json.loads(plain, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         message = _("is not JSON: line %(line)d, column %(column)d: %(why)s")
         message %= {"line": error.lineno, "column": error.colno, "why": error.msg}
@@ -53,6 +54,16 @@ def read_json(text: str) -> Any:
         json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:  # half a character, which an escape can say but nothing can store
         raise _refusal("encoding", _("must be well-formed Unicode")) from error
+    return found
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Python would keep the last of two, and half a rule would be gone without a word."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _refusal("duplicate_key", _("the key “%s” stands twice in one object") % shown(name))
+        found[name] = value
     return found
 
 
