@@ -122,12 +122,9 @@ def save(model_admin: "AutomationAdmin", request: HttpRequest, automation: Autom
     fresh = model_admin.get_queryset(request).get(pk=automation.pk)
     language, reader = request.POST.get("preview_language", ""), request.POST.get("preview_customer", "").strip()
     redrawn = open_flow(fresh, language=language, reader=reader)
-    typed = {**standing(flow), "flow": redrawn}
-    stored = standing(redrawn)
     context = {
-        **typed,
-        "stopping": [*[one for one in typed["stopping"] if one not in stored["stopping"]], *stored["stopping"]],
-        "slots": _merged(typed["slots"], dict(stored["slots"])),
+        **standing(redrawn, flow),
+        "flow": redrawn,
         "automation": fresh,
         "campaign": Campaign(app=fresh.app, name=fresh.name),
         "version": version,
@@ -136,11 +133,6 @@ def save(model_admin: "AutomationAdmin", request: HttpRequest, automation: Autom
         **_outlook(fresh),
     }
     return TemplateResponse(request, "campaigns/flow/saved.html", context)
-
-
-def _merged(typed: list[Any], stored: dict[str, Any]) -> list[Any]:
-    """What could not be stored as it was typed, else what is wrong with what is stored."""
-    return [(slot, stored.get(slot) or shown) for slot, shown in typed]
 
 
 def run_page(model_admin: "AutomationAdmin", request: HttpRequest, automation: Automation) -> HttpResponse:

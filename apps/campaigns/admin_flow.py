@@ -208,10 +208,16 @@ def _change(steps: list[StepDraft], verb: str, at: int, word: str, default: str)
         steps[at] = StepDraft(PUSH, {**steps[at].settings, "texts": texts})
 
 
-def standing(flow: Flow) -> dict[str, Any]:
-    """All problems and advice for a template: beside fields, and as a list."""
-    typed = list(_form_problems(flow))
-    stopping = [_place(found) for found in automation_problems(flow.automation)]
+def standing(flow: Flow, sent: Flow | None = None) -> dict[str, Any]:
+    """All problems and advice for a template: beside fields, and as a list.
+
+    sent: what was typed, where `flow` is what is stored since. Beside a field that could not be stored as it was typed
+    stands why, and nothing about what was stored there before.
+    """
+    typed = list(_form_problems(sent or flow))
+    places = {problem.slot for problem in typed}
+    stored = [_place(found) for found in automation_problems(flow.automation)]
+    stopping = [problem for problem in stored if problem.slot not in places]
     advice = [_place(found, is_advice=True) for found in step_warnings(flow.automation)]
     beside: dict[str, list[Shown]] = {}
     for problem in [*typed, *stopping, *advice]:

@@ -91,6 +91,19 @@ def test_what_is_typed_is_stored(app: App, marketer: Client) -> None:
     assert settings[1]["texts"]["en"]["title"] == "Hi"
 
 
+def test_what_was_put_right_is_no_longer_called_wrong(app: App, marketer: Client) -> None:
+    make_channel(app)
+    automation = make_automation(app, wait(60), PUSH)
+    for amount, is_wrong in (("0", True), ("3", False), ("lots", True), ("4", False)):
+        automation.refresh_from_db()
+        texts = {"v1-text-en-title": "Hi", "v1-text-en-body": "You"}
+        sent = {"s0-amount": amount, "s0-unit": "hours", "version": str(automation.version), **texts}
+        said = save(marketer, automation, htmx=True, **sent).content.decode()
+        slot = said.split('id="problems-s0-amount"')[1].split("</div>")[0]
+        assert ("hg-problem" in slot) is is_wrong
+        assert ("Everything is there." in said) is not is_wrong
+
+
 def test_steps_are_added_moved_and_removed(app: App, marketer: Client) -> None:
     automation = make_automation(app, wait(60), PUSH)
     typed = {"s0-amount": "60", "s0-unit": "minutes", "v1-text-en-title": "Hi", "v1-text-en-body": "There"}
