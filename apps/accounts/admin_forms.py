@@ -38,9 +38,9 @@ class AppForm(forms.ModelForm):
     """An app's settings."""
 
     link_schemes = LinesField(
-        label=_("Link schemes"),
+        label=_("Deep links of your app"),
         required=False,
-        help_text=_("Deep links of your app beside https, one a line: “myshop” for links such as myshop://cart."),
+        help_text=_("One a line, by their beginning: “myshop” for myshop://cart. Web pages are always allowed."),
     )
 
 

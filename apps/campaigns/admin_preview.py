@@ -68,7 +68,10 @@ def screen_of(
     try:
         content = preview_content(**said)
     except RenderFailed as failed:
-        return Screen(app.name, str(text["title"]), str(text.get("body", "")), problem=failed.detail)
+        problem = failed.detail
+        if failed.code == "template_syntax":
+            problem = _("This text cannot be read yet: what is wrong stands beside its field.")
+        return Screen(app.name, str(text["title"]), str(text.get("body", "")), problem=problem)
     return Screen(
         app_name=app.name,
         title=content.title,

@@ -1,5 +1,7 @@
 """Four eyes on screen: ask from Review, see exactly what will be sent, answer; and the count that is typed."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -66,6 +68,21 @@ def test_review_asks_instead_of_launching(marketer: Client, campaign: Campaign) 
     sent = {"version": 1, "shown": "10", "typed": "10", "note": "Please"}
     assert "HX-Redirect" in marketer.post(page_of(campaign, "ask"), sent).headers
     assert (Campaign.objects.get().state, Approval.objects.get().note) == ("awaiting_approval", "Please")
+
+
+AFTER_A_YES = {
+    "now": "It goes out as soon as they do.",
+    "at": "It goes out at its time, if they have said yes by then.",
+    "repeat": "One yes holds for every time; a time that comes before the yes is left out.",
+}
+
+
+@pytest.mark.parametrize("timing", AFTER_A_YES)
+def test_review_says_what_a_yes_will_do(timing: str, marketer: Client, campaign: Campaign) -> None:
+    at = timezone.now() + timedelta(days=2) if timing == "at" else None
+    Campaign.objects.update(timing=timing, scheduled_at=at, repeat_every="daily")
+    shown = marketer.get(page_of(campaign, "review")).content.decode()
+    assert [said for said in AFTER_A_YES if AFTER_A_YES[said] in shown] == [timing]
 
 
 def test_the_launch_door_refuses_it_with_the_reason(marketer: Client, campaign: Campaign) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.campaigns.admin_preview import found_readers, screen
+from apps.campaigns.admin_preview import found_readers, screen, screen_of
 from apps.campaigns.models import Variant
 from apps.campaigns.services.preview import UsedFact, preview_content, used_facts
 from tests.factories import make_app, make_campaign, make_customer
@@ -56,3 +56,10 @@ def test_a_script_is_never_shown_as_a_link() -> None:
     text = {"title": "Hi", "body": "b", "link": "javascript:alert(1)"}
     campaign = make_campaign(make_app(), texts={"en": text})
     assert screen(campaign, language="en", external_id="").link == ""
+
+
+def test_a_text_that_cannot_be_read_is_shown_without_the_parsers_words(variant: Variant) -> None:
+    variant.texts = {"en": {"title": "Hello", "body": "{% if %} there"}}
+    said = screen_of(variant, language="en")
+    assert (said.title, said.body) == ("Hello", "{% if %} there")
+    assert "beside its field" in said.problem

@@ -196,6 +196,7 @@ def test_a_bad_ttl_gets_its_code(value, code):
         ({"body": "a\u202eb"}, {"bidi_control"}),
         ({"title": "a\u200bb"}, {"zero_width"}),
         ({"image_url": "https://a.test/image"}, {"image_type_unknown"}),
+        ({"image_url": "cat.jpg"}, set()),
         ({"image_url": "https://a.test/image.webp"}, {"image_type_webp"}),
         ({"title": '{{ a | default: "short" }}'}, set()),
         ({"data": {"k": "x" * 1900, "l": "x" * 900}}, {"payload_near_limit"}),

@@ -57,7 +57,7 @@ def _hidden(text: str, pointer: str) -> Iterator[FieldProblem]:
 
 
 def _image(source: str) -> Iterator[FieldProblem]:
-    if source and not image_suffix(source):
+    if source.lower().startswith("https://") and not image_suffix(source):
         message = _("has no suffix from which its type could be told; JPG, PNG and GIF are shown everywhere")
         yield FieldProblem("/image_url", "image_type_unknown", message)
     if image_suffix(source) == "webp":

@@ -46,8 +46,8 @@ def link_problems(source: str, pointer: str, schemes: Collection[str]) -> Iterat
     allowed = ["https", *(scheme.lower() for scheme in schemes if scheme.lower() not in _NEVER)]
     found = _SCHEME.match(source)
     if not found or found[1].lower() not in allowed:
-        shown = ", ".join(f"{scheme}:" for scheme in dict.fromkeys(allowed))
-        message = _("must be a full link and begin with one of %(schemes)s") % {"schemes": shown}
+        shown = ", ".join(f"{scheme}://" for scheme in dict.fromkeys(allowed))
+        message = _("must be a full link that begins with %(schemes)s") % {"schemes": shown}
         yield FieldProblem(pointer, "link_scheme", message, came(source))
         return
     literal = _TEMPLATE.sub("x", source)

@@ -235,9 +235,13 @@ class Catalogue:
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:
-        traits = [Field(f"{TRAIT}{name}", name, _("Traits"), kind) for name, kind in sorted(self.traits.items())]
+        traits = [_trait(name, kind) for name, kind in sorted(self.traits.items())]
         event, message, *rest = BUILT_IN
         return {field.key: field for field in (event, message, *traits, *rest)}
+
+
+def _trait(name: str, kind: str) -> Field:
+    return Field(f"{TRAIT}{name}", name.replace("_", " "), _("Traits"), kind)
 
 
 def load_catalogue(app: App) -> Catalogue:
