@@ -13,7 +13,8 @@ class DeliveriesConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.customers import belongings
-        from apps.deliveries.belongings import DeliveryBelongings, OpeningHourBelongings
+        from apps.deliveries.belongings import DeliveryBelongings, OpeningHourBelongings, PersonalFactsBelongings
 
         belongings.register(DeliveryBelongings())
         belongings.register(OpeningHourBelongings())
+        belongings.register(PersonalFactsBelongings())

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from apps.customers.belongings import Pairs, Rows
 from apps.customers.models import Customer
+from apps.customers.queries import ids_of_people
 from apps.deliveries.explanation import explain_rows
 from apps.deliveries.log_search import LogFilters, ledger_page
 from apps.deliveries.models import Content, Delivery, Dispatch, OpeningHour, PersonalFacts
@@ -20,7 +21,6 @@ class DeliveryBelongings:
         theirs = Delivery.objects.filter(customer_id=customer_id).values("dispatch_id")
         finished = Dispatch.objects.filter(pk__in=theirs, kind="transactional", state__in=["done", "cancelled"])
         Content.objects.filter(dispatch__in=finished).delete()
-        PersonalFacts.objects.filter(customer_id=customer_id).delete()
 
     def merge(self, *, pairs: Pairs, now: datetime) -> None:
         """Nothing moves: the ledger and the plan are never rewritten, and both are read through the merged row."""
@@ -57,6 +57,22 @@ class OpeningHourBelongings:
             {"hour": habit.hour, "opens": habit.opens, "computed_at": habit.computed_at.isoformat()}
             for habit in OpeningHour.objects.filter(customer_id=customer_id)
         ]
+
+
+class PersonalFactsBelongings:
+    """What texts said to one person alone stands under the id they were sent to as."""
+
+    key = "facts_in_messages"
+
+    def erase(self, *, customer_id: int, now: datetime) -> None:
+        PersonalFacts.objects.filter(customer_id=customer_id).delete()
+
+    def merge(self, *, pairs: Pairs, now: datetime) -> None:
+        """Nothing moves: the plan still has the half's id."""
+
+    def disclose(self, *, customer_id: int) -> Rows:
+        given = PersonalFacts.objects.filter(customer_id__in=ids_of_people([customer_id])).select_related("dispatch")
+        return [{"message": one.dispatch.name, "facts": one.facts} for one in given.order_by("dispatch")]
 
 
 def _told(customer: Customer, found: Sequence[Delivery]) -> Rows:

@@ -5,7 +5,7 @@ import pytest
 from apps.customers.services.disclosure import export_customer
 from apps.customers.services.erasure import erase_customer
 from apps.customers.services.merging import merge_customers
-from apps.deliveries.models import Content, Delivery, Dispatch, OpeningHour
+from apps.deliveries.models import Content, Delivery, Dispatch, OpeningHour, PersonalFacts
 from tests.factories import NOW, make_app, make_customer, make_device
 from tests.factories.deliveries import make_dispatch
 
@@ -41,6 +41,18 @@ def test_the_usual_opening_hour_is_disclosed_and_erased() -> None:
     assert told == [{"hour": 19, "opens": 5, "computed_at": NOW.isoformat()}]
     erase_customer(app=app, external_id="anna", actor="owner", now=NOW)
     assert not OpeningHour.objects.exists()
+
+
+def test_what_texts_said_to_one_person_is_disclosed_and_erased_under_every_id() -> None:
+    app = make_app()
+    whole, half = make_customer(app, external_id="anna"), make_customer(app, external_id="a.old")
+    dispatch = make_dispatch(app, name="Cart")
+    PersonalFacts.objects.create(dispatch=dispatch, customer_id=half.pk, facts={"event": {"product": "Lamp"}})
+    merge_customers(customer=half, into=whole, actor="owner", now=NOW)
+    told = export_customer(app=app, external_id="anna", actor="owner", now=NOW)["facts_in_messages"]
+    assert told == [{"message": "Cart", "facts": {"event": {"product": "Lamp"}}}]
+    erase_customer(app=app, external_id="anna", actor="owner", now=NOW)
+    assert not PersonalFacts.objects.exists()
 
 
 def test_the_habit_of_a_row_that_was_merged_goes() -> None:
