@@ -37,6 +37,7 @@ def test_the_command_prints_a_working_key_on_its_last_line(app, switch, kind):
     [
         (("--app", "shopp", "--scopes", "push:send"), "known: shop"),
         (("--app", "shop", "--scopes", "push:sent"), "Did you mean push:send"),
+        (("--app", "shop", "--scopes", "pushes, everything"), "Those are: "),
         (("--app", "shop", "--scopes", ""), "at least one scope"),
         (("--app", "shop", "--scopes", "push:send", "--publishable"), "public code"),
     ],

@@ -176,7 +176,8 @@ def _require_scopes(kind: str, scopes: Collection[str]) -> None:
     problems = []
     for scope in scopes:
         if scope not in SCOPES:
-            message = _("“%s” is not a scope.") % scope + did_you_mean(scope, SCOPES)
+            near = did_you_mean(scope, SCOPES) or " " + _("Those are: %s.") % ", ".join(SCOPES)
+            message = _("“%s” is not a scope.") % scope + near
             problems.append(FieldProblem("/scopes", "choice", message))
         elif scope not in allowed:
             message = _("a publishable key stands in public code and cannot have %s") % scope
