@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
@@ -109,7 +110,7 @@ def save(model_admin: "AutomationAdmin", request: HttpRequest, automation: Autom
         version = store(flow, version=sent_number(request, "version"), edit=edit, author=author, now=timezone.now())
     except Conflict as refusal:
         if "HX-Request" not in request.headers:
-            messages.error(request, str(refusal))
+            messages.error(request, capfirst(str(refusal)))
             return redirect("admin:campaigns_automation_change", automation.pk)
         return TemplateResponse(request, "campaigns/flow/stale.html", {"automation": automation}, status=409)
     if "HX-Request" not in request.headers:
@@ -180,7 +181,7 @@ def activate(model_admin: "AutomationAdmin", request: HttpRequest, automation: A
         messages.error(request, _("It cannot start yet: what is missing stands below."))
         return redirect(reverse("admin:campaigns_automation_change", args=[automation.pk]) + "#start")
     except (Conflict, InvalidTransition) as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, capfirst(str(refusal)))
     return redirect("admin:campaigns_automation_change", automation.pk)
 
 
@@ -195,7 +196,7 @@ def act(verb: Callable[..., Automation], done: Any) -> Callable[..., HttpRespons
         except InvalidInput as refusal:
             messages.error(request, "; ".join(problem.message for problem in refusal.problems))
         except (Conflict, InvalidTransition) as refusal:
-            messages.error(request, str(refusal))
+            messages.error(request, capfirst(str(refusal)))
         return redirect("admin:campaigns_automation_change", after.pk)
 
     return page

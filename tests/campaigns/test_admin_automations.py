@@ -219,7 +219,8 @@ def test_where_a_second_yes_is_asked_for_the_author_does_not_start_it(app: App, 
     App.objects.update(approve_above=0)
     automation = make_automation(app)
     save(marketer, automation, name="Mine", **{"text-en-title": "Hi", "text-en-body": "There"})
-    marketer.post(f"/admin/campaigns/automation/{automation.pk}/activate/", {"version": "2"})
+    said = marketer.post(f"/admin/campaigns/automation/{automation.pk}/activate/", {"version": "2"}, follow=True)
+    assert "A colleague who did not write it last has to start it" in said.content.decode()
     automation.refresh_from_db()
     assert automation.state == "draft"
     marketer.force_login(make_user(app, role="approver"))

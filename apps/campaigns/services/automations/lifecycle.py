@@ -114,7 +114,7 @@ def activate(*, automation: Automation, version: int, actor: Actor, now: datetim
         if problems := automation_problems(fresh):
             raise InvalidInput(problems)
         if fresh.app.approve_above is not None and not _is_somebody_else(actor, fresh):
-            raise Conflict("approval_required", _("in this app somebody else than its author has to activate it"))
+            raise Conflict("approval_required", _("a colleague who did not write it last has to start it"))
         _move(fresh, "active", activated_at=now, paused_reason="", says_event=says_event(fresh))
         _watch(fresh.app)
         _note(fresh, actor, "activated", now, version=version)
