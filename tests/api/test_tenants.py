@@ -7,8 +7,10 @@ import pytest
 
 from apps.api.scopes import PUBLISHABLE
 from apps.api.urls import urlpatterns
-from tests.factories import make_app, make_campaign, make_customer, make_device, make_segment
+from apps.campaigns.models import SegmentTrigger
+from tests.factories import NOW, make_app, make_campaign, make_customer, make_device, make_segment
 from tests.factories.api import ApiCaller, make_key
+from tests.factories.automations import make_active
 from tests.factories.webhooks import make_endpoint
 
 pytestmark = pytest.mark.django_db
@@ -33,11 +35,17 @@ def foreign(db):
     sent = ApiCaller(make_key(other)).post(
         "/v2.1/push", {"device_tokens": [device.address], "title": "t", "body": "b", "external_id": MARK}
     )
+    campaign = make_campaign(other, name=MARK)
+    trigger = SegmentTrigger.objects.create(
+        campaign=campaign, segment_id=1, occurrence=MARK, is_test=False, requested_at=NOW
+    )
     return {
         "external_id": MARK,
         "device_id": device.pk,
         "segment_id": make_segment(other, [customer], name=MARK).pk,
-        "campaign_id": make_campaign(other, name=MARK).pk,
+        "campaign_id": campaign.pk,
+        "trigger_id": trigger.pk,
+        "automation_id": make_active(other, name=MARK).pk,
         "webhook_id": make_endpoint(other, f"http://127.0.0.1:9/{MARK}").pk,
         "dispatch_id": sent.json()["meta"]["uniqId"],
         "push_id": sent.json()["meta"]["uniqId"],
