@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.accounts.admin_first_step import FirstStep
-from apps.accounts.admin_row_pages import RowPagesAdmin
 from apps.campaigns import admin_approval as approval
 from apps.campaigns import admin_automations as automations
 from apps.campaigns import admin_builder as builder
@@ -27,6 +26,7 @@ from apps.campaigns import admin_review as review
 from apps.campaigns import admin_story_part as story_part
 from apps.campaigns import admin_templates as templates
 from apps.campaigns import admin_trial as trial
+from apps.campaigns.admin_rights import SendingAdmin
 from apps.campaigns.admin_words import state_of
 from apps.campaigns.models import Campaign
 from apps.campaigns.queries import dispatches_of
@@ -65,7 +65,7 @@ class ArchivedFilter(admin.SimpleListFilter):
 
 
 @admin.register(Campaign)
-class CampaignAdmin(RowPagesAdmin):
+class CampaignAdmin(SendingAdmin):
     """Campaigns: newest work first."""
 
     row_pages: ClassVar = {
@@ -75,14 +75,7 @@ class CampaignAdmin(RowPagesAdmin):
         "audience": (builder.audience, "view"),
         "readers": (builder.readers, "view"),
         "image": (builder.image, "view"),
-        "trial": (trial.trial, "view"),
-        "trial-devices": (trial.devices, "view"),
-        "trial-add": (trial.add, "view"),
-        "trial-found": (trial.found, "view"),
-        "trial-result": (trial.result, "view"),
-        "trial-send": (trial.send, "try"),
-        "trial-pair": (trial.pair, "pair"),
-        "trial-unpair": (trial.unpair, "pair"),
+        **trial.PAGES,
         "review": (review.review, "view"),
         "launch": (review.launch, "launch"),
         "ask": (review.ask, "launch"),
@@ -133,25 +126,11 @@ class CampaignAdmin(RowPagesAdmin):
         is_unsent = obj is None or (obj.state == "draft" and not dispatches_of(obj).exists())
         return super().has_delete_permission(request, obj) and is_unsent
 
-    def has_launch_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        is_launcher = request.user.has_perm("campaigns.launch_campaign")  # type: ignore[union-attr]
-        return is_launcher and self.has_view_permission(request, obj)
-
-    def has_try_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        may_try = request.user.has_perm("campaigns.try_campaign")  # type: ignore[union-attr]
-        return may_try and self.has_view_permission(request, obj)
-
-    def has_pair_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        may_pair = request.user.has_perm("devices.add_paireddevice")  # type: ignore[union-attr]
-        return may_pair and self.has_view_permission(request, obj)
-
     def has_approve_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        is_approver = request.user.has_perm("campaigns.approve_campaign")  # type: ignore[union-attr]
-        return is_approver and self.has_view_permission(request, obj)
+        return self.may_see_and("campaigns.approve_campaign", request, obj)
 
     def has_automate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        may_automate = request.user.has_perm("campaigns.add_automation")  # type: ignore[union-attr]
-        return may_automate and self.has_view_permission(request, obj)
+        return self.may_see_and("campaigns.add_automation", request, obj)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """The question before a draft is thrown away names the draft, not the rows it is made of."""

@@ -19,7 +19,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.accounts.admin_first_step import FirstStep
-from apps.accounts.admin_row_pages import RowPagesAdmin
 from apps.accounts.queries import apps_of
 from apps.campaigns import admin_trial as trial
 from apps.campaigns.admin_flow import card_kinds, open_flow, standing, store
@@ -28,6 +27,7 @@ from apps.campaigns.admin_flow_forms import NewAutomationForm
 from apps.campaigns.admin_flow_words import reason_words, state_word, step_words, trigger_words
 from apps.campaigns.admin_preview import found_readers
 from apps.campaigns.admin_review import sent_number
+from apps.campaigns.admin_rights import SendingAdmin
 from apps.campaigns.funnel import (
     attach_counts,
     funnel,
@@ -232,21 +232,14 @@ class AutomationList(ChangeList):
 
 
 @admin.register(Automation)
-class AutomationAdmin(RowPagesAdmin):
+class AutomationAdmin(SendingAdmin):
     """Automations: newest work first."""
 
     row_pages: ClassVar = {
         "save": (save, "change"),
         "count": (count, "change"),
         "readers": (readers, "view"),
-        "trial": (trial.trial, "view"),
-        "trial-devices": (trial.devices, "view"),
-        "trial-add": (trial.add, "view"),
-        "trial-found": (trial.found, "view"),
-        "trial-result": (trial.result, "view"),
-        "trial-send": (trial.send, "try"),
-        "trial-pair": (trial.pair, "pair"),
-        "trial-unpair": (trial.unpair, "pair"),
+        **trial.PAGES,
         "activate": (activate, "launch"),
         "pause": (act(lifecycle.pause, _("Paused. Nobody enters or goes on.")), "launch"),
         "resume": (act(lifecycle.resume, _("It goes on.")), "launch"),
@@ -277,18 +270,6 @@ class AutomationAdmin(RowPagesAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Only what nobody ever entered can be thrown away."""
         return super().has_delete_permission(request, obj) and (obj is None or obj.state == "draft")
-
-    def has_launch_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        is_launcher = request.user.has_perm("campaigns.launch_automation")  # type: ignore[union-attr]
-        return is_launcher and self.has_view_permission(request, obj)
-
-    def has_try_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        may_try = request.user.has_perm("campaigns.try_campaign")  # type: ignore[union-attr]
-        return may_try and self.has_view_permission(request, obj)
-
-    def has_pair_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        may_pair = request.user.has_perm("devices.add_paireddevice")  # type: ignore[union-attr]
-        return may_pair and self.has_view_permission(request, obj)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         return [str(automation) for automation in objs], {self.opts.verbose_name_plural: len(objs)}, set(), []

@@ -218,3 +218,16 @@ def _drawn(link: str) -> SafeString:
     drawn = segno.make(link, error="m", micro=False)
     svg = drawn.svg_inline(scale=4, border=3, light="#fff", omitsize=True, svgclass="hg-qr")
     return mark_safe(svg)  # noqa: S308  (made here, of squares)
+
+
+PAGES = {
+    "trial": (trial, "view"),
+    "trial-devices": (devices, "view"),
+    "trial-add": (add, "view"),
+    "trial-found": (found, "view"),
+    "trial-result": (result, "view"),
+    "trial-send": (send, "try"),
+    "trial-pair": (pair, "pair"),
+    "trial-unpair": (unpair, "pair"),
+}
+"""Of every row that has a message to try: `row_pages` of its admin."""
