@@ -76,6 +76,7 @@ CODES: Mapping[str, Code] = {
     # Devices.
     "apns_token_format": Code(0, _("An APNs token is 64 to 200 hexadecimal digits.")),
     "fcm_token_format": Code(0, _("An FCM token is 1 to 4,096 visible ASCII characters.")),
+    "other_provider": Code(0, _("The field belongs to another provider than the one that is named.")),
     "endpoint_not_allowed": Code(0, _("The subscription's address is not one of a push service that is allowed.")),
     "p256dh_invalid": Code(0, _("The subscription's key is not a point of the curve P-256.")),
     "auth_must_be_16_bytes": Code(0, _("The subscription's auth secret has not 16 bytes.")),

@@ -95,6 +95,16 @@ def test_a_campaign_is_paused_resumed_and_cancelled(api, launched):
     assert AuditEntry.objects.filter(action="campaign.cancelled", actor__startswith="key:hg_live_").exists()
 
 
+@pytest.mark.parametrize("steps", [("pause",), ("pause", "resume"), ("cancel",)])
+def test_a_step_whose_answer_was_lost_may_be_asked_again(api, launched, steps):
+    path = f"{CAMPAIGNS}/{launched.pk}"
+    first = [api.post(f"{path}/{step}").json() for step in steps][-1]
+    entries = AuditEntry.objects.count()
+    again = api.post(f"{path}/{steps[-1]}")
+    assert (again.status_code, again.json()) == (200, first)
+    assert AuditEntry.objects.count() == entries, "nothing happened twice"
+
+
 @pytest.mark.parametrize("step", ["pause", "resume"])
 def test_80_a_step_out_of_order_is_409_with_what_is_allowed(api, app, step):
     answer = api.post(f"{CAMPAIGNS}/{make_campaign(app).pk}/{step}")
@@ -106,7 +116,7 @@ def test_80_a_step_out_of_order_is_409_with_what_is_allowed(api, app, step):
 def test_80_what_is_cancelled_stays_so(api, launched):
     path = f"{CAMPAIGNS}/{launched.pk}"
     api.post(f"{path}/cancel")
-    assert {api.post(f"{path}/{step}").status_code for step in ("pause", "resume", "cancel")} == {409}
+    assert {api.post(f"{path}/{step}").status_code for step in ("pause", "resume", "launch")} == {409}
 
 
 def test_a_dispatch_has_the_same_report(api, launched):

@@ -60,6 +60,7 @@ def test_32_the_same_token_again_is_200_and_the_same_device(api):
         ({**ANDROID, "identity_token": "x" * 4097}, "too_long"),
         ({**ANDROID, "identity_token": 7}, "type"),
         ({**ANDROID, "permission": True}, "choice"),
+        ({**ANDROID, "subscription": "nonsense"}, "other_provider"),
     ],
 )
 def test_25_to_37_bad_registrations(api, body, code):

@@ -215,10 +215,19 @@ def codes(app: App, fields: dict[str, Any]) -> list[tuple[str, str]]:
         ({**FCM, "tags": ["a"] * 51}, "/tags", "too_many"),
         ({**FCM, "consent": {"mail": True}}, "/consent/mail", "channel_unknown"),
         ({**WEB, "subscription": None}, "/subscription", "required"),
+        ({**FCM, "subscription": BROWSER}, "/subscription", "other_provider"),
+        ({**APNS, "subscription": {}}, "/subscription", "other_provider"),
+        ({**WEB, "address": "token-1"}, "/address", "other_provider"),
+        ({**FCM, "environment": "prod"}, "/environment", "choice"),
     ],
 )
 def test_a_bad_field_is_refused_with_its_code(app: App, fields: dict[str, Any], pointer: str, code: str) -> None:
     assert codes(app, fields) == [(pointer, code)]
+
+
+def test_a_browsers_endpoint_may_stand_as_its_address_too(app: App) -> None:
+    draft = DeviceDraft(**{**WEB, "address": BROWSER["endpoint"]})
+    assert register(app=app, draft=draft, customer=None, now=NOW).is_new
 
 
 @pytest.mark.parametrize(

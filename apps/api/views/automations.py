@@ -20,6 +20,7 @@ from apps.campaigns.funnel import attach_counts, funnel
 from apps.campaigns.models import Automation
 from apps.campaigns.services.automations import lifecycle
 from apps.campaigns.states import AUTOMATION_STATES
+from apps.core.states import repeatable
 
 _AUTOMATION = record(
     {
@@ -146,21 +147,21 @@ class StartAutomationView(_StepView):
 class PauseAutomationView(_StepView):
     """/v2.1/automations/{id}/pause"""
 
-    step = lifecycle.pause
+    step = repeatable(lifecycle.pause)
     calls: ClassVar = _step("pauseAutomation", "Nobody enters or goes on; who does an exit event still leaves.")
 
 
 class ResumeAutomationView(_StepView):
     """/v2.1/automations/{id}/resume"""
 
-    step = lifecycle.resume
+    step = repeatable(lifecycle.resume)
     calls: ClassVar = _step("resumeAutomation", "Go on; who became due meanwhile is due at once.")
 
 
 class EndAutomationView(_StepView):
     """/v2.1/automations/{id}/end"""
 
-    step = lifecycle.end
+    step = repeatable(lifecycle.end)
     calls: ClassVar = _step(
         "endAutomation", "Over for good: whoever is inside leaves, what is on its way is cancelled."
     )

@@ -25,6 +25,7 @@ from apps.campaigns.services.large_triggers import is_large
 from apps.campaigns.services.simulate import simulate_campaign
 from apps.campaigns.states import CAMPAIGN_STATES
 from apps.core.problems import Conflict
+from apps.core.states import repeatable
 from apps.deliveries.services.freeze import Release, Waterfall
 from apps.deliveries.services.moments import ANY_HOUR
 from apps.deliveries.states import OUTCOME_WORDS
@@ -153,21 +154,21 @@ class LaunchCampaignView(_StepView):
 class PauseCampaignView(_StepView):
     """/v2.1/campaigns/{id}/pause"""
 
-    step = lifecycle.pause
+    step = repeatable(lifecycle.pause)
     calls: ClassVar = _step("pauseCampaign", "No new push leaves from two seconds after the answer.")
 
 
 class ResumeCampaignView(_StepView):
     """/v2.1/campaigns/{id}/resume"""
 
-    step = lifecycle.resume
+    step = repeatable(lifecycle.resume)
     calls: ClassVar = _step("resumeCampaign", "Go on where it stopped.")
 
 
 class CancelCampaignView(_StepView):
     """/v2.1/campaigns/{id}/cancel"""
 
-    step = lifecycle.cancel
+    step = repeatable(lifecycle.cancel)
     calls: ClassVar = _step("cancelCampaign", "Stop for good; what was not sent has the outcome `cancelled`.")
 
 

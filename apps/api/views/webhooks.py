@@ -29,6 +29,7 @@ from apps.api.webhooks.services.endpoints import (
 )
 from apps.api.webhooks.services.replays import span_problems, start_replay
 from apps.core.problems import FieldProblem
+from apps.core.states import repeatable
 
 
 def _address_problems(found: Mapping[str, Any]) -> list[FieldProblem]:
@@ -161,7 +162,7 @@ class OneWebhookView(WebhookView):
         "PATCH": Call(
             "changeWebhook",
             _SCOPE,
-            "Change an endpoint, switch it off or on, or rotate its secret.",
+            "Change an endpoint, switch it off or on, or rotate its secret.\n\nA state that is so already stays so.",
             {200: Answer("The endpoint", _CHANGED)},
             body=CHANGES,
             refusals=(409,),
@@ -183,10 +184,9 @@ class OneWebhookView(WebhookView):
                 allows_loopback=settings.WEBHOOKS_ALLOW_LOOPBACK,
                 now=now,
             )
-        if state == "disabled":
-            disable_endpoint(endpoint=endpoint, actor=self.caller.actor, now=now)
-        elif state == "active" and endpoint.state != "active":
-            enable_endpoint(endpoint=endpoint, actor=self.caller.actor, now=now)
+        if state is not None:
+            switch = repeatable(enable_endpoint if state == "active" else disable_endpoint)
+            switch(endpoint=endpoint, actor=self.caller.actor, now=now)
         secret = {"secret": rotate_secret(endpoint=endpoint, actor=self.caller.actor, now=now)} if rotates else {}
         return json_response({**_shown(self.endpoint(webhook_id)), **secret})
 

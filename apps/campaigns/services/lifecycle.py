@@ -135,6 +135,8 @@ def resume(*, campaign: Campaign, actor: Actor, now: datetime) -> None:
             Campaign.objects.filter(pk=fresh.pk).update(paused_at=None)
             if fresh.timing == "repeat":
                 launching.pass_over_pause(campaign=fresh, now=now)
+        elif _is_waiting(fresh) and not held:
+            raise InvalidTransition(CAMPAIGN_STATES, fresh.state, fresh.state)
         else:
             held = held or [_dispatch_id(fresh, "sending")]
         for dispatch_id in held:

@@ -68,7 +68,7 @@ class CleanDevice:
 def clean_device(draft: DeviceDraft) -> CleanDevice:
     """Apply every rule. Raises InvalidInput with all problems.
 
-    Codes: choice, required, apns_token_format, fcm_token_format, those of a subscription and of a text.
+    Codes: choice, required, other_provider, apns_token_format, fcm_token_format, those of a subscription and of a text.
     """
     problems: list[FieldProblem] = []
     clean = CleanDevice(identity=_identity(draft, problems), fields=clean_fields(draft, problems))
@@ -117,12 +117,30 @@ def _identity(draft: DeviceDraft, problems: list[FieldProblem]) -> dict[str, Any
     identity: dict[str, Any] = {"platform": platform, "gateway": gateway, "address_kind": kind, "environment": ""}
     if gateway == "apns":
         identity["environment"] = _choice(draft.environment, "/environment", ENVIRONMENTS, problems)
+    elif draft.environment:
+        _choice(draft.environment, "/environment", ENVIRONMENTS, problems)
+    problems += _of_other_providers(draft, gateway)
     if gateway == "webpush":
         identity |= clean_subscription(draft.subscription, problems=problems)
     elif gateway:
         identity |= {"address": _address(draft.address, gateway, problems), "webpush_p256dh": "", "webpush_auth": ""}
     identity["address_hash"] = hash_address(identity.get("address") or "")
     return identity
+
+
+def _of_other_providers(draft: DeviceDraft, gateway: str) -> list[FieldProblem]:
+    """An address where this provider does not look for it: whoever sent it means another, and would wait in vain."""
+    if gateway in ("apns", "fcm") and draft.subscription is not None:
+        told = _("belongs to provider webpush; with %(provider)s the token stands in address")
+        return [FieldProblem("/subscription", "other_provider", told % {"provider": gateway})]
+    if gateway == "webpush" and draft.address not in (None, "", _endpoint(draft.subscription)):
+        told = _("belongs to provider fcm or apns; with webpush the browser's subscription names the address")
+        return [FieldProblem("/address", "other_provider", told)]
+    return []
+
+
+def _endpoint(subscription: Any) -> Any:
+    return subscription.get("endpoint") if isinstance(subscription, Mapping) else None
 
 
 def _address(given: Any, gateway: str, problems: list[FieldProblem]) -> str:
