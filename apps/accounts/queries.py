@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Permission
 from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.accounts.models import App, Membership, User
@@ -25,6 +25,14 @@ def colleagues_of(user: User) -> QuerySet[User]:
         return User.objects.all()
     shared = Membership.objects.filter(user_id=OuterRef("pk"), app__in=apps_of(user))
     return User.objects.filter(Exists(shared), is_superuser=False)
+
+
+def members_who_may(app: App, permission: str) -> QuerySet[User]:
+    """Who works in an app and has a right such as "campaigns.launch_automation" by their role, by name."""
+    label, _dot, codename = permission.partition(".")
+    allowed = Permission.objects.filter(content_type__app_label=label, codename=codename)
+    members = User.objects.filter(is_active=True, memberships__app=app, groups__permissions__in=allowed)
+    return members.distinct().order_by("username")
 
 
 def is_managed_by(person: User, manager: User) -> bool:

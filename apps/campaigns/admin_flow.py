@@ -15,7 +15,7 @@ from apps.accounts.models import User
 from apps.campaigns.admin_draft import language_name
 from apps.campaigns.admin_flow_forms import CardForm, ConditionForm, FlowForm, WaitForm
 from apps.campaigns.admin_forms import TextForm, text_prefix
-from apps.campaigns.admin_preview import Screen, screen_of
+from apps.campaigns.admin_preview import Facts, Screen, screen_of
 from apps.campaigns.models import Automation, AutomationStep
 from apps.campaigns.services.automations.event_words import sample_facts
 from apps.campaigns.services.automations.lifecycle import StepDraft, save_automation
@@ -23,12 +23,17 @@ from apps.campaigns.services.automations.readiness import automation_problems, c
 from apps.campaigns.services.automations.steps import CONDITION, MOST_STEPS, PUSH, WAIT
 from apps.core.problems import FieldProblem
 from apps.customers.models import Customer
+from apps.customers.queries import person_named
 from apps.segments.admin_rule_json import place_of
 
 
 @dataclass(frozen=True, slots=True)
 class CardKind:
-    """How a kind of step looks in the builder. form None: a push, whose fields are texts. template: its fields."""
+    """How a kind of step looks in the builder. form None: a push, whose fields are texts. template: its fields.
+
+    look: its message as somebody reads it, who has these facts; None = nothing known. look_template draws it, anew
+    with each save.
+    """
 
     kind: str
     title: Any
@@ -36,11 +41,13 @@ class CardKind:
     template: str
     fresh: Mapping[str, Any]
     form: type[CardForm] | None = None
+    look: Callable[[AutomationStep, Customer | None, Facts], Any] | None = None
+    look_template: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One step on the page. languages: (code, name); screen: what the phone beside a push shows."""
+    """One step on the page. languages: (code, name); screen: what the phone beside a push shows; look: see CardKind."""
 
     step: AutomationStep
     kind: CardKind
@@ -49,6 +56,7 @@ class Card:
     languages: list[tuple[str, str]] = field(default_factory=list)
     offer: list[tuple[str, str]] = field(default_factory=list)
     screen: Screen | None = None
+    look: Any = None
 
     @property
     def slot(self) -> str:
@@ -122,18 +130,21 @@ def open_flow(
     automation: Automation, sent: Mapping[str, Any] | None = None, *, language: str = "", reader: str = ""
 ) -> Flow:
     """language: the one that the phones show, "" = the app's default; reader: as whom, "" = nobody known."""
-    look = _Look(language or automation.app.default_language, reader, cache(partial(_sample, automation)))
+    app = automation.app
+    customer = person_named(app=app, external_id=reader) if reader else None
+    look = _Look(language or app.default_language, reader, customer, cache(partial(_sample, automation)))
     cards = [_card(automation, step, sent, look) for step in automation.steps.all()]
     return Flow(automation, FlowForm(automation, sent), [card for card in cards if card is not None])
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What the phones show: the language, the reader's id, and the event that brought them in."""
+    """What the phones show: the language, the reader's id and who that is, and the event that brought them in."""
 
     language: str
     reader: str
-    facts_for: Callable[[Customer | None], Mapping[str, Any]]
+    customer: Customer | None
+    facts_for: Callable[[Customer | None], Facts]
 
 
 def _sample(automation: Automation, customer: Customer | None) -> Mapping[str, Any]:
@@ -145,7 +156,8 @@ def _card(automation: Automation, step: AutomationStep, sent: Mapping[str, Any] 
     if kind is None:
         return None
     if kind.form is not None:
-        return Card(step, kind, kind.form(automation, step.position, step.settings, sent))
+        shown = kind.look(step, look.customer, look.facts_for(look.customer)) if kind.look else None
+        return Card(step, kind, kind.form(automation, step.position, step.settings, sent), look=shown)
     default, stored = automation.app.default_language, step.settings.get("texts", {})
     codes = [default, *sorted(code for code in stored if code != default)]
     return Card(

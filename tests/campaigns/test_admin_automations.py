@@ -218,12 +218,22 @@ def test_what_is_missing_stands_beside_its_field_and_keeps_it_from_starting(app:
 def test_where_a_second_yes_is_asked_for_the_author_does_not_start_it(app: App, marketer: Client) -> None:
     App.objects.update(approve_above=0)
     automation = make_automation(app)
-    save(marketer, automation, name="Mine", **{"text-en-title": "Hi", "text-en-body": "There"})
+    typed = {"text-en-title": "Hi", "text-en-body": "There"}
+    approver = make_user(app, role="approver", username="anna")
+    make_user(app, role="analyst", username="only-reads")
+    told = save(marketer, automation, htmx=True, name="Mine", **typed).content.decode()
+    assert "You wrote it last, so a colleague has to start it." in told
+    assert "These may: anna." in told
+    page = marketer.get(f"/admin/campaigns/automation/{automation.pk}/change/").content.decode()
+    assert 'id="start-version"' not in page
     said = marketer.post(f"/admin/campaigns/automation/{automation.pk}/activate/", {"version": "2"}, follow=True)
     assert "A colleague who did not write it last has to start it" in said.content.decode()
     automation.refresh_from_db()
     assert automation.state == "draft"
-    marketer.force_login(make_user(app, role="approver"))
+    marketer.force_login(approver)
+    page = marketer.get(f"/admin/campaigns/automation/{automation.pk}/change/").content.decode()
+    assert "yours is the second pair of eyes" in page
+    assert 'id="start-version" value="2"' in page
     marketer.post(f"/admin/campaigns/automation/{automation.pk}/activate/", {"version": "2"})
     automation.refresh_from_db()
     assert automation.state == "active"

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
+from django.utils import timezone
 
 from apps.accounts.models import App
 from apps.campaigns.models import Automation
@@ -10,7 +12,8 @@ from apps.campaigns.services.automations.entering import take_arrivals
 from apps.campaigns.services.automations.lifecycle import StepDraft, end
 from apps.campaigns.services.automations.moving import move_due
 from apps.campaigns.services.automations.readiness import automation_problems
-from apps.customers.models import Customer, Topic
+from apps.customers.models import Customer, EventType, Topic
+from apps.customers.services.events import EventDraft, ingest_events
 from apps.deliveries.models import Delivery
 from apps.deliveries.states import OUTCOMES
 from apps.gateways.contract import Endpoints
@@ -18,10 +21,11 @@ from apps.sms_booster.models import SmsMessage
 from apps.sms_booster.services.automation_step import SmsStep
 from apps.sms_booster.services.send import Way, send_due
 from apps.sms_booster.services.spare import spare
-from tests.factories import NOW, make_app, make_channel, make_customer, make_device
-from tests.factories.automations import PUSH, did, make_active, make_automation
+from tests.factories import NOW, make_app, make_channel, make_customer, make_device, make_user
+from tests.factories.automations import PUSH, did, make_active, make_automation, wait
 
 pytestmark = pytest.mark.django_db
+SAYS = StepDraft("sms", {"text": '{{ event.product | default: "It" }} waits'})
 SMS = StepDraft("sms", {"text": 'Hi {{ first_name | default: "you" }}, your cart waits. STOP to end'})
 
 
@@ -48,6 +52,35 @@ def test_who_agreed_gets_one_and_the_others_go_on_without(app: App) -> None:
     assert message.body == "Hi Ada, your cart waits. STOP to end"
     assert message.source_name == automation.name
     assert list(automation.runs.values_list("state", flat=True)) == ["done"] * 3
+
+
+def test_each_is_told_of_what_they_did_themselves(app: App) -> None:
+    """As the last step, after a wait: what brought them in has been kept until then, and is forgotten with it."""
+    automation = make_active(app, wait(60), SAYS)
+    for number, product in enumerate(("Lamp", "Chair")):
+        person = make_customer(app, phone=f"+4860010020{number}", sms_consent=True)
+        draft = EventDraft(customer=str(person.external_id), name="cart_updated", properties={"product": product})
+        ingest_events(app=app, drafts=[draft], now=NOW)
+    take_arrivals(NOW)
+    move_due(NOW)
+    move_due(NOW + timedelta(hours=2))
+    assert sorted(SmsMessage.objects.values_list("body", flat=True)) == ["Chair waits", "Lamp waits"]
+    assert set(automation.runs.values_list("facts", flat=True)) == {None}
+
+
+def test_the_card_shows_it_as_the_reader_would_get_it(app: App, client: Client) -> None:
+    person = make_customer(app)
+    draft = EventDraft(customer=str(person.external_id), name="cart_updated", properties={"product": "Lamp"})
+    ingest_events(app=app, drafts=[draft], now=timezone.now())
+    automation = make_automation(app, SAYS)
+    client.force_login(make_user(app, role="marketer"))
+    assert "Lamp waits" in client.get(f"/admin/campaigns/automation/{automation.pk}/change/").content.decode()
+    sent = {"name": "Cart", "trigger": "event", "trigger_event": "cart_updated", "version": "1"}
+    typed = {"s0-text": 'Hi {{ first_name | default: "you" }}', "preview_customer": person.external_id}
+    address = f"/admin/campaigns/automation/{automation.pk}/save/"
+    answer = client.post(address, {**sent, **typed}, headers={"HX-Request": "true"}).content.decode()
+    assert ">Hi Ada</p>" in answer
+    assert "As Ada" in answer
 
 
 def test_two_people_with_one_phone_get_one(app: App) -> None:
@@ -116,9 +149,17 @@ def test_the_funnel_counts_its_people(app: App) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code"), [("", "required"), ("{{ gone }}", "unknown_variable"), ("x" * 1601, "too_long")]
+    ("text", "code"),
+    [
+        ("", "required"),
+        ("{{ gone }}", "unknown_variable"),
+        ("x" * 1601, "too_long"),
+        ("{{ event.product }}", "missing_fallback"),
+        ('{{ event.produkt | default: "it" }}', "unknown_variable"),
+    ],
 )
 def test_what_is_wrong_with_its_text_is_said_before_the_start(text: str, code: str, app: App) -> None:
+    EventType.objects.create(app=app, name="cart_updated", properties={"product": "text"})
     automation = make_automation(app, StepDraft("sms", {"text": text}))
     assert [one.code for one in automation_problems(automation) if one.pointer == "/steps/0/text"] == [code]
 

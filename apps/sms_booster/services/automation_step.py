@@ -1,14 +1,16 @@
 """The SMS step of automations (campaigns.services.automations.steps.OuterKind)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
-from apps.campaigns.models import Automation, AutomationStep, Campaign
+from apps.campaigns.models import Automation, AutomationStep
+from apps.campaigns.services.automations.event_words import event_problems, message_names
 from apps.campaigns.services.automations.policy import policy_of
+from apps.campaigns.services.automations.steps import Said
 from apps.core.problems import FieldProblem
 from apps.core.sql import rows
 from apps.deliveries.rendering import compile_body
@@ -24,9 +26,13 @@ class SmsStep:
 
     def problems(self, *, automation: Automation, step: AutomationStep) -> list[FieldProblem]:
         text = str(step.settings.get("text", ""))
-        return [*text_problems(text, Campaign(app=automation.app)), *channel_problems(automation.app_id)]
+        own = [*text_problems(text, message_names(automation)), *_event_problems(automation, step)]
+        return [*own, *channel_problems(automation.app_id)]
 
-    def perform(self, *, step: AutomationStep, customer_ids: Sequence[int], now: datetime) -> None:
+    def texts(self, *, step: AutomationStep) -> Sequence[Mapping[str, Any]]:
+        return [{"body": step.settings.get("text", "")}]
+
+    def perform(self, *, step: AutomationStep, customer_ids: Sequence[int], said: Said, now: datetime) -> None:
         """Planned in the transaction that moves the people on; sending is the booster's: at most once."""
         policy = policy_of(step.automation)
         asked = {
@@ -41,6 +47,7 @@ class SmsStep:
             app_id=step.automation.app_id,
             now=now,
             step_id=step.pk,
+            said=said,
         )
 
     def numbers(self, *, step: AutomationStep) -> list[tuple[Any, int]]:
@@ -55,3 +62,10 @@ class SmsStep:
             (_("not needed any more"), people.get("spared", 0)),
         ]
         return [(label, count) for label, count in shown[:2]] + [one for one in shown[2:] if one[1]]
+
+
+def _event_problems(automation: Automation, step: AutomationStep) -> Iterator[FieldProblem]:
+    """How it speaks of the event, beside its only field."""
+    for body in SmsStep().texts(step=step):
+        for found in event_problems(automation, body, ""):
+            yield FieldProblem("/text", found.code, found.message, found.came)

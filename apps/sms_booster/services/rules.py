@@ -1,6 +1,6 @@
 """A campaign's booster rule: saved while the campaign is a draft, checked with it, copied with it, reported with it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -70,7 +70,7 @@ def rule_problems(rule: BoostRule) -> list[FieldProblem]:
     """What keeps the rule from doing its work; a rule that is off has no problems. Pointers begin at the rule."""
     if not rule.is_enabled:
         return []
-    own = text_problems(rule.text, rule.campaign, counts_clicks=rule.counts_clicks)
+    own = text_problems(rule.text, known_names(rule.campaign), counts_clicks=rule.counts_clicks)
     return [*_timing_problems(rule), *_number_problems(rule), *own, *channel_problems(rule.campaign.app_id)]
 
 
@@ -116,8 +116,8 @@ def _number_problems(rule: BoostRule) -> Iterator[FieldProblem]:
         yield FieldProblem("/price_per_part", "range", _("must not be negative"), str(rule.price_per_part))
 
 
-def text_problems(text: str, campaign: Campaign, *, counts_clicks: bool = False) -> Iterator[FieldProblem]:
-    """What is wrong with an SMS of this campaign's app."""
+def text_problems(text: str, names: Collection[str], *, counts_clicks: bool = False) -> Iterator[FieldProblem]:
+    """What is wrong with an SMS whose text may ask for these names."""
     if is_blank(text):
         yield FieldProblem("/text", "required", _("write the SMS"))
         return
@@ -125,7 +125,7 @@ def text_problems(text: str, campaign: Campaign, *, counts_clicks: bool = False)
         message = _("must be at most %(most)s characters long") % {"most": MOST_TEXT_CHARACTERS}
         yield FieldProblem("/text", "too_long", message, f"{len(text)} characters")
         return
-    found = template_problems(text, "/text", known_names(campaign))
+    found = template_problems(text, "/text", names)
     yield from found
     if not found:
         yield from _part_problems(text, counts_clicks=counts_clicks)

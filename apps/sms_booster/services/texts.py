@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import batched
 from typing import Any
 
+from apps.campaigns.services.automations.steps import Said
 from apps.core.sql import execute
 from apps.customers.preference_links import FACT, preferences_url
 from apps.customers.queries import facts
@@ -16,6 +17,7 @@ from apps.gateways.sms_text import MOST_PARTS, measure
 from apps.sms_booster.click_links import sample
 
 _AT_ONCE = 1000
+_NOTHING: Said = {}
 
 
 def plan_texts(
@@ -28,18 +30,24 @@ def plan_texts(
     dispatch_id: int | None = None,
     step_id: int | None = None,
     counts_clicks: bool = False,
+    said: Said = _NOTHING,
 ) -> None:
     """One planned SMS for each of `people` (rows of customer_id, phone, traits as JSON, FACT_COLUMNS).
 
     Of a campaign (rule_id and dispatch_id) or of an automation's step. A text that cannot be made ends as failed.
-    counts_clicks: its parts are those of the text as it will be sent, see click_links.
+    counts_clicks: its parts are those of the text as it will be sent, see click_links. said: facts of one person
+    beside their profile; they win.
     """
     common = {"rule_id": rule_id, "app_id": app_id, "dispatch_id": dispatch_id, "step_id": step_id, "now": now}
     for part in batched(people, _AT_ONCE):
         made = [
             make_text(
                 text,
-                {**facts(columns, json.loads(traits)), **_link(text, app_id, customer_id, now)},
+                {
+                    **facts(columns, json.loads(traits)),
+                    **said.get(customer_id, {}),
+                    **_link(text, app_id, customer_id, now),
+                },
                 counts_clicks=counts_clicks,
             )
             for customer_id, _phone, traits, *columns in part

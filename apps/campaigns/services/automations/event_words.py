@@ -3,7 +3,7 @@
 Which properties an event has is known from what has come in; of an event that was never seen, any will do.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from apps.campaigns.models import Automation, AutomationStep, Campaign
-from apps.campaigns.services.automations.steps import PUSH
+from apps.campaigns.services.automations.steps import PUSH, outer_kind
 from apps.campaigns.services.readiness import known_names
 from apps.campaigns.services.trials import Tried
 from apps.core.problems import FieldProblem
@@ -40,13 +40,15 @@ def event_properties(automation: Automation) -> list[str] | None:
 
 def says_event(automation: Automation) -> bool:
     """Whether a text of its messages speaks of the event."""
-    texts = (
-        body
-        for step in automation.steps.all()
-        if step.kind == PUSH
-        for body in (step.settings.get("texts") or {}).values()
-    )
+    texts = (body for step in automation.steps.all() for body in _bodies(step))
     return has_event(automation) and any(part_uses(body, ROOT) for body in texts)
+
+
+def _bodies(step: AutomationStep) -> Iterable[Mapping[str, Any]]:
+    if step.kind == PUSH:
+        return (step.settings.get("texts") or {}).values()
+    kind = outer_kind(step.kind)
+    return kind.texts(step=step) if kind else ()
 
 
 def event_problems(automation: Automation, body: Mapping[str, Any], pointer: str) -> Iterator[FieldProblem]:

@@ -113,7 +113,7 @@ def activate(*, automation: Automation, version: int, actor: Actor, now: datetim
             raise StaleVersion(wanted=version, current=fresh.version)
         if problems := automation_problems(fresh):
             raise InvalidInput(problems)
-        if fresh.app.approve_above is not None and not _is_somebody_else(actor, fresh):
+        if not may_start(fresh, actor):
             raise Conflict("approval_required", _("a colleague who did not write it last has to start it"))
         _move(fresh, "active", activated_at=now, paused_reason="", says_event=says_event(fresh))
         _watch(fresh.app)
@@ -186,9 +186,13 @@ def duplicate(*, automation: Automation, actor: Actor, now: datetime) -> Automat
     return copy
 
 
-def _is_somebody_else(actor: Actor, automation: Automation) -> bool:
-    """A person, and not the one who wrote it last. A key is nobody's second pair of eyes."""
-    return isinstance(actor, User) and automation.saved_by_id != actor.pk
+def may_start(automation: Automation, actor: Actor) -> bool:
+    """Anybody with the right to, but where the app asks for four eyes: there a person who did not write it last.
+
+    A key is nobody's second pair of eyes.
+    """
+    is_somebody_else = isinstance(actor, User) and automation.saved_by_id != actor.pk
+    return automation.app.approve_above is None or is_somebody_else
 
 
 def _store_steps(automation: Automation, steps: Sequence[StepDraft]) -> None:

@@ -4,6 +4,7 @@ A message step hands its people to the engine in the very transaction that moves
 point has done both or neither, so nobody is lost and nobody is in a step twice.
 """
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -225,4 +226,10 @@ def _outer(place: _Place, step: AutomationStep, people: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("select taken.customer_id from automation_taken taken order by 1")
         customer_ids = [customer_id for (customer_id,) in cursor.fetchall()]
-    kind.perform(step=step, customer_ids=customer_ids, now=place.now)
+    said = _said() if place.automation.says_event else {}
+    kind.perform(step=step, customer_ids=customer_ids, said=said, now=place.now)
+
+
+def _said() -> kinds.Said:
+    """What brought each of the taken in."""
+    return {customer_id: json.loads(facts) for customer_id, facts in rows("campaigns", "automation_facts", {})}

@@ -6,7 +6,7 @@ condition  {"ask": "rule", "rule": {...}, "otherwise": "leave"}   or "ask": "ope
 push       {"texts": {language: fields of PushContent}}
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Protocol
@@ -22,6 +22,10 @@ MOST_STEPS = 20
 _ROUNDED_FROM_MINUTES = 10
 
 
+type Said = Mapping[int, Mapping[str, Any]]
+"""By customer: what a message may say to them alone, beside their profile."""
+
+
 class OuterKind(Protocol):
     """A kind of message step that a floor above adds (the SMS booster's)."""
 
@@ -31,7 +35,11 @@ class OuterKind(Protocol):
         """What keeps the automation from being activated; pointers begin at the step's settings ("/text")."""
         ...
 
-    def perform(self, *, step: AutomationStep, customer_ids: Sequence[int], now: datetime) -> None:
+    def texts(self, *, step: AutomationStep) -> Sequence[Mapping[str, Any]]:
+        """What it says, as bodies of messages; they may speak of the event that brought people in."""
+        ...
+
+    def perform(self, *, step: AutomationStep, customer_ids: Sequence[int], said: Said, now: datetime) -> None:
         """Plan the step's message for these people, in the transaction that moves them on."""
         ...
 
