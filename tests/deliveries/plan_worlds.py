@@ -28,9 +28,9 @@ BECOMES = {
     "joined": {SEND, "no_consent", "no_live_device", "capped", "holdout", "erased", "stale", *("missed_hour",)}
     | {"quiet_hours_past_expiry"},
     "device_gone": {"", "no_live_device"},
-    "later": {SEND, "missed_hour", "quiet_hours_past_expiry"},
+    "later": {SEND, "holdout", "missed_hour", "quiet_hours_past_expiry"},
 }
-_BY_THE_CLOCK = {SEND, "missed_hour", "quiet_hours_past_expiry"}
+_MISSED = {"missed_hour", "quiet_hours_past_expiry"}
 
 type Key = tuple[int, int]
 type Outcome = tuple[str, int, datetime | None]
@@ -174,7 +174,7 @@ def causes(world: World, key: Key, before: Outcome | None, after: Outcome | None
     """Which of the changes account for this difference; empty = nothing does."""
     was, word = (before[0] if before else ""), (after[0] if after else "")
     found = {one for one in world.changed.get(key[0], set()) if word in _results(one)}
-    if is_later and {was, word} <= _BY_THE_CLOCK:
+    if is_later and ({was, word} <= _MISSED | {SEND} or {was, word} <= _MISSED | {"holdout"}):
         found.add("later")
     return found
 

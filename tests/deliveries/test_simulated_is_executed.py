@@ -1,6 +1,7 @@
 """The dry run is the launch: the same counts by reason at the same moment; later, every difference has its cause."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -68,6 +69,24 @@ def explained(persons: list[Person], policy: Policy, happened: list[tuple[str, i
         transaction.set_rollback(True)
 
 
+def hold_out(persons: list[Person], policy: Policy) -> None:
+    """The same audience with and without a hold-out: no other count moves, and none is lost."""
+    with transaction.atomic():
+        world = worlds.stored(persons)
+        without, held = (
+            simulate_dispatch(
+                **make_plan(world.app, audience=world.audience, policy=replace(policy, holdout_percent=one))
+            )
+            for one in (0, 40)
+        )
+        excluded = dict(held.excluded)
+        out_people, out_devices = excluded.pop("holdout", (0, 0))
+        assert excluded == without.excluded
+        assert held.sending_people + out_people == without.sending_people
+        assert held.sending_devices + out_devices == without.sending_devices
+        transaction.set_rollback(True)
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=QUIET)
 @given(persons=PEOPLE, policy=worlds.policies)
 def test_simulated_is_executed(persons: list[Person], policy: Policy) -> None:
@@ -80,6 +99,19 @@ def test_every_difference_has_its_cause(
     persons: list[Person], policy: Policy, happened: list[tuple[str, int]], wait: timedelta
 ) -> None:
     explained(persons, policy, happened, wait)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=QUIET)
+@given(persons=PEOPLE, policy=worlds.policies)
+def test_a_holdout_is_taken_from_those_who_would_get_it(persons: list[Person], policy: Policy) -> None:
+    hold_out(persons, policy)
+
+
+@pytest.mark.long
+@settings(max_examples=100, deadline=None, suppress_health_check=QUIET)
+@given(persons=PEOPLE, policy=worlds.policies)
+def test_a_holdout_is_taken_from_those_who_would_get_it_long(persons: list[Person], policy: Policy) -> None:
+    hold_out(persons, policy)
 
 
 @pytest.mark.long

@@ -179,7 +179,7 @@ def _freeze_windows(plan: Plan) -> list[Release]:
         },
     )
     _analyze("plan_device")
-    return releases
+    return [one for one in releases if one.devices]
 
 
 def _waterfall() -> Waterfall:

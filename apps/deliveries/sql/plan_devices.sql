@@ -1,4 +1,5 @@
 -- Decides per device: one row each, device 0 for a person who has none that fits.
+-- The hold-out is drawn from those who would get it: who has no device, or a stale one, is left out for that.
 -- Parameters: platforms (words; empty = all), gateways and platform_words (in the order of their numbers),
 -- excludes_stale, needs_zones (else one zone for all). Part: devices = the live devices to choose from.
 -- Rows: 1.3 a person (1M people: 3 s).
@@ -9,10 +10,10 @@ select person.customer_id,
        coalesce(array_position(%(platform_words)s::text[], device.platform::text), 0),
        person.variant,
        case
-           when person.reason > 0 then person.reason
+           when person.reason not in (0, 24) then person.reason
            when device.id is null then 21
            when device.state = 'stale' and %(excludes_stale)s then 29
-           else 0
+           else person.reason
        end,
        person.hour,
        case when %(needs_zones)s then coalesce(nullif(person.time_zone, ''), device.time_zone, '') else '' end

@@ -1,4 +1,4 @@
--- Decides per person: reason (0 = may be sent) and variant.
+-- Decides per person: reason (0 = may be sent, 24 = held out of those) and variant.
 -- Parameters: app_id, topic ("" = any), salt, holdout_percent, bounds (cumulated shares), undecided (number of shares).
 -- Part: habits = customer_id and the hour each usually opens at; nobody's where nobody asked (-1 then).
 -- Two draws of 32 bits from hashtextextended("<salt>:<customer id>", 0), as a share of 2^32 in percent: the high half

@@ -6,15 +6,18 @@ with left_out as materialized (
     select distinct device.reason, device.customer_id from plan_device device where device.reason in (21, 23, 29, 30)
 ),
 unreached as (
-    select distinct left_out.customer_id
-    from left_out
+    select person.reason, count(*) as people
+    from (select distinct left_out.customer_id from left_out) anyhow
+    join plan_person person on person.customer_id = anyhow.customer_id
     where not exists (
-        select from plan_device device where device.customer_id = left_out.customer_id and device.reason = 0
+        select from plan_device device where device.customer_id = anyhow.customer_id and device.reason in (0, 24)
     )
+    group by person.reason
 ),
 people as (
-    select person.reason, count(*) - case when person.reason = 0 then (select count(*) from unreached) else 0 end as people
+    select person.reason, count(*) - coalesce(max(unreached.people), 0) as people
     from plan_person person
+    left join unreached on unreached.reason = person.reason
     group by person.reason
     union all
     select left_out.reason, count(*) from left_out group by left_out.reason
