@@ -6,7 +6,8 @@
 -- Part: delivered = the ledger (or the audience's share of it), columns as there.
 -- Relies on: deliveries_delivery_person for small audiences, a scan of the window's partitions for large ones;
 -- the per-app advisory lock, so that no other campaign is being planned meanwhile.
--- Who has too few rows has too few campaigns, so only the others' campaigns are told apart: a third less at a million.
+-- Each person's campaigns are told apart by one sort. What was tried and lost: hash tables of people, then of people and
+-- campaigns (1.4 s of processor instead of 0.6 s at a million rows).
 -- A small audience is looked for in what is on its way, instead of counting all of it: one person beside a campaign to
 -- a million takes 0.3 s instead of 1.4 s (2 cores at load 9).
 insert into plan_spent (customer_id, is_of_topic)
@@ -46,18 +47,13 @@ row_push as (
     where dispatch.finished_at is null and dispatch.app_id = %(app_id)s and dispatch.kind in ('campaign', 'automation')
       and (%(topic)s::text = '' or dispatch.policy ->> 'topic' = %(topic)s::text)
       and (%(is_large)s::bool or retry.customer_id in (select asked.customer_id from asked))
-),
-push as materialized (
-    select coalesce(half.person_id, row_push.customer_id) as customer_id, row_push.dispatch_id
-    from row_push
-    left join half on half.id = row_push.customer_id
 )
 select campaign.customer_id, %(topic)s::text <> ''
 from (
-    select distinct push.customer_id, push.dispatch_id
-    from (select customer_id from push group by customer_id having count(*) >= %(cap_count)s) busy
-    join push on push.customer_id = busy.customer_id
+    select coalesce(half.person_id, row_push.customer_id) as customer_id, row_push.dispatch_id
+    from row_push
+    left join half on half.id = row_push.customer_id
 ) campaign
 where not exists (select from plan_spent spent where spent.customer_id = campaign.customer_id)
 group by campaign.customer_id
-having count(*) >= %(cap_count)s
+having count(distinct campaign.dispatch_id) >= %(cap_count)s
