@@ -3,7 +3,7 @@
 Use: `class ChannelAdmin(RowPagesAdmin)` with `row_pages`. Reverse: `admin:<app>_<model>_<name>`, args=[pk].
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
@@ -20,11 +20,13 @@ type RowView = Callable[[Any, HttpRequest, Any], HttpResponseBase]
 class RowPagesAdmin(AppScopedAdmin):
     """An admin whose rows have pages of their own.
 
-    row_pages: name in the address -> (view of the row, permission). All but what "view" opens answer POST only; "add"
-    is for copies.
+    row_pages: name in the address -> (view of the row, permission). reading_permissions: those whose pages answer every
+    method; all others answer POST only. A permission that Django does not know is answered by the admin's own
+    `may_open`; "add" is for copies.
     """
 
     row_pages: ClassVar[Mapping[str, tuple[RowView, str]]] = {}
+    reading_permissions: ClassVar[Collection[str]] = ("view",)
 
     def get_urls(self) -> list[Any]:
         return [*self._row_urls(), *super().get_urls()]
@@ -49,7 +51,7 @@ class RowPagesAdmin(AppScopedAdmin):
                 raise Http404
             if not self.may_open(permission, request, row):
                 raise PermissionDenied
-            if permission != "view" and request.method != "POST":
+            if permission not in self.reading_permissions and request.method != "POST":
                 return refuse_method(request, "POST", reverse(f"admin:{self._model_name}_change", args=[row.pk]))
             return view(self, request, row)
 

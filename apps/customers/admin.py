@@ -1,6 +1,6 @@
 """The staff's door to people: the list, and the pages that admin_views draws."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -9,13 +9,11 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.accounts.admin_first_step import FirstStep
-from apps.accounts.admin_pages import refuse_method
-from apps.accounts.admin_scope import AppScopedAdmin
+from apps.accounts.admin_row_pages import RowPagesAdmin, RowView
 from apps.customers import admin_identity as identity
 from apps.customers import admin_imports as admin_imports
 from apps.customers import admin_timeline as timeline
@@ -24,20 +22,6 @@ from apps.customers import admin_views as views
 from apps.customers.masking import masked_email, masked_phone
 from apps.customers.models import Customer
 from apps.customers.queries import found_people
-
-# <name>: (view of one person, permission). All but "view" answer to POST only; "form" answers to both.
-PAGES: dict[str, tuple[Callable[..., HttpResponse], str]] = {
-    "events": (timeline.events, "view"),
-    "answers": (timeline.answers, "view"),
-    "panel": (views.panel, "view"),
-    "reveal": (identity.reveal, "see"),
-    "tell": (identity.tell, "reveal"),
-    "edit": (views.edit, "form"),
-    "consent": (views.consent, "change"),
-    "link": (identity.give_link, "change"),
-    "merge": (identity.merge_person, "delete"),
-    "erase": (identity.erase_person, "delete"),
-}
 
 
 class ConsentFilter(admin.SimpleListFilter):
@@ -74,8 +58,22 @@ class CustomerList(ChangeList):
 
 
 @admin.register(Customer)
-class CustomerAdmin(AppScopedAdmin):
+class CustomerAdmin(RowPagesAdmin):
     """People, newest first."""
+
+    row_pages: ClassVar[Mapping[str, tuple[RowView, str]]] = {
+        "events": (timeline.events, "view"),
+        "answers": (timeline.answers, "view"),
+        "panel": (views.panel, "view"),
+        "reveal": (identity.reveal, "see"),
+        "tell": (identity.tell, "reveal"),
+        "edit": (views.edit, "form"),
+        "consent": (views.consent, "change"),
+        "link": (identity.give_link, "change"),
+        "merge": (identity.merge_person, "delete"),
+        "erase": (identity.erase_person, "delete"),
+    }
+    reading_permissions: ClassVar[Collection[str]] = ("view", "reveal", "form")
 
     first_step = FirstStep(
         "person",
@@ -107,40 +105,14 @@ class CustomerAdmin(AppScopedAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CustomerList
 
-    def get_urls(self) -> list[Any]:
-        return [*self._pages(), *super().get_urls()]
-
-    def _pages(self) -> Iterator[Any]:
-        for name, (view, permission) in PAGES.items():
-            door = self.admin_site.admin_view(self._door(view, permission))
-            yield path(f"<int:customer_id>/{name}/", door, name=f"customers_customer_{name}")
-
-    def _door(self, view: Callable[..., HttpResponse], permission: str) -> Callable[..., HttpResponse]:
-        """Asks for the permission, finds the person among the user's own apps, opens the page."""
-
-        def door(request: HttpRequest, customer_id: int) -> HttpResponse:
-            customer = self.get_object(request, str(customer_id))
-            if customer is None:
-                raise Http404
-            if not self._may(permission, request, customer):
-                raise PermissionDenied
-            if permission in ("change", "delete", "see") and request.method != "POST":
-                return refuse_method(request, "POST", reverse("admin:customers_customer_change", args=[customer.pk]))
-            return view(self, request, customer)
-
-        return door
-
-    def _may(self, permission: str, request: HttpRequest, customer: Customer) -> bool:
-        is_gone = customer.erased_at is not None or customer.merged_into_id is not None
+    def may_open(self, permission: str, request: HttpRequest, row: Customer) -> bool:
+        """Of those who are gone there is only the page. see, reveal: contacts in full; form: to look and to change."""
+        is_gone = row.erased_at is not None or row.merged_into_id is not None
         if permission != "view" and is_gone:
             return False
         if permission in ("reveal", "see"):
-            return views.may_see_contacts(request) and self.has_view_permission(request, customer)
-        if permission == "delete":
-            return self.has_delete_permission(request, customer)
-        if permission in ("form", "change"):
-            return self.has_change_permission(request, customer)
-        return self.has_view_permission(request, customer)
+            return views.may_see_contacts(request) and self.has_view_permission(request, row)
+        return super().may_open("change" if permission == "form" else permission, request, row)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         if not self.has_add_permission(request):

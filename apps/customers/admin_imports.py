@@ -1,6 +1,6 @@
 """The staff's door to imports: the list, and the pages that admin_import_views draws."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -8,32 +8,31 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 from unfold.decorators import display
 
 from apps.accounts.admin_first_step import FirstStep
-from apps.accounts.admin_pages import refuse_method
-from apps.accounts.admin_scope import AppScopedAdmin
+from apps.accounts.admin_row_pages import RowPagesAdmin, RowView
 from apps.customers import admin_import_views as views
 from apps.customers.models import ImportRun
 
-# <name>: (view of one run, method). All but "live" are for those who may import: they show what people told.
-PAGES: dict[str, tuple[Callable[..., HttpResponseBase], str]] = {
-    "live": (views.live, "GET"),
-    "columns": (views.columns, "POST"),
-    "reread": (views.reread, "POST"),
-    "start": (views.start, "POST"),
-    "cancel": (views.cancel, "POST"),
-    "refused": (views.refused, "GET"),
-    "warned": (views.warned, "GET"),
-}
-
 
 @admin.register(ImportRun)
-class ImportAdmin(AppScopedAdmin):
-    """Uploads of people, newest first."""
+class ImportAdmin(RowPagesAdmin):
+    """Uploads of people, newest first. Pages but "live" are for those who may import: they show what people told."""
+
+    row_pages: ClassVar[Mapping[str, tuple[RowView, str]]] = {
+        "live": (views.live, "view"),
+        "columns": (views.columns, "add"),
+        "reread": (views.reread, "add"),
+        "start": (views.start, "add"),
+        "cancel": (views.cancel, "add"),
+        "refused": (views.refused, "download"),
+        "warned": (views.warned, "download"),
+    }
+    reading_permissions: ClassVar[Collection[str]] = ("view", "download")
 
     first_step = FirstStep(
         "upload_file",
@@ -65,13 +64,10 @@ class ImportAdmin(AppScopedAdmin):
         return False
 
     def get_urls(self) -> list[Any]:
-        return [*self._pages(), *super().get_urls()]
+        return [path("add/", self._upload_door(), name="customers_importrun_add"), *super().get_urls()]
 
-    def _pages(self) -> Iterator[Any]:
-        yield path("add/", self._upload_door(), name="customers_importrun_add")
-        for name, (view, method) in PAGES.items():
-            door = self.admin_site.admin_view(self._door(name, view, method))
-            yield path(f"<int:run_id>/{name}/", door, name=f"customers_importrun_{name}")
+    def may_open(self, permission: str, request: HttpRequest, row: ImportRun) -> bool:
+        return super().may_open("add" if permission == "download" else permission, request, row)
 
     def _upload_door(self) -> Callable[..., HttpResponseBase]:
         """Looks at the length first: checking the form's token would read the whole body."""
@@ -83,22 +79,6 @@ class ImportAdmin(AppScopedAdmin):
             return inside(request)
 
         return csrf_exempt(door)
-
-    def _door(self, name: str, view: Callable[..., HttpResponseBase], method: str) -> Callable[..., HttpResponseBase]:
-        """Asks for the permission, finds the run among the person's own apps, opens the page."""
-
-        def door(request: HttpRequest, run_id: int) -> HttpResponseBase:
-            run = self.get_object(request, str(run_id))
-            if run is None:
-                raise Http404
-            may = self.has_view_permission if name == "live" else self.has_add_permission
-            if not may(request):
-                raise PermissionDenied
-            if request.method != method:
-                return refuse_method(request, method, reverse("admin:customers_importrun_change", args=[run.pk]))
-            return view(self, request, run)
-
-        return door
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         if not self.has_add_permission(request):
