@@ -21,9 +21,13 @@ from apps.campaigns.admin_flow_draft import builder_page, new_page, readers, sav
 from apps.campaigns.admin_flow_run import act, activate, run_page
 from apps.campaigns.admin_flow_words import state_word, trigger_words
 from apps.campaigns.admin_rights import SendingAdmin
+from apps.campaigns.admin_ways_panel import PANEL
 from apps.campaigns.funnel import attach_counts
 from apps.campaigns.models import Automation, Campaign
 from apps.campaigns.services.automations import lifecycle
+from apps.customers.admin_panels import register as register_panel
+
+register_panel(PANEL)
 
 type CampaignPages = ModelAdmin[Campaign]
 

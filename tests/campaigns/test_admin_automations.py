@@ -255,6 +255,27 @@ def test_the_page_of_a_running_one_shows_its_funnel(app: App, marketer: Client) 
     assert "1 (33 %)" in listed
 
 
+def test_a_persons_page_says_where_they_are_in_an_automation_and_why_they_left(app: App, marketer: Client) -> None:
+    automation = make_active(app, PUSH, wait(60), PUSH, exit_events=["purchase"])
+    stays, goes = [device.customer for device in make_people(app, 2)]
+    did(app, [str(stays.external_id), str(goes.external_id)])
+    take_arrivals(NOW)
+    move_due(NOW)
+    did(app, [str(goes.external_id)], "purchase")
+    take_arrivals(NOW)
+    inside, left = (
+        marketer.get(f"/admin/customers/customer/{one.pk}/change/").content.decode() for one in (stays, goes)
+    )
+    step = f"/admin/campaigns/automation/{automation.pk}/change/#step-2"
+    assert step in inside
+    assert "At step 2, 1 hour" in inside
+    assert step in left
+    assert "before step 2, 1 hour: did “purchase”" in left
+    page = marketer.get(f"/admin/campaigns/automation/{automation.pk}/change/").content.decode()
+    assert 'id="step-2"' in page
+    assert f"/admin/customers/customer/{stays.pk}/change/" in page
+
+
 def test_a_segment_that_starts_an_automation_cannot_be_of_another_app(app: App, marketer: Client) -> None:
     automation, foreign = make_automation(app), make_segment(make_app())
     save(marketer, automation, trigger="segment", trigger_segment=foreign.pk)
