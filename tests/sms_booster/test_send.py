@@ -1,5 +1,6 @@
 """SMS through the real client to the sandbox: at most once, and only to those who still want it."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,8 +11,11 @@ from apps.accounts.models import App
 from apps.customers.models import Customer
 from apps.deliveries.services.stop import resume_sending, stop_sending
 from apps.devices.models import Channel
+from apps.gateways.contract import TextMessage, Verdict
+from apps.gateways.faults import TOO_LATE
 from apps.sms_booster.models import BoostRule, SmsMessage
 from apps.sms_booster.services.choose import choose_due
+from apps.sms_booster.services.provider import provider_of, send_texts
 from apps.sms_booster.services.rules import stop_booster
 from apps.sms_booster.services.send import Way, mark_crashed, send_due
 from tests.factories import NOW, make_app
@@ -55,6 +59,16 @@ def states() -> list[tuple[str, str]]:
 
 def arrived(sandbox: RunningSandbox) -> list[str]:
     return [message["token"] for message in sandbox.inbox()["messages"] if message["gateway"] == "sms"]
+
+
+def test_what_could_not_leave_within_2_s_of_the_last_look_stays(
+    people: list[Customer], way: Way, sandbox: RunningSandbox
+) -> None:
+    """As after a process that was held between the commit and the call: the person may have said no since."""
+    provider = provider_of(Channel.objects.get(gateway="sms"), way.endpoints)
+    (result,) = send_texts(provider, [TextMessage("1", people[0].phone, "Hello")], start_by=time.monotonic() - 0.001)
+    assert (result.verdict, result.vendor_code) == (Verdict.RETRY, TOO_LATE)
+    assert arrived(sandbox) == []
 
 
 def test_an_sms_arrives_once(people: list[Customer], way: Way, sandbox: RunningSandbox) -> None:

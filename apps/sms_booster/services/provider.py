@@ -6,7 +6,7 @@ from datetime import datetime
 from apps.devices.models import Channel
 from apps.devices.services.channels import credentials_of
 from apps.gateways import loop
-from apps.gateways.contract import Endpoints, SendResult, TextGateway, TextMessage
+from apps.gateways.contract import START_BY, Endpoints, SendResult, TextGateway, TextMessage
 from apps.gateways.factory import make_gateway
 
 _open: dict[int, tuple[datetime, TextGateway]] = {}
@@ -25,6 +25,11 @@ def provider_of(channel: Channel, endpoints: Endpoints) -> TextGateway:
     return fresh
 
 
-def send_texts(provider: TextGateway, texts: Sequence[TextMessage]) -> list[SendResult]:
-    """One try each; as many results as texts, in their order."""
-    return loop.run(provider.send(texts))
+def send_texts(provider: TextGateway, texts: Sequence[TextMessage], *, start_by: float) -> list[SendResult]:
+    """One try each; as many results as texts, in their order. No call leaves after start_by (monotonic seconds)."""
+    return loop.run(_sent(provider, texts, start_by))
+
+
+async def _sent(provider: TextGateway, texts: Sequence[TextMessage], start_by: float) -> list[SendResult]:
+    START_BY.set(start_by)  # of this task alone
+    return await provider.send(texts)

@@ -17,6 +17,7 @@ from apps.core.encryption import WrongKey
 from apps.deliveries.models import SendingStop
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.quiet_hours import sending_window
+from apps.deliveries.services.work import HOLDS_SECONDS
 from apps.devices.models import Channel
 from apps.gateways.contract import Endpoints, TextGateway, TextMessage
 from apps.sms_booster.click_links import counted
@@ -52,10 +53,12 @@ def send_due(*, way: Way, now: datetime, seconds: float = TICK_SECONDS, after_pu
     for channel in _open_channels(now, after_pushes=after_pushes):
         provider = _usable_provider(channel, way, now)
         while provider and time.monotonic() < ends_at and not way.is_stopping():
+            start_by = time.monotonic() + HOLDS_SECONDS
             taken = _take_slice(channel, now, after_pushes=after_pushes)
             if taken is None:
                 break
-            results = send_texts(provider, [_text(message, way) for message in taken]) if taken else []
+            texts = [_text(message, way) for message in taken]
+            results = send_texts(provider, texts, start_by=start_by) if texts else []
             sent += len(taken)
             if not record_slice(channel, taken, results, now):
                 break
