@@ -13,18 +13,22 @@ from standardwebhooks import Webhook
 
 from apps.accounts.models import App
 from apps.api.soak.check_automations import broken_automations
+from apps.api.soak.check_caps import broken_caps
+from apps.api.soak.check_texts import Text, broken_texts
 from apps.api.soak.check_webhooks import broken_webhooks, lost_receipts
 from apps.api.soak.journal import Came, Journal, begin_ban
 from apps.api.soak.listener import Endpoint, Listener
-from apps.api.soak.shoppers import CART, WELCOME, make_automations
+from apps.api.soak.shoppers import CART, NEWS, WELCOME, make_automations
 from apps.api.webhooks.event_types import EVENT_TYPES
 from apps.api.webhooks.models import WebhookEndpoint
 from apps.api.webhooks.services.signing import new_secret
+from apps.campaigns.models import AutomationRun, AutomationSend
 from apps.campaigns.services.automations.entering import take_arrivals
 from apps.campaigns.services.automations.moving import move_due
 from apps.customers.models import Customer
 from apps.deliveries.delivery_ids import make_delivery_id
-from apps.deliveries.models import Delivery
+from apps.deliveries.models import Delivery, Dispatch
+from apps.sms_booster.models import SmsMessage
 from config.up.ports import LOOPBACK
 from tests.factories import make_channel, make_customer, make_people
 from tests.factories.automations import did
@@ -158,6 +162,7 @@ def through(app: App, journal: Journal) -> list[int]:
     """Two people who went through the automation that welcomes, and one through the cart's; nobody has a phone."""
     now = timezone.now()
     make_channel(app)
+    make_channel(app, "sms")
     make_automations(app_id=app.pk, now=now)
     people = [make_customer(app) for _ in range(3)]
     for customer, event in zip(people, (WELCOME, WELCOME, CART), strict=True):
@@ -170,7 +175,7 @@ def through(app: App, journal: Journal) -> list[int]:
 
 
 def automation_words(journal: Journal) -> str:
-    return "\n".join(broken_automations(journal, GRACE))
+    return "\n".join(broken_automations(journal, [], GRACE))
 
 
 def test_people_who_went_through_are_as_they_should_be(through: list[int], journal: Journal) -> None:
@@ -199,3 +204,72 @@ def test_a_reminder_after_the_order_is_objected_to(through: list[int], journal: 
     begin_ban(journal.ordered[through[2]], timezone.now().timestamp() + 30, "ordered")
     words = automation_words(journal)
     assert words.count("after they had ordered") == 1, "the first message had been planned before"
+
+
+def test_a_push_of_a_paused_automation_is_objected_to(through: list[int], journal: Journal) -> None:
+    sent = AutomationSend.objects.first()
+    assert sent is not None
+    begin_ban(journal.paused[sent.automation_id], 1000.0, "pause")
+    assert not list(broken_automations(journal, [(sent.dispatch_id, 1002.4)], GRACE)), "on its way"
+    assert "2.6 s after: pause" in "".join(broken_automations(journal, [(sent.dispatch_id, 1002.6)], GRACE))
+
+
+@pytest.fixture
+def texted(app: App, journal: Journal) -> list[Text]:
+    """Somebody read the news and was sent the SMS, a minute after the push."""
+    now = timezone.now()
+    make_channel(app)
+    make_channel(app, "sms")
+    make_automations(app_id=app.pk, now=now)
+    did(app, [str(make_customer(app, phone="+48570000001", sms_consent=True).external_id)], NEWS, now=now)
+    take_arrivals(now)
+    for minutes in (0, 0, 2, 2):
+        move_due(now + timedelta(minutes=minutes))
+    SmsMessage.objects.update(state="accepted")
+    return [Text(one.pk, 1000.0) for one in SmsMessage.objects.all()]
+
+
+def text_words(texts: list[Text], journal: Journal) -> str:
+    return "\n".join(broken_texts(journal, texts, timezone.now(), GRACE))
+
+
+def test_an_sms_that_came_once_is_as_it_should_be(texted: list[Text], journal: Journal) -> None:
+    assert len(texted) == 1
+    assert text_words(texted, journal) == ""
+
+
+def test_an_sms_that_came_twice_or_never_is_objected_to(texted: list[Text], journal: Journal) -> None:
+    assert "was sent 2 times" in text_words(texted * 2, journal)
+    assert "is accepted, but never arrived" in text_words([], journal)
+    SmsMessage.objects.update(state="planned", due_at=timezone.now())
+    assert "arrived, but is called planned" in text_words(texted, journal)
+    AutomationRun.objects.all().delete()
+    assert "and went past it 0 times" in text_words(texted, journal)
+
+
+def test_an_sms_after_a_no_or_a_pause_is_objected_to(texted: list[Text], journal: Journal) -> None:
+    message = SmsMessage.objects.get()
+    assert message.step is not None
+    for bans in (journal.opted_out[message.customer_id], journal.paused[message.step.automation_id]):
+        begin_ban(bans, 997.0, "no")
+        assert "left 3.0 s after: no" in text_words(texted, journal)
+        bans.clear()
+
+
+def test_an_sms_that_was_left_behind_is_objected_to(texted: list[Text], journal: Journal) -> None:
+    SmsMessage.objects.update(state="planned", due_at=timezone.now() - timedelta(minutes=5))
+    assert "has not ended: planned" in text_words([], journal)
+
+
+def test_a_campaign_too_many_is_objected_to(app: App) -> None:
+    """Two campaigns about offers reached somebody; then their cap is told to be one."""
+    (device,) = make_people(app, 1)
+    dispatches = [make_outcomes(app, [device]) for _twice in range(2)]
+    Dispatch.objects.update(kind="campaign", policy={"salt": "s", "topic": "offers", "topic_cap_count": 2})
+    assert list(broken_caps()) == []
+    Dispatch.objects.update(policy={"salt": "s", "topic": "offers", "topic_cap_count": 1})
+    assert "got 2 campaigns of offers, whose cap is 1" in "".join(broken_caps())
+    last = {"policy": {"salt": "s", "cap_count": 1}, "created_at": timezone.now() + timedelta(hours=1)}
+    Dispatch.objects.filter(pk=dispatches[1].pk).update(**last)
+    Dispatch.objects.filter(pk=dispatches[0].pk).update(policy={"salt": "s"})
+    assert f"got dispatch {dispatches[1].pk} after 1 others" in "".join(broken_caps())

@@ -1,7 +1,7 @@
 """Automations, against what people did: nobody is lost, nobody is in a step twice, nobody is told after the way out."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from apps.api.soak.journal import Journal, ban_at
 from apps.api.soak.shoppers import CART, WELCOME
@@ -11,9 +11,11 @@ from apps.deliveries.models import Delivery
 
 type Step = tuple[int, int, int]
 """Automation, position of a message step, customer."""
+type Arrived = tuple[int, float]
+"""A push that a gateway took: its dispatch, and when (Unix seconds)."""
 
 
-def broken_automations(journal: Journal, grace: float) -> Iterator[str]:
+def broken_automations(journal: Journal, arrivals: Iterable[Arrived], grace: float) -> Iterator[str]:
     """Each broken promise in words."""
     events = dict(Automation.objects.values_list("trigger_event", "id"))
     if not events:
@@ -21,6 +23,7 @@ def broken_automations(journal: Journal, grace: float) -> Iterator[str]:
     yield from _entered(journal, events)
     yield from _moved()
     yield from _reminded(journal, events[CART], grace)
+    yield from _paused(journal, arrivals, grace)
 
 
 def _entered(journal: Journal, events: dict[str, int]) -> Iterator[str]:
@@ -72,3 +75,12 @@ def _reminded(journal: Journal, automation_id: int, grace: float) -> Iterator[st
         if ban := ban_at(journal.ordered.get(customer, ()), planned_at[dispatch], grace):
             later = planned_at[dispatch] - ban.begins
             yield f"customer {customer} was reminded by dispatch {dispatch}, {later:.1f} s after they had ordered"
+
+
+def _paused(journal: Journal, arrivals: Iterable[Arrived], grace: float) -> Iterator[str]:
+    """Nothing from one that is paused."""
+    automation_of = dict(AutomationSend.objects.values_list("dispatch", "automation"))
+    for dispatch, at in arrivals:
+        automation = automation_of.get(dispatch)
+        if automation and (ban := ban_at(journal.paused.get(automation, ()), at, grace)):
+            yield f"a push of dispatch {dispatch} arrived {at - ban.begins:.1f} s after: {ban.why}"

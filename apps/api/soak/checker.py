@@ -12,7 +12,11 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from apps.api.soak.check_automations import broken_automations
+from django.utils import timezone
+
+from apps.api.soak.check_automations import Arrived, broken_automations
+from apps.api.soak.check_caps import broken_caps
+from apps.api.soak.check_texts import Text, broken_texts, texts_in
 from apps.api.soak.check_webhooks import broken_webhooks, lost_receipts
 from apps.api.soak.house import House
 from apps.api.soak.journal import Ban, Journal, ban_at, owned_at
@@ -61,7 +65,8 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What was found. broken: the promises, in the order of their weight. told: events, to all webhooks; told_twice:
-    requests that came once more under an id that had been taken. runs: people who entered automations.
+    requests that came once more under an id that had been taken. runs: people who entered automations. texts: SMS
+    that the provider took. capped: devices left out by a cap.
     """
 
     broken: Sequence[str]
@@ -75,6 +80,8 @@ class Verdict:
     told: int
     told_twice: int
     runs: int
+    texts: int
+    capped: int
 
 
 class Checker:
@@ -98,7 +105,9 @@ class Checker:
             self._stops(),
             self._quiet_hours(),
             self._reports(),
-            broken_automations(self._journal, GRACE),
+            broken_automations(self._journal, self._pushes_at, GRACE),
+            broken_texts(self._journal, self._texts, timezone.now(), GRACE),
+            broken_caps(),
             lost_receipts(self._journal.opened),
             broken_webhooks(self._endpoints, self._journal, GRACE),
         )
@@ -114,6 +123,8 @@ class Checker:
             told=sum(one.told.total() for one in self._endpoints.values()),
             told_twice=sum(one.repeats for one in self._endpoints.values()),
             runs=AutomationRun.objects.count(),
+            texts=len(self._texts),
+            capped=sum(row.outcome == "excluded:capped" for row in self._ledger.values()),
         )
 
     def _answers(self) -> Iterator[str]:
@@ -221,13 +232,24 @@ class Checker:
 
     @cached_property
     def _arrivals(self) -> list[Arrival]:
-        told = self._house.ask_sandbox("GET", "/_inbox?limit=1000000&fields=notification_id,token,received_at")
+        fields = "gateway,notification_id,token,received_at"
+        told = self._house.ask_sandbox("GET", f"/_inbox?limit=1000000&fields={fields}")
         if told["count"] != len(told["messages"]):
             raise RuntimeError(f"the inbox kept {len(told['messages'])} of {told['count']} messages: soak shorter")
         return [
             Arrival(one["notification_id"], one["token"], datetime.fromisoformat(one["received_at"]).timestamp())
             for one in told["messages"]
+            if one["gateway"] != "sms"
         ]
+
+    @cached_property
+    def _pushes_at(self) -> list[Arrived]:
+        return [(_device_of(arrival.id)[0], arrival.at) for arrival in self._arrivals]
+
+    @cached_property
+    def _texts(self) -> list[Text]:
+        told = self._house.ask_sandbox("GET", "/_inbox?limit=1000000&gateway=sms&fields=payload,received_at")
+        return texts_in(told["messages"])
 
     @cached_property
     def _copies(self) -> Counter[str]:

@@ -18,7 +18,7 @@ from config.processes import Child, Program
 EVERY_SECONDS = 9.0
 # Whoever stops a worker for so long has taken its lease away: what it had in flight goes out again.
 _LEASE_SECONDS = 40.0
-# Streams of one connection: so many messages may be without an answer when it is cut (README of gateways).
+# Streams of one connection: so many pushes may be without an answer when it is cut (README of gateways).
 STREAMS = {"fcm": 100, "webpush": 100, "apns": 1000}
 
 
@@ -67,7 +67,7 @@ class Faults:
         """How many messages may have lost their answer because a gateway cut the connection."""
         scripts = self._house.ask_sandbox("GET", "/_script")["scripts"]
         hits = ((one["gateway"], one["hits"]) for one in scripts if one["behaviour"] == "drop_after_accept")
-        self._journal.broken_off = sum(STREAMS[gateway] * count for gateway, count in hits)
+        self._journal.broken_off = sum(STREAMS.get(gateway, 0) * count for gateway, count in hits)
         return self._journal.broken_off
 
     def _kill_worker(self) -> str | None:
@@ -135,7 +135,7 @@ class Faults:
         return "FLUSHALL"
 
     def _gateway(self) -> str | None:
-        gateway = self._chance.choice(sorted(STREAMS))
+        gateway = self._chance.choice([*sorted(STREAMS), "sms"])
         behaviour, rest = self._chance.choice(_scripts(self._chance, self._may_last))
         self._house.ask_sandbox("POST", "/_script", {"gateway": gateway, "behaviour": behaviour, **rest})
         self._journal.faults[f"gateway {behaviour}"] += 1

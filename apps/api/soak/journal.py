@@ -54,13 +54,14 @@ class Journal:
     """All facts of a run. Threads write, the checker reads after they have ended.
 
     By customer: opted_out, erased, came, and ordered (no message of the cart's automation from then on). By campaign:
-    stopped. By device: owners. By webhook: silent. opened: delivery ids whose receipt was taken.
+    stopped. By automation: paused. By device: owners. By webhook: silent. opened: delivery ids whose receipt was taken.
     """
 
     log: Path
     opted_out: dict[int, list[Ban]] = field(default_factory=lambda: defaultdict(list))
     erased: dict[int, list[Ban]] = field(default_factory=lambda: defaultdict(list))
     stopped: dict[int, list[Ban]] = field(default_factory=lambda: defaultdict(list))
+    paused: dict[int, list[Ban]] = field(default_factory=lambda: defaultdict(list))
     owners: dict[int, list[Owner]] = field(default_factory=lambda: defaultdict(list))
     promised: list[Promised] = field(default_factory=list)
     silent: dict[str, list[Ban]] = field(default_factory=lambda: defaultdict(list))

@@ -12,18 +12,19 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
+from apps.api.soak.check_texts import is_texting
 from apps.api.soak.checker import Checker, Verdict
 from apps.api.soak.client import PATIENCE_SECONDS, Client
 from apps.api.soak.faults import Faults
 from apps.api.soak.house import House
 from apps.api.soak.integrator import Integrator
-from apps.api.soak.journal import Journal
+from apps.api.soak.journal import Journal, end_ban
 from apps.api.soak.listener import Listener
-from apps.api.soak.shoppers import Shoppers, make_automations
+from apps.api.soak.shoppers import Pauser, Shoppers, make_automations
 from apps.api.soak.traffic import LIFE_SECONDS, Actor, Developer, Marketer, People, Supervisor, stubborn
 from apps.api.soak.world import World, make_world
 from apps.api.webhooks.models import WebhookEndpoint, WebhookMessage
-from apps.campaigns.models import AutomationRun, Campaign
+from apps.campaigns.models import Automation, AutomationRun, Campaign
 from apps.customers.models import EventArrival
 from apps.deliveries.feed import newest_page
 from apps.deliveries.models import Dispatch
@@ -34,7 +35,7 @@ TELL_SECONDS = 10.0
 CHECK_SECONDS = 30.0
 TICK_SECONDS = 0.2
 # What waits is sent, expired or given up by then.
-SETTLE_SECONDS = LIFE_SECONDS + 120
+SETTLE_SECONDS = LIFE_SECONDS + 240
 _DEVELOPERS = 3
 
 Say = Callable[[str], object]
@@ -99,7 +100,7 @@ def _traffic(order: Order, world: World, journal: Journal, listener: Listener) -
     actors: list[Actor] = [Developer(*hired(f"developer {number}")) for number in range(_DEVELOPERS)]
     actors += [People(*hired("people")), marketer, Supervisor(*hired("supervisor"), marketer=marketer)]
     integrator = Integrator(*hired("integrator"), listener=listener)
-    actors += [Shoppers(*hired("shoppers")), integrator]
+    actors += [Shoppers(*hired("shoppers")), Pauser(*hired("pauser")), integrator]
 
     def stop() -> None:
         stopping.set()
@@ -137,6 +138,9 @@ def _settle(order: Order, world: World, journal: Journal, show: "_Progress") -> 
     while time.time() < deadline and stubborn(_is_busy):
         for campaign_id in Campaign.objects.filter(dispatch__state="paused").values_list("id", flat=True):
             client.ask("POST", f"/v2.1/campaigns/{campaign_id}/resume")
+        for automation_id in Automation.objects.filter(state="paused").values_list("id", flat=True):
+            end_ban(journal.paused[automation_id], time.time())
+            client.ask("POST", f"/v2.1/automations/{automation_id}/resume")
         show.now_and_then()
         time.sleep(1)
     time.sleep(3)  # the last counts are folded
@@ -154,7 +158,9 @@ def _if_there_is_a_database[Result](do: Callable[[], Result], otherwise: Result)
 
 def _is_busy() -> bool:
     inside = AutomationRun.objects.filter(state="inside")
-    return bool(_unfinished() or _to_launch()) or EventArrival.objects.exists() or inside.exists() or _is_untold()
+    if _unfinished() or _to_launch() or EventArrival.objects.exists() or inside.exists():
+        return True
+    return is_texting(timezone.now()) or _is_untold()
 
 
 def _is_untold() -> bool:

@@ -4,6 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from threading import Event, Thread
@@ -15,11 +16,12 @@ from django.utils import timezone
 from apps.accounts.models import App
 from apps.api.soak.client import Answered, Client
 from apps.api.soak.journal import Journal, Owner, Promised, begin_ban, end_ban
-from apps.api.soak.world import World
+from apps.api.soak.world import TOPIC, World
 from apps.campaigns.models import Campaign, Variant
 from apps.campaigns.services import lifecycle
 from apps.campaigns.services.readiness import NotReady
 from apps.devices.models import Device
+from apps.sms_booster.models import BoostRule
 
 # Nothing is meant to wait longer than this, so that a run comes to its end.
 LIFE_SECONDS = 180
@@ -27,6 +29,11 @@ _HELLO = {"title": "{{ first_name | default: 'Hello' }}, a word", "body": "News 
 _PACES = (None, None, 60.0, 120.0, 240.0)
 _MOST_ERASED_SHARE = 0.15
 _QUIET_LASTS = timedelta(hours=4)
+# As soon after its push as the API and the demo environment allow.
+_FOLLOWED, _SMS_AFTER_SECONDS = 0.2, 30
+_BOOSTED, _MOST_SMS = 0.4, 60
+_CAPPED = 0.4
+_SMS = "{{ first_name | default: 'Hello' }}, a word by SMS. STOP to end"
 
 
 class Actor(ABC):
@@ -73,6 +80,8 @@ class Developer(Actor):
     def act(self) -> None:
         key = f"soak-{self.chance.getrandbits(64):x}"
         body = {**self._recipients(), **_HELLO, "ttl_seconds": LIFE_SECONDS, "external_id": key}
+        if self.chance.random() < _FOLLOWED:
+            body["fallback_sms"] = {"text": _SMS, "after_seconds": _SMS_AFTER_SECONDS}
         answered = self.client.ask("POST", "/v2.1/push", body, idempotency_key=key)
         if answered is None:
             return
@@ -146,7 +155,7 @@ class People(Actor):
         self._consent(name, granted=True)
 
     def _consent(self, name: str, *, granted: bool) -> Answered | None:
-        body = {"external_id": name, "consent": {"push": granted}}
+        body = {"external_id": name, "consent": {"push": granted, "sms": granted}}
         answered = self.client.ask("POST", "/v2.1/customers", body)
         self._require(answered, f"consent of {name}", (200, 201))
         self.journal.count("consents")
@@ -189,6 +198,18 @@ class People(Actor):
             self.journal.accuse(f"{what} was answered {answered.status}: {str(answered.body)[:300]}")
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A campaign to schedule. is_capped: of the topic, and under the caps; else it heeds none."""
+
+    name: str
+    segment_id: int
+    pace: float | None
+    is_quiet: bool
+    is_capped: bool
+    is_boosted: bool
+
+
 class Marketer(Actor):
     """Schedules campaigns; beat launches them."""
 
@@ -203,18 +224,23 @@ class Marketer(Actor):
         is_quiet = self.chance.random() < 0.15
         pace = 25.0 if is_quiet else self.chance.choice(_PACES)
         chosen = self.world.lists[0] if is_quiet else self.chance.choice(self.world.lists)
+        draft = Draft(
+            name=f"soak {number}",
+            segment_id=chosen,
+            pace=pace,
+            is_quiet=is_quiet,
+            is_capped=self.chance.random() < _CAPPED,
+            is_boosted=self.chance.random() < _BOOSTED,
+        )
         try:
-            campaign_id = stubborn(
-                lambda: _schedule(self.world, f"soak {number}", chosen, pace, is_quiet, timezone.now())
-            )
+            campaign_id = stubborn(lambda: _schedule(self.world, draft, timezone.now()))
         except NotReady as refusal:  # a channel that is paused, as the gateways' faults bring it about
             self.journal.count("campaigns refused")
             self.journal.note(time.time(), f"campaign refused: {refusal}")
             return
         self.launched.append(campaign_id)
         self.journal.count("campaigns")
-        kind = "with quiet hours, " if is_quiet else ""
-        self.journal.note(time.time(), f"campaign {campaign_id} scheduled, {kind}list {chosen}, pace {pace}")
+        self.journal.note(time.time(), f"campaign {campaign_id} scheduled: {draft}")
 
 
 class Supervisor(Actor):
@@ -269,23 +295,29 @@ def stubborn[Result](do: Callable[[], Result]) -> Result:
             time.sleep(0.5)
 
 
-def _schedule(world: World, name: str, segment_id: int, pace: float | None, is_quiet: bool, now: datetime) -> int:
+def _schedule(world: World, draft: Draft, now: datetime) -> int:
     with transaction.atomic():
-        if is_quiet:  # soon for those on UTC, now for those an hour or three ahead
+        if draft.is_quiet:  # soon for those on UTC, now for those an hour or three ahead
             begins = now + timedelta(seconds=75)
             App.objects.filter(pk=world.app_id).update(
                 quiet_from=_clock(begins), quiet_until=_clock(begins + _QUIET_LASTS)
             )
         campaign = Campaign.objects.create(
             app_id=world.app_id,
-            name=name,
-            throttle_per_second=pace,
+            name=draft.name,
+            throttle_per_second=draft.pace,
             expire_after_minutes=LIFE_SECONDS // 60,
-            respects_quiet_hours=is_quiet,
+            respects_quiet_hours=draft.is_quiet,
+            respects_cap=draft.is_capped,
+            topic=TOPIC if draft.is_capped else "",
         )
-        campaign.include_segments.set([segment_id])
+        campaign.include_segments.set([draft.segment_id])
         for position in (0, 1):
             Variant.objects.create(campaign=campaign, position=position, share=50, texts={"en": _HELLO})
+        if draft.is_boosted:
+            BoostRule.objects.create(
+                campaign=campaign, is_enabled=True, wait_minutes=1, text=_SMS, max_messages=_MOST_SMS
+            )
         lifecycle.schedule(campaign=campaign, version=campaign.version, actor="soak", now=now)
     return int(campaign.pk)
 

@@ -10,7 +10,7 @@ from typing import Any
 from apps.accounts.models import App
 from apps.api.scopes import SCOPES
 from apps.api.services.keys import create_api_key
-from apps.customers.models import Customer
+from apps.customers.models import Customer, Topic
 from apps.devices.models import Channel, Device
 from apps.sandbox.credentials import SandboxCredentials
 from apps.segments.models import Segment
@@ -25,6 +25,9 @@ _FATES = {"fcm": ("dead-", "flaky-", "slow-"), "apns": ("dead0000", "f1a40000", 
 _FATED = 60
 _SECOND_DEVICE = 0.3
 _REFUSES = 0.05
+_TAKES_SMS = 0.6
+# Campaigns of the topic heed both; everything else heeds neither.
+TOPIC, TOPIC_CAP, APP_CAP = "offers", 1, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ class World:
 
 def make_world(*, people: int, sandbox: SandboxCredentials, chance: Random, now: datetime) -> World:
     """Write it all. The key has every scope. Cost: about 1 ms a person."""
-    app = App.objects.create(slug=SLUG, name="Soak", confirm_above=1_000_000)
+    app = App.objects.create(slug=SLUG, name="Soak", confirm_above=1_000_000, cap_count=APP_CAP)
+    Topic.objects.create(app=app, key=TOPIC, name="Offers", cap_count=TOPIC_CAP)
     for gateway, credentials in _credentials(sandbox).items():
         Channel.objects.create(app=app, gateway=gateway, credentials=credentials)
     customers = Customer.objects.bulk_create(_people(app, people, chance, now))
@@ -78,18 +82,23 @@ def _credentials(sandbox: SandboxCredentials) -> dict[str, dict[str, Any]]:
         "fcm": {"service_account": dict(account.fcm.service_account)},
         "apns": asdict(account.apns),
         "webpush": asdict(account.vapid),
+        "sms": asdict(account.sms),
     }
 
 
 def _people(app: App, number: int, chance: Random, now: datetime) -> Iterator[Customer]:
     for place in range(number):
+        refuses = chance.random() < _REFUSES
         yield Customer(
             app=app,
             external_id=f"p{place}",
             first_name=f"Ada {place}",
             language=chance.choice(("en", "pl", "")),
             time_zone=chance.choice(ZONES),
-            push_consent=False if chance.random() < _REFUSES else None,
+            phone=f"+4857{place:07}",
+            push_consent=False if refuses else None,
+            sms_consent=not refuses and chance.random() < _TAKES_SMS,
+            topics=[TOPIC],
             created_at=now,
             updated_at=now,
         )
