@@ -24,7 +24,7 @@ from apps.api.services.keys import create_api_key
 from apps.core.bench import Measured, Stopwatch, timed
 from apps.core.cpu import cpu_seconds_below, database_cpu_seconds
 from apps.deliveries.bench import launch, make_bench_world, wait_for_beat, wait_until_done
-from apps.deliveries.bench_sink import OpenSink, ask_sandbox, free_ports, open_sandbox, open_sink, wait_for_port
+from apps.deliveries.bench_sink import OpenSink, free_ports, open_sink, wait_for_port
 from apps.devices.models import Device
 from config.processes import Child
 from config.up import programs
@@ -121,9 +121,9 @@ def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
     """
     now = timezone.now()
     with ExitStack() as running:
-        inbox = running.enter_context(open_sandbox(options))
-        sink = running.enter_context(open_sink(options))
         lane = "fcm" if options["gateway"] == "apns" else "apns"
+        inbox = running.enter_context(open_sink({**options, "gateway": lane, "sink_delay_ms": 0}, "inbox"))
+        sink = running.enter_context(open_sink(options))
         say(f"making {options['devices']:,} devices")
         crowd = make_bench_world(
             devices=options["devices"], gateway=options["gateway"], now=now, sandbox=sink.credentials
@@ -165,7 +165,7 @@ def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
         gateway=lane,
         bulk_gateway=options["gateway"],
         workers=options["workers"],
-        sink=f"{inbox.name.partition(' (')[0]} for the requests, {sink.name} for the campaign, on the same machine",
+        sink=f"{inbox.name} for the requests, another for the campaign, on the same machine",
         leaves_out=f"the first {WARM_UP_SECONDS:.0f} s, which open the connections; the callers share the machine",
     )
 
@@ -245,9 +245,7 @@ def _arrivals(inbox: OpenSink, sent: list[_Sent]) -> dict[str, float]:
     arrived: dict[str, float] = {}
     while not wanted <= arrived.keys() and time.monotonic() < deadline:
         time.sleep(0.2)
-        for message in ask_sandbox(inbox.credentials, "/_inbox?fields=notification_id,received_at")["messages"]:
-            received_at = datetime.fromisoformat(message["received_at"]).timestamp()
-            arrived.setdefault(message["notification_id"], received_at)
+        arrived = inbox.arrivals()
     return arrived
 
 

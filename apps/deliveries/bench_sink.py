@@ -7,6 +7,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -23,27 +25,24 @@ _STREAMS = {"fcm": 100, "apns": 1000, "webpush": 100}
 
 @dataclass(frozen=True, slots=True)
 class OpenSink:
-    """A running sink. distinct(): how many notifications it was given, each once; stops it first."""
+    """A running sink. distinct(): how many notifications it was given, each once; stops it first.
+
+    arrivals(): when each notification first came, as unix seconds; up to a second behind.
+    """
 
     name: str
     house: programs.Options
     credentials: SandboxCredentials
     cpu_seconds: Callable[[], float]
     distinct: Callable[[], int]
+    arrivals: Callable[[], dict[str, float]]
 
 
 @contextmanager
-def open_sink(options: dict[str, Any]) -> Iterator[OpenSink]:
-    """A sink of the benchmark's own on three free ports: the fastest that this machine has."""
+def open_sink(options: dict[str, Any], name: str = "sink") -> Iterator[OpenSink]:
+    """A sink of the benchmark's own on three free ports, the fastest that this machine has. name: its folder."""
     opened = _nginx if sink.is_available() else _sandbox
-    with opened(options, *_house(options)) as running:
-        yield running
-
-
-@contextmanager
-def open_sandbox(options: dict[str, Any]) -> Iterator[OpenSink]:
-    """A sandbox of the benchmark's own: slower, but it can be asked what came when."""
-    with _sandbox(options, *_house(options)) as running:
+    with opened(options, name, *_house(options)) as running:
         yield running
 
 
@@ -56,10 +55,12 @@ def _house(options: dict[str, Any]) -> tuple[programs.Options, SandboxCredential
 
 
 @contextmanager
-def _nginx(options: dict[str, Any], house: programs.Options, credentials: SandboxCredentials) -> Iterator[OpenSink]:
-    folder = settings.DATA_DIR / "sink"
+def _nginx(
+    options: dict[str, Any], name: str, house: programs.Options, credentials: SandboxCredentials
+) -> Iterator[OpenSink]:
+    folder = settings.DATA_DIR / name
     nginx = sink.Sink(folder, credentials, delay_ms=options["sink_delay_ms"], streams=_STREAMS[options["gateway"]])
-    child = Child(Program("sink", nginx.command, folder / "nginx.log"))
+    child = Child(Program(name, nginx.command, folder / "nginx.log"))
     child.start()
     try:
         for port in house.sandbox_ports:
@@ -69,13 +70,16 @@ def _nginx(options: dict[str, Any], house: programs.Options, credentials: Sandbo
             child.stop()
             return nginx.distinct()
 
-        yield OpenSink("nginx", house, credentials, lambda: cpu_seconds_below(child.pid), distinct)
+        cpu_seconds = partial(cpu_seconds_below, child.pid)
+        yield OpenSink("nginx", house, credentials, cpu_seconds, distinct, nginx.arrivals)
     finally:
         child.stop()
 
 
 @contextmanager
-def _sandbox(options: dict[str, Any], house: programs.Options, credentials: SandboxCredentials) -> Iterator[OpenSink]:
+def _sandbox(
+    options: dict[str, Any], name: str, house: programs.Options, credentials: SandboxCredentials
+) -> Iterator[OpenSink]:
     child = Child(programs.sandbox(house))
     child.start()
     try:
@@ -87,11 +91,19 @@ def _sandbox(options: dict[str, Any], house: programs.Options, credentials: Sand
             "python sandbox (nginx with its echo module is not installed)",
             house,
             credentials,
-            lambda: cpu_seconds_below(child.pid),
+            partial(cpu_seconds_below, child.pid),
             lambda: int(ask_sandbox(credentials, "/_inbox?limit=0")["distinct"]),
+            partial(_inbox_arrivals, credentials),
         )
     finally:
         child.stop()
+
+
+def _inbox_arrivals(credentials: SandboxCredentials) -> dict[str, float]:
+    arrived: dict[str, float] = {}
+    for message in ask_sandbox(credentials, "/_inbox?fields=notification_id,received_at")["messages"]:
+        arrived.setdefault(message["notification_id"], datetime.fromisoformat(message["received_at"]).timestamp())
+    return arrived
 
 
 def ask_sandbox(credentials: SandboxCredentials, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

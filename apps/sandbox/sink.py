@@ -1,4 +1,4 @@
-"""A sink for load: nginx that answers as FCM, APNs and Web Push do, and writes down which notifications it was given.
+"""A sink for load: nginx that answers as FCM, APNs and Web Push do, and writes down which notifications came when.
 
 The sandbox looks at every message, which costs more than sending it. This only counts, at a few µs a request, so that
 a benchmark measures the sender. It stands on the sandbox's three ports with the sandbox's certificate.
@@ -28,7 +28,7 @@ http {{
     map $request_body $in_body {{ default ""; '~"nid": ?"(?<found>[^"]+)"' $found; }}
     map $http_apns_collapse_id $in_header {{ default $http_apns_collapse_id; "" $http_topic; }}
     map $in_header $notification {{ default $in_header; "" $in_body; }}
-    log_format notifications escape=none '$notification';
+    log_format notifications escape=none '$notification $msec';
     access_log off;
     server_tokens off;
     default_type application/json;
@@ -47,7 +47,7 @@ http {{
             return 200 '{{"access_token": "sink", "expires_in": 3599, "token_type": "Bearer"}}';
         }}
         location / {{
-            access_log {folder}/notifications.log notifications buffer=64k;
+            access_log {folder}/notifications.log notifications buffer=64k flush=1s;
             add_header apns-id $http_apns_id;
             echo_read_request_body;
             {wait}
@@ -85,9 +85,18 @@ class Sink:
 
     def distinct(self) -> int:
         """How many notifications came, each counted once. Sorted outside, so that no memory of ours is measured."""
-        script = 'LC_ALL=C sort -u -S 100M "$0" | wc -l'
+        script = 'cut -d " " -f 1 "$0" | LC_ALL=C sort -u -S 100M | wc -l'
         counted = subprocess.run(["/bin/sh", "-c", script, str(self._log)], capture_output=True, check=True)  # noqa: S603
         return int(counted.stdout)
+
+    def arrivals(self) -> dict[str, float]:
+        """When each notification was first answered, as unix seconds. Up to a second behind."""
+        arrived: dict[str, float] = {}
+        whole_lines = self._log.read_text().rpartition("\n")[0]
+        for line in whole_lines.splitlines():
+            notification, _, seconds = line.partition(" ")
+            arrived.setdefault(notification, float(seconds))
+        return arrived
 
 
 def is_available() -> bool:

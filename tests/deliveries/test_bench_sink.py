@@ -1,5 +1,6 @@
 """The benchmark's sink answers the real clients and counts what it was given."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from apps.gateways.contract import Endpoints, PushContent, PushMessage, Verdict,
 from apps.gateways.factory import make_gateway
 from apps.gateways.loop import run
 from apps.sandbox import sink
+from tests.house import wait_for
 
 pytestmark = pytest.mark.skipif(not sink.is_available(), reason="install nginx-light and libnginx-mod-http-echo")
 
@@ -26,10 +28,14 @@ def opened(request: pytest.FixtureRequest, settings, tmp_path: Path) -> Iterator
         yield request.param, running
 
 
-def test_every_gateway_is_answered_and_counted(opened: tuple[str, OpenSink], wire: WireKind) -> None:
+def test_every_gateway_is_answered_counted_and_timed(opened: tuple[str, OpenSink], wire: WireKind) -> None:
     gateway, running = opened
+    begun = time.time()
     verdicts = run(_send(gateway, running, wire, copies=2))
+    ended = time.time()
     assert verdicts == [Verdict.ACCEPTED] * 10
+    wait_for(lambda: len(running.arrivals()) == 5, 30)
+    assert all(begun - 1 < at < ended + 1 for at in running.arrivals().values())
     assert running.distinct() == 5
 
 
