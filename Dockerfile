@@ -2,8 +2,8 @@
 FROM python:3.13-slim
 ENV PYTHONUNBUFFERED=1
 WORKDIR /srv/heliograph
-COPY requirements.lock .
-RUN pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY requirements-production.lock .
+RUN pip install --no-cache-dir --require-hashes -r requirements-production.lock
 COPY . .
 # Static files are collected with throw-away secrets; the real ones come with the container's environment.
 RUN HELIOGRAPH_ENV=production DATABASE_URL=postgres://none SECRET_KEY=none FIELD_ENCRYPTION_KEYS=k1:none \

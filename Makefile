@@ -5,10 +5,14 @@ SANDBOX_PORT ?= 9400
 # Two processes: as many as the smallest machine we care for has cores.
 PYTEST ?= .venv/bin/pytest --quiet --numprocesses 2 --dist loadfile
 
-.PHONY: setup demo test test-all check audit
+.PHONY: setup setup-production demo test test-all check audit lock
 
 setup:
 	@sh config/install.sh
+
+# What runs in production and nothing else: neither test tools nor embedded servers nor the emulators' libraries.
+setup-production:
+	@sh config/install.sh requirements-production.lock
 
 demo: setup
 	@exec .venv/bin/python manage.py up --demo --port $(PORT) --sandbox-port $(SANDBOX_PORT)
@@ -30,6 +34,12 @@ check: setup
 		SECRET_KEY=$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
 		FIELD_ENCRYPTION_KEYS=k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8= \
 		.venv/bin/python manage.py check --deploy --fail-level WARNING > .venv/check.log 2>&1 || (cat .venv/check.log; false)
+
+# After a change of pyproject.toml's dependencies: pins both locks anew, keeping what still fits. Needs uv and the network.
+LOCK = uv pip compile --quiet --no-config --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header --no-annotate
+lock:
+	@$(LOCK) --all-extras pyproject.toml --output-file requirements.lock > /dev/null
+	@$(LOCK) --constraint requirements.lock pyproject.toml --output-file requirements-production.lock > /dev/null
 
 # Known vulnerabilities of what is pinned. It asks the advisory database of the Python packages, so it needs the network, and its
 # answer changes from day to day: for a schedule of CI's, not for `make test`. Fails (--strict) where it could not ask.

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Make .venv and install requirements.lock into it; does nothing where that is done already.
+# Make .venv and install requirements.lock into it, or the lock that is named; does nothing where that is done already.
 # Any Python from 3.12 on will do that really runs: a name on PATH may be a shim that only says what is missing.
 set -eu
 cd "$(dirname "$0")/.."
 
-wanted=$(cksum < requirements.lock)
+lock=${1:-requirements.lock}
+wanted=$(cksum < "$lock")
 stamp=.venv/.installed
 if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null; then
     exit 0
@@ -45,8 +46,8 @@ if ! runs .venv/bin/python; then
     fi
 fi
 if [ -n "$uv" ]; then
-    uv pip install --quiet --no-config --compile-bytecode --python .venv/bin/python --require-hashes -r requirements.lock
+    uv pip install --quiet --no-config --compile-bytecode --python .venv/bin/python --require-hashes -r "$lock"
 else
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
 fi
 printf '%s\n' "$wanted" > "$stamp"
