@@ -69,6 +69,7 @@ class Row(NamedTuple):
 class Written(NamedTuple):
     """An outcome or receipt of one delivery, and the page that has it. measure: as Row's."""
 
+    device_id: int
     measure: int
     at: datetime
     xid: int
@@ -142,11 +143,13 @@ def read_part(page: Page, position: Position, measures: Collection[int], *, most
     return found, replace(position, customer_id=found[-1].customer_id, device_id=found[-1].device_id)
 
 
-def written_of(*, planned_on: date, dispatch_id: int, customer_ids: Collection[int], device_id: int) -> list[Written]:
-    """All that stands in the feed about one delivery, in its order. customer_ids: of one person."""
+def written_of(
+    *, planned_on: date, dispatch_id: int, customer_ids: Collection[int], device_ids: Collection[int]
+) -> list[Written]:
+    """All that stands in the feed about these devices' deliveries, in its order. customer_ids: of one person."""
     values = {
         "planned_on": planned_on, "dispatch_id": dispatch_id, "customer_ids": list(customer_ids),
-        "device_id": device_id,
+        "device_ids": list(device_ids),
     }  # fmt: skip
     return [Written._make(row) for row in rows("deliveries", "feed_delivery", values)]
 

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.customers.services.consent import record_consent
 from apps.deliveries.models import Dispatch
@@ -10,6 +12,7 @@ from apps.deliveries.policy import Policy
 from apps.deliveries.services.ledger import LedgerRow, append_outcomes
 from apps.deliveries.states import OUTCOMES
 from tests.factories import NOW, make_app, make_customer, make_device, make_dispatch
+from tests.factories.webhooks import make_endpoint, make_outcomes
 
 pytestmark = pytest.mark.django_db
 
@@ -111,6 +114,29 @@ def test_who_was_not_meant_is_told_so(app, anna, api):
     make_customer(app, external_id="late")
     told = explain(api, dispatch, "late")
     assert (told["was_planned"], told["deliveries"]) == (False, [])
+
+
+@pytest.mark.parametrize("case", ["accepted", "queued", "no_consent", "capped", "holdout"])
+def test_more_devices_cost_no_more_queries(app, anna, api, case):
+    make_endpoint(app, "http://127.0.0.1:9/")
+    ada = make_customer(app, external_id="ada")
+    theirs = [make_device(ada, gateway=gateway) for gateway in ("fcm", "fcm", "apns", "webpush")]
+    if case == "no_consent":
+        record_consent(customer_ids=[anna.pk, ada.pk], channel="push", granted=False, source="api", now=NOW)
+    if case in ("accepted", "capped"):
+        dispatch = make_outcomes(app, [anna.devices.get(), *theirs], kind="campaign")
+    if case != "accepted":
+        caps = {"cap_count": 1, "cap_days": 7} if case == "capped" else {}
+        policy = Policy(salt="x", holdout_percent=100 if case == "holdout" else 0, **caps)
+        dispatch = make_dispatch(app, policy=policy, now=NOW + timedelta(minutes=1))
+    explain(api, dispatch)  # the key is known from here on
+    with CaptureQueriesContext(connection) as one:
+        explain(api, dispatch)
+    with CaptureQueriesContext(connection) as four:
+        told = explain(api, dispatch, "ada")
+    assert {each["status"].removeprefix("excluded:") for each in told["deliveries"]} == {case}
+    assert len(told["deliveries"]) == 4
+    assert len(four) == len(one)
 
 
 def test_the_dispatch_is_needed_and_must_be_the_apps(app, anna, api):

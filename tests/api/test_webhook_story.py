@@ -37,7 +37,7 @@ def receiver():
 
 
 def told(dispatch: Dispatch, device: Device) -> list[Told]:
-    return told_of(dispatch=dispatch, customer_ids=[device.customer_id], device_id=device.pk, now=NOW)
+    return told_of(dispatch=dispatch, customer_ids=[device.customer_id], device_ids=[device.pk], now=NOW)[device.pk]
 
 
 def states(dispatch: Dispatch, device: Device) -> list[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """Explain: why a person did or did not get something."""
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
@@ -15,7 +14,7 @@ from apps.api.calls import FLAG, NULLABLE_TIME, NUMBER, TEXT, TIME, Answer, Call
 from apps.api.query import whole
 from apps.api.refusals import refuse_fields
 from apps.api.views.customers import customer_of
-from apps.api.webhooks.told import STATES, told_of
+from apps.api.webhooks.told import STATES, Told, told_of
 from apps.campaigns.services.explanation import AudiencePart, explain_audience
 from apps.core.problems import FieldProblem
 from apps.customers.queries import ids_of_people
@@ -91,8 +90,9 @@ class ExplainCustomerView(ApiView):
         dispatch = get_object_or_404(Dispatch, app=self.caller.app, pk=self.parameters["dispatch"])
         told = explain_dispatch(dispatch=dispatch, customer=customer, now=now)
         audience = explain_audience(dispatch=dispatch, customer=customer, now=now)
-        ids = ids_of_people([customer.pk])
-        deliveries = [_delivery(one, dispatch, ids, now) for one in told.reasons]
+        ids, devices = ids_of_people([customer.pk]), {one.device_id for one in told.reasons}
+        webhooks = told_of(dispatch=dispatch, customer_ids=ids, device_ids=devices, now=now)
+        deliveries = [_delivery(one, webhooks[one.device_id]) for one in told.reasons]
         return json_response(
             _shown(customer.external_id or "", told, deliveries, [_audience_part(one) for one in audience])
         )
@@ -115,9 +115,7 @@ def _shown(
     }
 
 
-def _delivery(one: Reason, dispatch: Dispatch, customer_ids: Collection[int], now: datetime) -> dict[str, Any]:
-    """customer_ids: of one person."""
-    webhooks = told_of(dispatch=dispatch, customer_ids=customer_ids, device_id=one.device_id, now=now)
+def _delivery(one: Reason, webhooks: Sequence[Told]) -> dict[str, Any]:
     return {
         "delivery_id": one.delivery_id,
         "device_id": one.device_id,

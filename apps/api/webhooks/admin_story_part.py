@@ -14,9 +14,11 @@ from apps.deliveries.story_parts import StoryPart
 
 def webhooks_of(story: Story, customer: Customer) -> dict[str, Any] | None:
     """Each event for each webhook, with what became of it."""
-    told = told_of(
-        dispatch=story.dispatch, customer_ids=[story.customer_id], device_id=story.device_id, now=timezone.now()
+    device_id = story.device_id
+    found = told_of(
+        dispatch=story.dispatch, customer_ids=[story.customer_id], device_ids=[device_id], now=timezone.now()
     )
+    told = found[device_id]
     return {"told": [{"row": one, "word": TOLD[one.state]} for one in told]} if told else None
 
 

@@ -1,5 +1,5 @@
-"""What the webhooks of an app were told of one delivery. A message that was taken leaves no row: it is found by the
-position of its endpoint, which has passed the event, and by no message that still holds it.
+"""What the webhooks of an app were told of a person's deliveries. A message that was taken leaves no row: it is found
+by the position of its endpoint, which has passed the event, and by no message that still holds it.
 """
 
 from collections.abc import Collection, Mapping
@@ -29,31 +29,34 @@ class Told:
     last_error: str = ""
 
 
-def told_of(*, dispatch: Dispatch, customer_ids: Collection[int], device_id: int, now: datetime) -> list[Told]:
-    """By endpoint, then by event. Nothing of what is too old to be told, nor of teams' tests and alerts' copies.
+def told_of(
+    *, dispatch: Dispatch, customer_ids: Collection[int], device_ids: Collection[int], now: datetime
+) -> Mapping[int, list[Told]]:
+    """{device: [by endpoint, then by event]}. Nothing of what is too old, nor of teams' tests and alerts' copies.
 
     customer_ids: of one person. Cost: three queries; the last looks at the endpoints' undelivered messages.
     """
-    if dispatch.kind == TEST_KIND or dispatch.origin.partition(":")[0] == COPY:
-        return []
+    told: dict[int, list[Told]] = {device_id: [] for device_id in device_ids}
+    if not told or dispatch.kind == TEST_KIND or dispatch.origin.partition(":")[0] == COPY:
+        return told
     endpoints = list(WebhookEndpoint.objects.filter(app=dispatch.app_id).order_by("pk"))
     if not endpoints:
-        return []
+        return told
     events = written_of(
-        planned_on=dispatch.planned_on, dispatch_id=dispatch.pk, customer_ids=customer_ids, device_id=device_id
+        planned_on=dispatch.planned_on, dispatch_id=dispatch.pk, customer_ids=customer_ids, device_ids=device_ids
     )
-    held = _held(endpoints, dispatch.pk, {*customer_ids, 0}, device_id)
-    return [
-        _told(endpoint, event, held)
-        for endpoint in endpoints
-        for event in events
-        if TYPE_OF_MEASURE[event.measure] in endpoint.types and event.at >= max(endpoint.created_at, now - REACHES_BACK)
-    ]
+    held = _held(endpoints, dispatch.pk, {*customer_ids, 0}, device_ids)
+    for endpoint in endpoints:
+        since = max(endpoint.created_at, now - REACHES_BACK)
+        for event in events:
+            if TYPE_OF_MEASURE[event.measure] in endpoint.types and event.at >= since:
+                told[event.device_id].append(_told(endpoint, event, held))
+    return told
 
 
-def _told(endpoint: WebhookEndpoint, event: Written, held: Mapping[tuple[int, str], WebhookMessage]) -> Told:
+def _told(endpoint: WebhookEndpoint, event: Written, held: Mapping[tuple[int, str, int], WebhookMessage]) -> Told:
     type_ = TYPE_OF_MEASURE[event.measure]
-    message = held.get((endpoint.pk, type_))
+    message = held.get((endpoint.pk, type_, event.device_id))
     if message is not None:
         return Told(endpoint, type_, "given_up" if message.state == "dead" else "waiting", message.last_error)
     has_read = (event.xid, event.page_id) <= (endpoint.feed_xid, endpoint.feed_page)
@@ -61,17 +64,17 @@ def _told(endpoint: WebhookEndpoint, event: Written, held: Mapping[tuple[int, st
 
 
 def _held(
-    endpoints: Collection[WebhookEndpoint], dispatch_id: int, customer_ids: Collection[int], device_id: int
-) -> dict[tuple[int, str], WebhookMessage]:
-    """Undelivered messages that hold something of this delivery, by endpoint and type."""
+    endpoints: Collection[WebhookEndpoint], dispatch_id: int, customer_ids: Collection[int], device_ids: Collection[int]
+) -> dict[tuple[int, str, int], WebhookMessage]:
+    """Undelivered messages that hold something of these deliveries, by endpoint, type and device."""
     near = WebhookMessage.objects.filter(
-        endpoint__in=endpoints, dispatch_ids__contains=[dispatch_id], device_ids__contains=[device_id]
+        endpoint__in=endpoints, dispatch_ids__contains=[dispatch_id], device_ids__overlap=list(device_ids)
     )
     return {
-        (message.endpoint_id, message.type): message
+        (message.endpoint_id, message.type, device_id): message
         for message in near.order_by("pk")
-        if any(
-            key[0] == dispatch_id and key[1] in customer_ids and key[2] == device_id
-            for key in zip(message.dispatch_ids, message.customer_ids, message.device_ids, strict=True)
+        for named, customer_id, device_id in zip(
+            message.dispatch_ids, message.customer_ids, message.device_ids, strict=True
         )
+        if named == dispatch_id and customer_id in customer_ids and device_id in device_ids
     }
