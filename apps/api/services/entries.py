@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.api.entry_request import EntryRequest, read_entry
 from apps.api.services.idempotency import Key
-from apps.api.services.once import Accepted, do_once
+from apps.api.services.once import Accepted, answer_once
 from apps.api.services.triggers import people_named, verdicts_by_name
 from apps.campaigns.models import Automation
 from apps.campaigns.services.automations.naming import enter_people
@@ -22,7 +22,7 @@ def accept_entry(
     def act() -> Mapping[str, Any]:
         return {"to": _enter(automation, is_test, read_entry(body), now)}
 
-    return do_once(key=key, status=ACCEPTED, act=act, now=now)
+    return answer_once(key=key, status=ACCEPTED, act=act, now=now)
 
 
 def _enter(automation: Automation, is_test: bool, asked: EntryRequest, now: datetime) -> list[str]:

@@ -19,7 +19,7 @@ class Accepted:
     is_replay: bool
 
 
-def do_once(*, key: Key | None, status: int, act: Callable[[], Mapping[str, Any]], now: datetime) -> Accepted:
+def answer_once(*, key: Key | None, status: int, act: Callable[[], Mapping[str, Any]], now: datetime) -> Accepted:
     """Do it, unless the key has led to it before; committed when this returns. Raises Refusal, and what `act` raises.
 
     act: does it in this transaction, and returns what to keep.

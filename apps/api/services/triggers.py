@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.api.refusals import Refusal, refuse_fields
 from apps.api.services.idempotency import Key
-from apps.api.services.once import Accepted, do_once
+from apps.api.services.once import Accepted, answer_once
 from apps.api.trigger_request import TriggerRequest, counts_of, read_trigger
 from apps.campaigns.models import Campaign
 from apps.campaigns.services import large_triggers, trigger
@@ -30,7 +30,7 @@ def accept_trigger(
     def act() -> Mapping[str, Any]:
         return _trigger(campaign, is_test, read_trigger(body), now)
 
-    return do_once(key=key, status=ACCEPTED, act=act, now=now)
+    return answer_once(key=key, status=ACCEPTED, act=act, now=now)
 
 
 def _trigger(campaign: Campaign, is_test: bool, asked: TriggerRequest, now: datetime) -> dict[str, Any]:
