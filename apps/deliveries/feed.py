@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from apps.core.sql import prepared_rows, rows
+from apps.core.sql import Compiled, compiled, prepared_rows, rows
 
 PAGES_AT_ONCE = 500
 # Above it a page is read in parts, and no further page beside it.
@@ -126,7 +126,7 @@ def read_rows(pages: Sequence[Page], measures: Collection[int]) -> list[Row]:
         ("feed_many", [page for page in pages if not page.is_of_small]),
     ):
         if chosen:
-            found += map(Row._make, rows("deliveries", name, _of_pages(chosen, measures)))
+            found += map(Row._make, rows("deliveries", name, _span(chosen, measures), page=_asked(chosen)))
     return sorted(found) if len(found) > 1 else found
 
 
@@ -165,11 +165,17 @@ def _page(found: tuple[Any, ...]) -> Page:
     return Page(xid, page_id, dispatch_id, planned_on, written_at, json.loads(counts), app_id, kind, is_of_small)
 
 
-def _of_pages(pages: Sequence[Page], measures: Collection[int]) -> dict[str, object]:
+def _asked(pages: Sequence[Page]) -> Compiled:
+    values = {
+        "dispatch_ids": [page.dispatch_id for page in pages],
+        "days": [page.planned_on for page in pages],
+        "written_at": [page.written_at for page in pages],
+        "xids": [str(page.xid) for page in pages],
+    }
+    return compiled("deliveries", "feed_asked", values)
+
+
+def _span(pages: Sequence[Page], measures: Collection[int]) -> dict[str, object]:
     days, times = [page.planned_on for page in pages], [page.written_at for page in pages]
-    values: dict[str, object] = {
-        "dispatch_ids": [page.dispatch_id for page in pages], "days": days, "written_at": times,
-        "xids": [str(page.xid) for page in pages], "first_day": min(days), "last_day": max(days),
-        "measures": list(measures),
-    }  # fmt: skip
-    return {**values, "first": min(times), "last": max(times)}
+    span = {"first_day": min(days), "last_day": max(days), "first": min(times), "last": max(times)}
+    return {**span, "measures": list(measures)}

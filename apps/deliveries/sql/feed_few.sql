@@ -1,22 +1,7 @@
--- What pages of small dispatches wrote: outcomes and receipts. Parameters: dispatch_ids, days, written_at, xids (all
--- parallel), first_day, last_day, measures (outcomes; 100 + type for receipts). Rows: at, measure, then the row's key.
--- others: transactions that wrote about the same dispatch in the same microsecond. Their rows are their own pages', which
--- may be read earlier or later. A row whose transaction is not known (restored from a dump) is never left out.
--- Relies on: the primary keys, whose front is a dispatch; ledger_page_dispatch. Cost: 8 us a row.
-with page as (
-    select given.*, array(
-               select twin.xid::xid
-               from deliveries_ledgerpage twin
-               where twin.dispatch_id = given.dispatch_id and twin.written_at = given.written_at
-                 and twin.xid <> given.xid
-           ) as others
-    from (
-        select distinct one.*
-        from unnest(
-            %(dispatch_ids)s::bigint[], %(days)s::date[], %(written_at)s::timestamptz[], %(xids)s::text[]::xid8[]
-        ) as one (dispatch_id, planned_on, written_at, xid)
-    ) given
-)
+-- What pages of small dispatches wrote: outcomes and receipts. Parameters: the part page (feed_asked), first_day, last_day,
+-- measures (outcomes; 100 + type for receipts). Rows: at, measure, then the row's key.
+-- Relies on: the primary keys, whose front is a dispatch. Cost: 8 us a row.
+with page as {{page}}
 select delivery.recorded_at as at, delivery.outcome::int as measure, delivery.planned_on, delivery.dispatch_id,
        delivery.customer_id, delivery.device_id
 from page

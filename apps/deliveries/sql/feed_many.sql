@@ -1,20 +1,7 @@
 -- What pages of large dispatches wrote. Parameters: as feed_few, and first, last: the span of written_at.
 -- Relies on: deliveries_delivery_time and deliveries_receipt_time, so the cost goes with what was written in that span and
 -- not with the size of the dispatch; "+ 0" keeps the planner from walking a whole dispatch by the primary key.
-with page as (
-    select given.*, array(
-               select twin.xid::xid
-               from deliveries_ledgerpage twin
-               where twin.dispatch_id = given.dispatch_id and twin.written_at = given.written_at
-                 and twin.xid <> given.xid
-           ) as others
-    from (
-        select distinct one.*
-        from unnest(
-            %(dispatch_ids)s::bigint[], %(days)s::date[], %(written_at)s::timestamptz[], %(xids)s::text[]::xid8[]
-        ) as one (dispatch_id, planned_on, written_at, xid)
-    ) given
-)
+with page as {{page}}
 select delivery.recorded_at as at, delivery.outcome::int as measure, delivery.planned_on, delivery.dispatch_id,
        delivery.customer_id, delivery.device_id
 from deliveries_delivery delivery
