@@ -52,6 +52,7 @@ _CAMPAIGNS_TO_READ: Mapping[str, str] = {
     "campaigns.automationsend": _VIEW,
     "campaigns.automationstep": _VIEW,
     "campaigns.campaign": _VIEW,
+    "campaigns.launchfault": _VIEW,
     "campaigns.messagetemplate": _VIEW,
     "campaigns.occurrence": _VIEW,
     "campaigns.segmenttrigger": _VIEW,

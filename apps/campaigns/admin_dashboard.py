@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from apps.accounts.admin_pages import page_of
 from apps.accounts.models import App
 from apps.accounts.queries import apps_of
 from apps.campaigns import admin_numbers as numbers
+from apps.campaigns.admin_troubles import campaigns_in_trouble
 from apps.campaigns.admin_words import is_running, state_of
 from apps.campaigns.funnel import stopped_automations
 from apps.campaigns.models import Campaign
@@ -51,6 +53,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             ]
         if request.user.has_perm("campaigns.view_automation"):
             context["stopped_automations"] = stopped_automations([app.pk for app in chosen])[:MOST_RECENT]
+        troubled = campaigns_in_trouble([app.pk for app in chosen], timezone.now())
+        context["in_trouble"] = list(islice(troubled, MOST_RECENT))
         context.update(checklist(request, [app.pk for app in chosen]))
     return context
 

@@ -25,6 +25,7 @@ from apps.campaigns.admin_moments import turns_under_way, when_shown
 from apps.campaigns.admin_preview import screen
 from apps.campaigns.admin_since import since_approval
 from apps.campaigns.admin_steps import extra_steps
+from apps.campaigns.admin_troubles import late_triggers, troubles_of
 from apps.campaigns.admin_words import is_running, state_of
 from apps.campaigns.models import Campaign
 from apps.campaigns.queries import launched_waterfall, report_of_launches, waterfall_of_launches
@@ -64,6 +65,8 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "test_says": test_summary(campaign),
         **when_shown(campaign, timezone.now()),
         "extras": [(step, step.summary(campaign)) for step in extra_steps()],
+        "troubles": troubles_of(campaign, timezone.now()),
+        "late_triggers": late_triggers(campaign, timezone.now()),
         **_standing(model_admin, request, campaign),
     }
     if campaign.is_lasting:

@@ -15,6 +15,7 @@ DRAFTED: Mapping[str, Word] = {
     "finished": Word(_("Sent"), _("Everybody in the audience has their outcome."), "good"),
     "cancelled": Word(_("Cancelled"), _("Stopped by a person.")),
 }
+SENT_BACK = Word(_("Not sent"), _("It could not go out, and is a draft again: its page says why."), "bad")
 LIVE: Mapping[str, Word] = {
     "planning": Word(_("Starting"), _("The audience is being worked out."), "accent"),
     "sending": Word(_("Sending"), _("On its way."), "accent"),
@@ -36,6 +37,8 @@ def state_of(campaign: Campaign) -> Word:
         return LIVE["paused"] if campaign.paused_at else LASTING[campaign.timing]
     if campaign.state == "launched" and campaign.dispatch:
         return LIVE[campaign.dispatch.state]
+    if campaign.state == "draft" and campaign.launch_problem:
+        return SENT_BACK
     return DRAFTED[campaign.state]
 
 

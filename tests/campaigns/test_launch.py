@@ -11,7 +11,7 @@ import pytest
 from django.db import connection, connections
 
 from apps.accounts.models import App, AuditEntry
-from apps.campaigns.models import Campaign
+from apps.campaigns.models import Campaign, LaunchFault
 from apps.campaigns.services import lifecycle
 from apps.campaigns.services.launch import launch_due
 from apps.customers.models import EventType, Topic
@@ -130,13 +130,26 @@ def test_an_audience_that_emptied_meanwhile_is_no_launch(scheduled: Campaign) ->
     assert Dispatch.objects.count() == 0
 
 
+def test_an_error_that_nobody_foresaw_holds_up_no_other_and_is_kept(scheduled: Campaign) -> None:
+    other = make_ready_campaign(scheduled.app)
+    lifecycle.schedule(campaign=other, version=1, actor="mary", now=NOW)
+    texts = scheduled.variants.get().texts
+    scheduled.variants.update(texts={"en": "of another version"})
+    assert launch_due(NOW) == 1
+    fault = LaunchFault.objects.get(campaign=scheduled)
+    assert (fault.tries, fault.first_at, fault.error.split(":")[0]) == (1, NOW, "AttributeError")
+    scheduled.variants.update(texts=texts)
+    assert [launch_due(at) for at in (NOW, fault.retry_at)] == [0, 1]
+    assert not LaunchFault.objects.exists()
+
+
 def test_a_plan_that_failed_sends_the_campaign_back_with_the_reason(scheduled: Campaign) -> None:
     origin = f"campaign:{scheduled.pk}"
     make_counted_dispatch(scheduled.app, origin=origin, state="failed", reason="audience_timeout")
     assert launch_due(NOW) == 0
     scheduled.refresh_from_db()
     assert (scheduled.state, scheduled.dispatch) == ("draft", None)
-    assert "audience_timeout" in scheduled.launch_problem
+    assert scheduled.launch_problem.startswith("its audience takes longer to work out than")
 
 
 @pytest.mark.django_db(transaction=True)

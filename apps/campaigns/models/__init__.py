@@ -16,6 +16,7 @@ from apps.campaigns.models.campaigns import (
     all_platforms,
     only_monday,
 )
+from apps.campaigns.models.faults import LaunchFault
 from apps.campaigns.models.triggers import SegmentTrigger
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "AutomationSend",
     "AutomationStep",
     "Campaign",
+    "LaunchFault",
     "MessageTemplate",
     "Occurrence",
     "SegmentTrigger",

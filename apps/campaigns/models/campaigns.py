@@ -32,7 +32,7 @@ class Campaign(models.Model):
 
     version rises with every save: two editors never overwrite each other. dispatch is set at launch.
     launching_until: the lease of the process that is launching it. launch_problem: why the last launch did not happen
-    and made it a draft again. archived_at: put away, so that lists show it only when asked.
+    and made it a draft again, launch_problem_at: when. archived_at: put away, so that lists show it only when asked.
     With several variants: test_percent of the audience is in the test, the rest waits for the winner. fallback: the
     variant it gets where no difference was seen, AHEAD = whichever leads. decided_how: why it got what it got.
     holdout_percent: of the audience, get nothing, to compare with; goal_event: what both are compared by.
@@ -132,6 +132,7 @@ class Campaign(models.Model):
     launching_until = models.DateTimeField(null=True)
     paused_at = models.DateTimeField(null=True)
     launch_problem = models.CharField(_("why it could not be launched"), max_length=300, blank=True)
+    launch_problem_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("campaign")

@@ -15,8 +15,8 @@ class SegmentTrigger(models.Model):
     """A trigger by a large segment, planned after it was accepted (services.large_triggers).
 
     segment_id: a raw id, for a segment may go although it was once sent to. facts: the caller's, until it is settled.
-    occurrence: the trigger's name in the engine. retry_at: not before, for planning it failed for a reason that nobody
-    foresaw. code, reason: why it was refused.
+    occurrence: the trigger's name in the engine. tries, error, retry_at: planning it failed so often for a reason that
+    nobody foresaw, and is not tried again before. code, reason: why it was refused.
     """
 
     campaign = models.ForeignKey(Campaign, models.CASCADE, related_name="segment_triggers")
@@ -29,6 +29,8 @@ class SegmentTrigger(models.Model):
     reason = models.CharField(max_length=300, blank=True, default="")
     dispatch = models.ForeignKey(Dispatch, models.PROTECT, null=True, related_name="+")
     requested_at = models.DateTimeField()
+    tries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    error = models.CharField(max_length=200, blank=True, default="", db_default="")
     retry_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)
 

@@ -18,6 +18,7 @@ from apps.campaigns.services.frozen import fingerprint_of, freeze, is_same
 from apps.campaigns.services.local_time import begins_at, ends_at
 from apps.campaigns.services.occurrences import last_time
 from apps.campaigns.services.readiness import NotReady, readiness_problems
+from apps.campaigns.services.sent_back import send_back
 from apps.campaigns.services.simulate import simulate_campaign
 from apps.campaigns.states import APPROVAL_STATES, CAMPAIGN_STATES
 from apps.core.problems import Conflict
@@ -75,7 +76,7 @@ def refuse(*, approval: Approval, actor: Actor, comment: str, now: datetime) -> 
         _decide(asked, "refused", actor, comment, now)
         who = actor if isinstance(actor, str) else actor.get_full_name() or _name(actor)
         reason = _("%(who)s did not approve it: %(comment)s") % {"who": who, "comment": comment.strip() or "–"}
-        CAMPAIGN_STATES.require(Campaign.objects.filter(pk=asked.campaign_id), "draft", launch_problem=reason[:300])
+        send_back(asked.campaign_id, reason, now)
 
 
 def withdraw(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
@@ -178,7 +179,7 @@ def _last_launch(campaign: Campaign, now: datetime) -> datetime:
 
 def _back_to_draft(asked: Approval, to: str, reason: str, now: datetime) -> None:
     APPROVAL_STATES.require(Approval.objects.filter(pk=asked.pk), to, ended_reason=reason[:300])
-    CAMPAIGN_STATES.require(Campaign.objects.filter(pk=asked.campaign_id), "draft", launch_problem=reason[:300])
+    send_back(asked.campaign_id, reason, now)
     _note(asked, "system", f"approval_{to}", now, reason=reason)
 
 

@@ -40,6 +40,7 @@ BOOKKEEPING = frozenset(
         "launching_until",
         "paused_at",
         "launch_problem",
+        "launch_problem_at",
         "campaign",
     }
 )

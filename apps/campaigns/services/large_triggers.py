@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.services.audit import write_audit
 from apps.campaigns.models import Campaign, SegmentTrigger
+from apps.campaigns.services.error_words import error_words
 from apps.campaigns.services.trigger import require_triggerable, trigger_segment
 from apps.campaigns.states import TRIGGER_STATES
 from apps.core.database import trouble
@@ -70,12 +71,18 @@ def _plan_or_log(stored: SegmentTrigger, now: datetime) -> bool:
     except Exception as error:
         _log.exception("trigger %s cannot be planned", stored.pk)
         if not trouble(error):
-            SegmentTrigger.objects.filter(pk=stored.pk).update(retry_at=now + RETRY_AFTER)
+            changes = {"tries": stored.tries + 1, "error": error_words(error), "retry_at": now + RETRY_AFTER}
+            SegmentTrigger.objects.filter(pk=stored.pk).update(**changes)
         return False
 
 
+def expires_at(stored: SegmentTrigger) -> datetime:
+    """From when on it is refused instead of planned."""
+    return stored.requested_at + timedelta(minutes=stored.campaign.expire_after_minutes)
+
+
 def _has_expired(stored: SegmentTrigger, now: datetime) -> bool:
-    return now >= stored.requested_at + timedelta(minutes=stored.campaign.expire_after_minutes)
+    return now >= expires_at(stored)
 
 
 def _is_computed(stored: SegmentTrigger, now: datetime) -> bool:

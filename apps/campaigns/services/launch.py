@@ -1,12 +1,15 @@
 """Scheduled campaigns become dispatches, each time of each exactly once, however often launchers die or meet."""
 
+import logging
 import time
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from apps.accounts.services.audit import write_audit
@@ -14,9 +17,12 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.queries import launched_waterfall
 from apps.campaigns.services.four_eyes import end_approval, objection_at_launch, standing_approval
 from apps.campaigns.services.handover import plan_arguments
+from apps.campaigns.services.launch_faults import forget_fault, note_fault
 from apps.campaigns.services.local_time import FARTHEST_AHEAD, IS_LOCAL, ends_at, is_time_to_launch
 from apps.campaigns.services.occurrences import days_due, go_on, note_occurrence
+from apps.campaigns.services.plan_words import plan_failed_words
 from apps.campaigns.services.readiness import world_problems
+from apps.campaigns.services.sent_back import send_back
 from apps.campaigns.states import CAMPAIGN_STATES
 from apps.core.problems import Conflict
 from apps.deliveries.models import Dispatch
@@ -28,6 +34,7 @@ from apps.segments.services.refresh import LIMIT_SECONDS, SegmentBroken, refresh
 # Longer than any launch seen (planning a million people takes seconds); a dead launcher is taken over after it.
 _LEASE = timedelta(minutes=2)
 _WAIT_SECONDS = 0.2
+_log = logging.getLogger(__name__)
 
 
 class _PlanFailed(Exception):
@@ -42,7 +49,16 @@ def launch_due(now: datetime) -> int:
     """Launch every scheduled campaign whose time has come; returns how many. None while sending is stopped."""
     if is_stopped("campaign"):
         return 0
-    return sum(launch(campaign_id=campaign_id, now=now) for campaign_id in _due(now))
+    return sum(_launch_or_note(campaign_id, now) for campaign_id in _due(now))
+
+
+def _launch_or_note(campaign_id: int, now: datetime) -> bool:
+    """An error that nobody foresaw holds up no other campaign; this one is tried again when its lease is over."""
+    try:
+        return launch(campaign_id=campaign_id, now=now)
+    except Exception:
+        _log.exception("campaign %s cannot be launched", campaign_id)
+        return False
 
 
 def launch(*, campaign_id: int, now: datetime) -> bool:
@@ -64,8 +80,19 @@ def launch_leased(*, campaign_id: int, now: datetime) -> bool:
 
     The row stays locked while planning, so a cancel comes either before (nothing is planned) or after (the dispatch is
     cancelled), and a killed launcher leaves nothing behind but its lease. now: that of the lease, which fences off a
-    launcher who was slow: what repeats is scheduled for its next time once another has launched it.
+    launcher who was slow: what repeats is scheduled for its next time once another has launched it. Any other error
+    is noted for the campaign's page and raised.
     """
+    try:
+        is_launched = _launch_leased(campaign_id, now)
+    except Exception as error:
+        note_fault(campaign_id=campaign_id, error=error, retry_at=now + _LEASE, now=now)
+        raise
+    forget_fault(campaign_id)
+    return is_launched
+
+
+def _launch_leased(campaign_id: int, now: datetime) -> bool:
     refresh_segments(Campaign.objects.get(pk=campaign_id), now)
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update(of=("self",)).select_related("app").get(pk=campaign_id)
@@ -117,8 +144,11 @@ def _missed(campaign: Campaign, now: datetime) -> str:
     expired_at = ends_at(campaign, now)
     if campaign.scheduled_at is None or expired_at is None or now < expired_at:
         return ""
-    due, end = (f"{at.astimezone(UTC):%Y-%m-%d %H:%M}" for at in (campaign.scheduled_at, expired_at))
-    return f"missed: it was due at {due} and had expired at {end} UTC when launching was possible again"
+    zone = ZoneInfo(campaign.app.time_zone)
+    due, end = (date_format(at.astimezone(zone), "j M Y, H:i") for at in (campaign.scheduled_at, expired_at))
+    return _(
+        "it was missed: due at %(due)s, its pushes had expired at %(end)s (%(zone)s) when launching was possible again"
+    ) % {"due": due, "end": end, "zone": zone}
 
 
 def _problem_now(campaign: Campaign) -> str:
@@ -198,7 +228,7 @@ def _hand_over(campaign: Campaign, now: datetime) -> Dispatch:
     with transaction.atomic():
         dispatch = plan_dispatch(**plan_arguments(campaign, now))
         if dispatch.state == "failed":
-            raise _PlanFailed(f"the audience could not be planned: {dispatch.reason}")
+            raise _PlanFailed(plan_failed_words(dispatch.reason))
         if objection := _objection(campaign, dispatch, now):
             raise _Objected(objection)
     row = Campaign.objects.filter(pk=campaign.pk)
@@ -223,8 +253,7 @@ def _objection(campaign: Campaign, dispatch: Dispatch, now: datetime) -> str:
 
 
 def _send_back(campaign: Campaign, reason: str, now: datetime) -> None:
-    row = Campaign.objects.filter(pk=campaign.pk)
-    CAMPAIGN_STATES.require(row, "draft", launching_until=None, launch_problem=reason[:300])
+    send_back(campaign.pk, reason, now)
     if end_approval(campaign, "void", reason=reason):
         _note(campaign, "approval_void", {"reason": reason}, now)
     _note(campaign, "launch_failed", {"reason": reason}, now)

@@ -19,6 +19,7 @@ from apps.campaigns.parts import parts
 from apps.campaigns.queries import dispatches_of
 from apps.campaigns.services import launch as launching
 from apps.campaigns.services.four_eyes import ApprovalRequired, end_approval, require_approval, standing_approval
+from apps.campaigns.services.launch_faults import forget_fault
 from apps.campaigns.services.local_time import is_local, is_time_to_launch
 from apps.campaigns.services.occurrences import next_time
 from apps.campaigns.services.readiness import NotReady, readiness_problems
@@ -228,6 +229,7 @@ def schedule_locked(fresh: Campaign, version: int, actor: Actor, now: datetime) 
     if fresh.timing == "now":
         require_sending("campaign")
     at = _first_time(fresh, now)
+    forget_fault(fresh.pk)
     _move(fresh, "scheduled", scheduled_at=at, timing=fresh.timing, launch_problem="")
     _note(fresh, actor, "scheduled", now, version=version, at=at.isoformat() if at else "")
     return fresh

@@ -13,6 +13,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.queries import waterfall_of
 from apps.campaigns.services.four_eyes import ApprovalRequired, needs_approval
 from apps.campaigns.services.handover import plan_arguments
+from apps.campaigns.services.plan_words import plan_failed_words
 from apps.campaigns.services.readiness import NotReady, known_names, world_problems
 from apps.core.problems import Conflict
 from apps.core.sql import Compiled
@@ -147,7 +148,7 @@ def _plan(
         arguments |= {"kind": "test", "origin": f"trial:{campaign.pk}", "policy": policy}
     dispatch = plan_dispatch(**arguments)
     if dispatch.state == "failed":
-        raise Conflict("launch_failed", _("the audience could not be planned: %s") % dispatch.reason)
+        raise Conflict("launch_failed", plan_failed_words(dispatch.reason))
     _require_few(campaign.app, dispatch)
     return dispatch
 

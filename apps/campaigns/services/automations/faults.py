@@ -14,6 +14,7 @@ from psycopg.errors import QueryCanceled
 
 from apps.accounts.services.audit import write_audit
 from apps.campaigns.models import Automation, AutomationFault
+from apps.campaigns.services.error_words import error_words
 from apps.campaigns.states import AUTOMATION_STATES
 from apps.core.database import trouble
 
@@ -28,7 +29,7 @@ def note_fault(*, automation_id: int, position: int, error: Exception, now: date
     """A move past this step failed and was undone: wait before the next try, or stop the automation."""
     if _passes(error):
         return
-    words = _words(error)
+    words = error_words(error)
     with transaction.atomic():
         fresh = {"tries": 0, "error": words, "first_at": now, "retry_at": now}
         fault, _is_new = AutomationFault.objects.select_for_update().get_or_create(
@@ -65,9 +66,3 @@ def stop_automation(*, automation_id: int, reason: str, now: datetime) -> None:
 def _passes(error: Exception) -> bool:
     """Nothing is wrong with the step: doing it again is all it takes. (An SMS step may meet a merge's locks, say.)"""
     return bool(trouble(error)) and not isinstance(error.__cause__, QueryCanceled)
-
-
-def _words(error: Exception) -> str:
-    """The first line alone: the others of a database's message quote rows."""
-    line = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {line}"[:200]
