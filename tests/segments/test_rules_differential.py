@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -130,6 +131,12 @@ def _store(app: App, world: list[Person], segments: list[Segment]) -> list[Custo
     return customers
 
 
+def _ended(launch: int, pairs: list[tuple[Customer, Person]]) -> datetime:
+    """When the last of its messages got its outcome."""
+    sent = [message.hours_ago for _customer, person in pairs for message in person.messages if message.launch == launch]
+    return worlds.at(min(sent, default=worlds.PLANNED_HOURS_AGO))
+
+
 def _send(app: App, pairs: list[tuple[Customer, Person]]) -> None:
     """The launches, with the ledger and the receipts of what they sent; each person's device has their id."""
     launches = Dispatch.objects.bulk_create(
@@ -144,8 +151,9 @@ def _send(app: App, pairs: list[tuple[Customer, Person]]) -> None:
             planned_on=worlds.at(worlds.PLANNED_HOURS_AGO).date(),
             created_at=worlds.at(worlds.PLANNED_HOURS_AGO),
             expires_at=NOW,
+            finished_at=_ended(number, pairs) if number % 2 else None,
         )
-        for origin in worlds.LAUNCHES
+        for number, origin in enumerate(worlds.LAUNCHES)
     )
     halves = _halves(app, pairs)
     sent = [
