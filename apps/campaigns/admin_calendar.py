@@ -84,9 +84,10 @@ def day(model_admin: Admin, request: HttpRequest) -> HttpResponse:
     if found:
         names = context["names"]
         context["rows"] = [
-            {"name": names[pk], "pk": pk, "people": found.people.get(pk, 0), "capped": found.capped.get(pk, 0)}
+            {"name": names[pk], "pk": pk, "people": found.people.get(pk, 0), "capped": (found.capped or {}).get(pk, 0)}
             for pk in names
         ]
+        context["is_cap_slow"] = found.capped is None
         context["meetings"] = [
             {"one": names[met.one], "other": names[met.other], "people": met.people} for met in found.meetings
         ]

@@ -1,24 +1,29 @@
 """What goes out when: sent, set and repeating campaigns of an app by local day, and where they meet the same people."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models.fields.json import KT
 
 from apps.accounts.models import App
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.local_time import FARTHEST_AHEAD, is_local
 from apps.campaigns.services.occurrences import next_times
-from apps.core.sql import rows
+from apps.core.sql import Compiled, compiled, rows
 from apps.deliveries.models import Dispatch
 
 PLANNED_STATES = ("scheduled", "awaiting_approval")
 MOST_ENTRIES = 2000
-COUNTING_MILLISECONDS = 5_000
+COUNTING_SECONDS = 5.0
+# As many as a mask has bits (sql/audience_masks.sql).
+MOST_COUNTED = 256
 # A push counts against the cap from when it was accepted, which may be days after its dispatch was planned.
 CAP_LOOKS_BACK = timedelta(days=7)
 
@@ -49,11 +54,14 @@ class Meeting:
 
 @dataclass(frozen=True, slots=True)
 class Collisions:
-    """people: of each campaign; capped: of them whom the frequency cap will leave out, as far as can be foreseen."""
+    """people: of each campaign; capped: of them whom the frequency cap will leave out, as far as can be foreseen.
+
+    capped None: it takes too long to say.
+    """
 
     people: Mapping[int, int]
     meetings: Sequence[Meeting]
-    capped: Mapping[int, int]
+    capped: Mapping[int, int] | None
 
 
 def entries_of(app: App, first: date, last: date, now: datetime) -> list[Entry]:
@@ -65,20 +73,36 @@ def entries_of(app: App, first: date, last: date, now: datetime) -> list[Entry]:
     return sorted(found, key=lambda entry: (entry.at, entry.campaign_id))
 
 
-def collisions(app: App, entries: Sequence[Entry], now: datetime) -> Collisions:
-    """Of the launches of a day that are still to come. Raises OperationalError where counting takes over 5 s."""
+def collisions(
+    app: App, entries: Sequence[Entry], now: datetime, *, limit_seconds: float = COUNTING_SECONDS
+) -> Collisions:
+    """Of the launches of a day that are still to come, the first MOST_COUNTED of them. Cost: see README.
+
+    Raises OperationalError where even the people in common take longer than the limit.
+    """
     targets = {entry.campaign_id: entry.at for entry in entries if entry.dispatch_id is None}
-    window = timedelta(days=app.cap_days)
-    before = {pk: list(_before(app, pk, at, window, now)) for pk, at in targets.items()} if app.cap_count else {}
-    asked = {*targets, *(entry.campaign_id for found in before.values() for entry in found)}
-    segments = _segments_of(asked)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("select set_config('statement_timeout', %s, true)", [str(COUNTING_MILLISECONDS)])
-        met = rows("campaigns", "audiences_in_common", _segments_of(targets))
-        capped = _capped(app, targets, before, segments, window) if before else {}
-    people = {one: count for one, other, count in met if one == other}
-    meetings = [Meeting(one, other, count) for one, other, count in met if one != other]
+    targets = dict(islice(targets.items(), MOST_COUNTED))
+    ids = list(targets)
+    with _limit(limit_seconds):
+        met = rows("campaigns", "audiences_in_common", {"most": len(ids)}, people=_people_of(ids))
+    people = {ids[one]: count for one, other, count in met if one == other}
+    meetings = [Meeting(ids[one], ids[other], count) for one, other, count in met if one != other]
+    capped: Mapping[int, int] | None = {}
+    if app.cap_count:
+        try:
+            with _limit(limit_seconds):
+                capped = _capped(app, targets, now)
+        except OperationalError:
+            capped = None
     return Collisions(people, sorted(meetings, key=lambda meeting: -meeting.people), capped)
+
+
+@contextmanager
+def _limit(seconds: float) -> Iterator[None]:
+    """A transaction whose statements are ended after so long (OperationalError)."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("select set_config('statement_timeout', %s, true)", [str(int(seconds * 1000))])
+        yield
 
 
 def _sent(app: App, begin: datetime, end: datetime) -> Iterator[Entry]:
@@ -117,42 +141,46 @@ def _before(app: App, campaign_id: int, at: datetime, window: timedelta, now: da
             yield entry
 
 
-def _segments_of(campaign_ids: Iterable[int]) -> dict[str, list[int]]:
-    """Parallel arrays for the statements: who is in, who is not."""
-    ids = list(campaign_ids)
-    include = Campaign.include_segments.through.objects.filter(campaign__in=ids).values_list("campaign", "segment")
-    exclude = Campaign.exclude_segments.through.objects.filter(campaign__in=ids).values_list("campaign", "segment")
-    found = {"campaigns": list(include), "except_campaigns": list(exclude)}
-    return {
-        **{name: [pair[0] for pair in pairs] for name, pairs in found.items()},
-        **{name.replace("campaigns", "segments"): [pair[1] for pair in pairs] for name, pairs in found.items()},
-    }
+def _people_of(campaign_ids: Sequence[int]) -> Compiled:
+    """Who is in their audiences, as audience_masks has it; a campaign's place is its place here."""
+    place = {campaign_id: number for number, campaign_id in enumerate(campaign_ids)}
+    said = [
+        (place[campaign_id], segment_id, is_refused)
+        for through, is_refused in ((Campaign.include_segments, False), (Campaign.exclude_segments, True))
+        for campaign_id, segment_id in through.through.objects.filter(campaign__in=campaign_ids).values_list(
+            "campaign", "segment"
+        )
+    ]
+    names = ("places", "segments", "refusals")
+    return compiled("campaigns", "audience_masks", {name: [one[n] for one in said] for n, name in enumerate(names)})
 
 
-def _capped(
-    app: App,
-    targets: Mapping[int, datetime],
-    before: Mapping[int, Sequence[Entry]],
-    segments: Mapping[str, list[int]],
-    window: timedelta,
-) -> dict[int, int]:
-    capped = {pk: at for pk, at in targets.items() if pk in _capped_ids(targets)}
-    times: dict[tuple[int, int], int] = {}
-    for target in capped:
-        for entry in before[target]:
-            times[target, entry.campaign_id] = times.get((target, entry.campaign_id), 0) + 1
+def _capped(app: App, targets: Mapping[int, datetime], now: datetime) -> dict[int, int]:
+    """Of each that heeds the cap; what is planned before it counts as far as there are places."""
+    window = timedelta(days=app.cap_days)
+    capped_ids = _capped_ids(targets)
+    heeding = {pk: at for pk, at in targets.items() if pk in capped_ids}
+    if not heeding or app.cap_count is None:
+        return {}
+    times = Counter(
+        (pk, entry.campaign_id) for pk, at in heeding.items() for entry in _before(app, pk, at, window, now)
+    )
+    ids = list(dict.fromkeys([*heeding, *(other for _target, other in times)]))[:MOST_COUNTED]
+    place = {campaign_id: number for number, campaign_id in enumerate(ids)}
+    before = [(place[target], place[other], count) for (target, other), count in times.items() if other in place]
+    since = min(heeding.values()) - window
     values: dict[str, Any] = {
-        **segments,
-        "targets": list(capped),
-        "sinces": [at - window for at in capped.values()],
-        "before_targets": [target for target, _other in times],
-        "before_campaigns": [other for _target, other in times],
-        "before_times": list(times.values()),
+        "targets": [place[pk] for pk in heeding],
+        "sinces": [at - window for at in heeding.values()],
+        "before_targets": [one[0] for one in before],
+        "before_places": [one[1] for one in before],
+        "before_times": [one[2] for one in before],
         "app_id": app.pk,
-        "planned_since": (min(targets.values()) - window - CAP_LOOKS_BACK).date(),
+        "since": since,
+        "planned_since": (since - CAP_LOOKS_BACK).date(),
         "cap_count": app.cap_count,
     }
-    return dict(rows("campaigns", "predicted_caps", values))
+    return {ids[one]: people for one, people in rows("campaigns", "predicted_caps", values, people=_people_of(ids))}
 
 
 def _capped_ids(campaign_ids: Iterable[int]) -> set[int]:

@@ -14,7 +14,7 @@ PART = """(
            '' as phone, '' as sms_state, 0 as sms_parts, external_id, email, first_name, last_name, language, country,
            traits, topics::text[] as topics, push_consent, sms_consent, app_id, 0::bigint as dispatch_id,
            current_date as planned_on, now() as recorded_at, 1::smallint as outcome, 0::smallint as hour,
-           traits as facts, now() as written_at, array[]::xid[] as others
+           traits as facts, now() as written_at, array[]::xid[] as others, repeat('0', 256)::bit(256) as mask
     from customers_customer
 )"""
 

@@ -1,22 +1,14 @@
--- How many people planned campaigns have, and how many each two of them have in common, by the members of their segments.
--- Parameters: campaigns, segments (parallel: who is in), except_campaigns, except_segments (parallel: who is not).
--- Rows: campaign, campaign (the same = its own people), people. Index: the open memberships of a segment.
--- The caller sets the time limit. Tried and lost: one query for each two campaigns.
-with wanted (campaign_id, segment_id) as (select * from unnest(%(campaigns)s::bigint[], %(segments)s::bigint[])),
-refused (campaign_id, segment_id) as (select * from unnest(%(except_campaigns)s::bigint[], %(except_segments)s::bigint[])),
-person as materialized (
-    select distinct wanted.campaign_id, member.customer_id
-    from wanted
-    join segments_segmentmember member on member.segment_id = wanted.segment_id and member.left_at is null
-    where not exists (
-        select
-        from refused
-        join segments_segmentmember gone on gone.segment_id = refused.segment_id and gone.left_at is null
-        where refused.campaign_id = wanted.campaign_id and gone.customer_id = member.customer_id
-    )
+-- How many people planned campaigns have, and how many each two of them have in common.
+-- Parameters: most (only the first so many places), those of the part. Part: people = audience_masks.
+-- Rows: place, place (the same = its own people), people. The caller sets the time limit.
+-- Tried and lost: joining the people of each campaign with those of each other: five campaigns to a million 20 s.
+with pattern as materialized (
+    select person.mask, count(*) as people from {{people}} person group by person.mask
 )
-select one.campaign_id, other.campaign_id, count(*)
-from person one
-join person other on other.customer_id = one.customer_id and other.campaign_id >= one.campaign_id
-group by one.campaign_id, other.campaign_id
-order by one.campaign_id, other.campaign_id
+select one.place, other.place, sum(pattern.people)::bigint
+from pattern
+cross join generate_series(0, %(most)s::int - 1) as one (place)
+cross join lateral generate_series(one.place, %(most)s::int - 1) as other (place)
+where get_bit(pattern.mask, one.place) = 1 and get_bit(pattern.mask, other.place) = 1
+group by one.place, other.place
+order by one.place, other.place

@@ -1,45 +1,40 @@
 -- Of some planned campaigns: how many of their people will have used up the frequency cap when their time has come, by
 -- what was sent in the window and by what is planned before. A person counts once a launch, as the planner counts.
--- Parameters: campaigns, segments, except_campaigns, except_segments (as audiences_in_common), targets, sinces (parallel:
--- when the window of each begins), before_targets, before_campaigns, before_times (parallel: what is planned before each,
--- and how often), app_id, planned_since (a day; prunes partitions), cap_count. Rows: target, people.
-with wanted (campaign_id, segment_id) as (select * from unnest(%(campaigns)s::bigint[], %(segments)s::bigint[])),
-refused (campaign_id, segment_id) as (select * from unnest(%(except_campaigns)s::bigint[], %(except_segments)s::bigint[])),
-target (campaign_id, since) as (select * from unnest(%(targets)s::bigint[], %(sinces)s::timestamptz[])),
-before (target_id, campaign_id, times) as (
-    select * from unnest(%(before_targets)s::bigint[], %(before_campaigns)s::bigint[], %(before_times)s::int[])
+-- Parameters: targets, sinces (parallel: places, and when the window of each begins), before_targets, before_places,
+-- before_times (parallel: what is planned before each, and how often), app_id, since (the earliest), planned_since (a
+-- day; prunes partitions), cap_count; those of the part. Part: people = audience_masks. Rows: place, people.
+-- The ledger is read once, and what is planned is worked out once for all people who are in the same campaigns.
+with person as materialized (select * from {{people}} one),
+target (place, since) as (select * from unnest(%(targets)s::int[], %(sinces)s::timestamptz[])),
+before (target_place, place, times) as (
+    select * from unnest(%(before_targets)s::int[], %(before_places)s::int[], %(before_times)s::int[])
 ),
-person as materialized (
-    select distinct wanted.campaign_id, member.customer_id
-    from wanted
-    join segments_segmentmember member on member.segment_id = wanted.segment_id and member.left_at is null
-    where not exists (
-        select
-        from refused
-        join segments_segmentmember gone on gone.segment_id = refused.segment_id and gone.left_at is null
-        where refused.campaign_id = wanted.campaign_id and gone.customer_id = member.customer_id
-    )
+planned as materialized (
+    select pattern.mask, target.place, target.since,
+           coalesce(sum(before.times) filter (where get_bit(pattern.mask, before.place) = 1), 0)::int as times
+    from (select distinct person.mask from person) pattern
+    join target on get_bit(pattern.mask, target.place) = 1
+    left join before on before.target_place = target.place
+    group by pattern.mask, target.place, target.since
 ),
-push as (
-    select target.campaign_id, person.customer_id, count(distinct delivery.dispatch_id) as pushes
-    from target
-    join person on person.campaign_id = target.campaign_id
-    join deliveries_delivery delivery
-        on delivery.customer_id = person.customer_id and delivery.planned_on >= %(planned_since)s::date
-       and delivery.recorded_at >= target.since and delivery.outcome in (1, 7) and delivery.app_id = %(app_id)s
-    join deliveries_dispatch dispatch on dispatch.id = delivery.dispatch_id and dispatch.kind = 'campaign'
-    group by 1, 2
-    union all
-    select before.target_id, mine.customer_id, before.times
-    from before
-    join person mine on mine.campaign_id = before.target_id
-    join person theirs on theirs.campaign_id = before.campaign_id and theirs.customer_id = mine.customer_id
+sent as materialized (
+    select push.customer_id, array_agg(push.at) as times
+    from (
+        select delivery.customer_id, delivery.dispatch_id, max(delivery.recorded_at) as at
+        from deliveries_delivery delivery
+        join deliveries_dispatch dispatch
+          on dispatch.id = delivery.dispatch_id and dispatch.kind in ('campaign', 'automation')
+        where delivery.app_id = %(app_id)s and delivery.planned_on >= %(planned_since)s::date
+          and delivery.recorded_at >= %(since)s::timestamptz and delivery.outcome in (1, 7)
+        group by delivery.customer_id, delivery.dispatch_id
+    ) push
+    group by push.customer_id
 )
-select spent.campaign_id, count(*)
-from (
-    select push.campaign_id, push.customer_id
-    from push
-    group by push.campaign_id, push.customer_id
-    having sum(push.pushes) >= %(cap_count)s
-) spent
-group by spent.campaign_id
+select planned.place, count(*)
+from person
+join planned on planned.mask = person.mask
+left join sent on sent.customer_id = person.customer_id
+where planned.times + coalesce(cardinality(sent.times), 0) >= %(cap_count)s::int
+  and planned.times + (select count(*) from unnest(sent.times) as sent_at where sent_at >= planned.since)
+      >= %(cap_count)s::int
+group by planned.place

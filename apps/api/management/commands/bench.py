@@ -30,6 +30,7 @@ BENCHMARKS = {
     "campaign": "apps.deliveries.bench.campaign",
     "plan": "apps.deliveries.bench_plan.plan",
     "automations": "apps.campaigns.bench.automations",
+    "calendar": "apps.campaigns.bench_calendar.calendar",
     "habits": "apps.deliveries.bench_habits.habits",
     "record": "apps.deliveries.bench_record.record",
     "segment": "apps.segments.bench.segment",
@@ -74,7 +75,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--due-segments", type=int, default=0, help="accept_to_gateway: how many segments fall due at once, too"
         )
-        parser.add_argument("--people", type=int, default=100_000, help="automations: how many go through")
+        parser.add_argument("--people", type=int, default=100_000, help="automations, calendar: how many")
         parser.add_argument("--batch", type=int, default=100, help="events: how many in one request")
         parser.add_argument("--seconds", type=float, default=60, help="accept_to_gateway: how long to offer requests")
         parser.add_argument("--offered", type=float, default=50, help="accept_to_gateway: requests a second")
