@@ -87,7 +87,7 @@ def day(model_admin: Admin, request: HttpRequest) -> HttpResponse:
             {"name": names[pk], "pk": pk, "people": found.people.get(pk, 0), "capped": (found.capped or {}).get(pk, 0)}
             for pk in names
         ]
-        context["is_cap_slow"] = found.capped is None
+        context.update(is_cap_slow=found.capped is None, every=found.every)
         context["meetings"] = [
             {"one": names[met.one], "other": names[met.other], "people": met.people} for met in found.meetings
         ]

@@ -11,6 +11,7 @@ from apps.accounts.models import App
 from apps.campaigns.calendar import collisions, entries_of
 from apps.campaigns.models import Campaign
 from apps.core.bench import Measured, timed
+from apps.core.cpu import database_cpu_seconds
 from apps.core.sql import execute
 from apps.deliveries.bench import make_bench_world
 from apps.deliveries.models import Dispatch
@@ -26,20 +27,24 @@ Say = Callable[[str], None]
 
 
 def calendar(options: dict[str, Any], say: Say) -> Measured:
-    """rows: people in the five audiences together. Extra: meetings, capped (of all five)."""
+    """rows: people in the five audiences together. Extra: meetings, capped (of all five), every (the sample)."""
     now = timezone.now()
     say(f"making {options['people']:,} people, five audiences, and what two campaigns sent")
     app = _world(options["people"], now)
     tomorrow = (now + timedelta(days=1)).date()
+    cpu = database_cpu_seconds()
     with timed() as watch:
         entries = entries_of(app, tomorrow, tomorrow, now)
         found = collisions(app, entries, now, limit_seconds=_LONGEST_SECONDS)
+    cpu = database_cpu_seconds() - cpu
     return watch.measured(
         "calendar",
         unit="people",
         rows=sum(found.people.values()),
         meetings=sum(one.people for one in found.meetings),
         capped=sum((found.capped or {}).values()),
+        every=found.every,
+        database_cpu_seconds=round(cpu, 2),
         leaves_out="building the world, drawing the page",
     )
 

@@ -18,12 +18,14 @@ from apps.campaigns.services.local_time import FARTHEST_AHEAD, is_local
 from apps.campaigns.services.occurrences import next_times
 from apps.core.sql import Compiled, compiled, rows
 from apps.deliveries.models import Dispatch
+from apps.segments.models import SegmentMember
 
 PLANNED_STATES = ("scheduled", "awaiting_approval")
 MOST_ENTRIES = 2000
 COUNTING_SECONDS = 5.0
 # As many as a mask has bits (sql/audience_masks.sql).
 MOST_COUNTED = 256
+MOST_READ = 200_000
 # A push counts against the cap from when it was accepted, which may be days after its dispatch was planned.
 CAP_LOOKS_BACK = timedelta(days=7)
 
@@ -56,12 +58,13 @@ class Meeting:
 class Collisions:
     """people: of each campaign; capped: of them whom the frequency cap will leave out, as far as can be foreseen.
 
-    capped None: it takes too long to say.
+    capped None: it takes too long to say. every: the numbers are those of one person in so many, times so many.
     """
 
     people: Mapping[int, int]
     meetings: Sequence[Meeting]
     capped: Mapping[int, int] | None
+    every: int = 1
 
 
 def entries_of(app: App, first: date, last: date, now: datetime) -> list[Entry]:
@@ -74,7 +77,12 @@ def entries_of(app: App, first: date, last: date, now: datetime) -> list[Entry]:
 
 
 def collisions(
-    app: App, entries: Sequence[Entry], now: datetime, *, limit_seconds: float = COUNTING_SECONDS
+    app: App,
+    entries: Sequence[Entry],
+    now: datetime,
+    *,
+    limit_seconds: float = COUNTING_SECONDS,
+    most_read: int = MOST_READ,
 ) -> Collisions:
     """Of the launches of a day that are still to come, the first MOST_COUNTED of them. Cost: see README.
 
@@ -84,17 +92,28 @@ def collisions(
     targets = dict(islice(targets.items(), MOST_COUNTED))
     ids = list(targets)
     with _limit(limit_seconds):
-        met = rows("campaigns", "audiences_in_common", {"most": len(ids)}, people=_people_of(ids))
-    people = {ids[one]: count for one, other, count in met if one == other}
-    meetings = [Meeting(ids[one], ids[other], count) for one, other, count in met if one != other]
+        every = _sample(ids, most_read)
+        met = rows("campaigns", "audiences_in_common", {"most": len(ids)}, people=_people_of(ids, every))
+    people = {ids[one]: count * every for one, other, count in met if one == other}
+    meetings = [Meeting(ids[one], ids[other], count * every) for one, other, count in met if one != other]
     capped: Mapping[int, int] | None = {}
     if app.cap_count:
         try:
             with _limit(limit_seconds):
-                capped = _capped(app, targets, now)
+                capped = _capped(app, targets, now, every)
         except OperationalError:
             capped = None
-    return Collisions(people, sorted(meetings, key=lambda meeting: -meeting.people), capped)
+    return Collisions(people, sorted(meetings, key=lambda meeting: -meeting.people), capped, every)
+
+
+def _sample(campaign_ids: Sequence[int], most: int) -> int:
+    """One person in how many is counted: all while they have few memberships, else so that about `most` are."""
+    asked = Campaign.include_segments.through.objects.filter(campaign__in=campaign_ids)
+    found = SegmentMember.objects.filter(segment__in=asked.values("segment"), left_at=None).count()
+    every = 1
+    while found > most * every:
+        every *= 2
+    return every
 
 
 @contextmanager
@@ -141,7 +160,7 @@ def _before(app: App, campaign_id: int, at: datetime, window: timedelta, now: da
             yield entry
 
 
-def _people_of(campaign_ids: Sequence[int]) -> Compiled:
+def _people_of(campaign_ids: Sequence[int], every: int) -> Compiled:
     """Who is in their audiences, as audience_masks has it; a campaign's place is its place here."""
     place = {campaign_id: number for number, campaign_id in enumerate(campaign_ids)}
     said = [
@@ -152,10 +171,11 @@ def _people_of(campaign_ids: Sequence[int]) -> Compiled:
         )
     ]
     names = ("places", "segments", "refusals")
-    return compiled("campaigns", "audience_masks", {name: [one[n] for one in said] for n, name in enumerate(names)})
+    lists = {name: [one[n] for one in said] for n, name in enumerate(names)}
+    return compiled("campaigns", "audience_masks", {**lists, "every": every})
 
 
-def _capped(app: App, targets: Mapping[int, datetime], now: datetime) -> dict[int, int]:
+def _capped(app: App, targets: Mapping[int, datetime], now: datetime, every: int) -> dict[int, int]:
     """Of each that heeds the cap; what is planned before it counts as far as there are places."""
     window = timedelta(days=app.cap_days)
     capped_ids = _capped_ids(targets)
@@ -180,7 +200,8 @@ def _capped(app: App, targets: Mapping[int, datetime], now: datetime) -> dict[in
         "planned_since": (since - CAP_LOOKS_BACK).date(),
         "cap_count": app.cap_count,
     }
-    return {ids[one]: people for one, people in rows("campaigns", "predicted_caps", values, people=_people_of(ids))}
+    found = rows("campaigns", "predicted_caps", values, people=_people_of(ids, every))
+    return {ids[one]: people * every for one, people in found}
 
 
 def _capped_ids(campaign_ids: Iterable[int]) -> set[int]:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from apps.accounts.models import App
 from apps.core.bench import Measured, timed
 from apps.core.sql import Compiled, execute
+from apps.customers.models import Customer
 from apps.deliveries.bench import make_bench_world
 from apps.deliveries.models import Batch, OpeningHour, Receipt
 from apps.deliveries.policy import Policy
@@ -79,6 +80,8 @@ def _planned(app: App, name: str, policy: Policy, now: datetime) -> float:
 def _world(devices: int, now: datetime) -> App:
     app = make_bench_world(devices=devices, gateway="fcm", now=now)
     ensure_partitions(now=now, weeks_back=WEEKS + 1)
+    # Whose profile was written lately is learnt anew, and nobody's was.
+    Customer.objects.filter(app=app).update(updated_at=now - timedelta(days=2))
     execute("deliveries", "bench_zones", {"app_id": app.pk, "zones": ZONES})
     execute("deliveries", "bench_openings", {"app_id": app.pk, "weeks": WEEKS, "now": now})
     with connection.cursor() as cursor:

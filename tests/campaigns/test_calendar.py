@@ -92,6 +92,19 @@ def test_the_cap_is_foreseen_from_what_was_sent_and_what_is_planned(app, people)
     assert found.people == {repeating.pk: 4, sale.pk: 6}
 
 
+def test_of_many_people_a_sample_is_counted(app, people):
+    """Which people are looked at is the same each time, so what meets what still does."""
+    one, other = daily(app, people), once(app, people)
+    app.cap_count = 1
+    app.save()
+    entries = entries_of(app, date(2027, 1, 4), date(2027, 1, 4), START)
+    found = collisions(app, entries, START, most_read=6)
+    assert found.every == 2
+    assert found.people[one.pk] == found.people[other.pk] == sum(met.people for met in found.meetings)
+    assert found.people[one.pk] % 2 == 0
+    assert found.capped == ({other.pk: found.people[one.pk]} if found.people[one.pk] else {})
+
+
 def _accepted(dispatch: Dispatch, person) -> Delivery:
     return Delivery(
         planned_on=dispatch.planned_on,

@@ -2,7 +2,8 @@
 -- what was sent in the window and by what is planned before. A person counts once a launch, as the planner counts.
 -- Parameters: targets, sinces (parallel: places, and when the window of each begins), before_targets, before_places,
 -- before_times (parallel: what is planned before each, and how often), app_id, since (the earliest), planned_since (a
--- day; prunes partitions), cap_count; those of the part. Part: people = audience_masks. Rows: place, people.
+-- day; prunes partitions), cap_count; those of the part, whose sample (every) it shares. Part: people = audience_masks.
+-- Rows: place, people.
 -- The ledger is read once, and what is planned is worked out once for all people who are in the same campaigns.
 with person as materialized (select * from {{people}} one),
 target (place, since) as (select * from unnest(%(targets)s::int[], %(sinces)s::timestamptz[])),
@@ -26,6 +27,7 @@ sent as materialized (
           on dispatch.id = delivery.dispatch_id and dispatch.kind in ('campaign', 'automation')
         where delivery.app_id = %(app_id)s and delivery.planned_on >= %(planned_since)s::date
           and delivery.recorded_at >= %(since)s::timestamptz and delivery.outcome in (1, 7)
+          and hashint8(delivery.customer_id) & (%(every)s::int - 1) = 0
         group by delivery.customer_id, delivery.dispatch_id
     ) push
     group by push.customer_id
