@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -12,6 +13,7 @@ from apps.core.problems import InvalidInput
 from apps.core.words import Word
 from apps.segments.rules import explain_rule
 
+_MOST_TEXT = 120
 STATES: Mapping[str, Word] = {
     "draft": Word(gettext_lazy("Draft"), gettext_lazy("Being written; nobody enters.")),
     "active": Word(gettext_lazy("Active"), gettext_lazy("People enter and go on."), "good"),
@@ -48,7 +50,7 @@ def trigger_words(automation: Automation) -> str:
 def step_words(step: AutomationStep, automation: Automation) -> str:
     """A step in one line."""
     words = {WAIT: _wait, CONDITION: _condition, PUSH: _push}.get(step.kind)
-    return words(step, automation) if words else str(step.settings.get("text", ""))[:80]
+    return words(step, automation) if words else Truncator(str(step.settings.get("text", ""))).chars(_MOST_TEXT)
 
 
 def _wait(step: AutomationStep, automation: Automation) -> str:
