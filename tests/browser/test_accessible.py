@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from apps.accounts.models import App
@@ -45,6 +45,8 @@ WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...do
     .filter((one) => one.getBoundingClientRect().right > innerWidth + 1 && !one.closest(".hg-scroll, .overflow-x-auto"))
     .filter((one) => ![...one.children].some((child) => child.getBoundingClientRect().right > innerWidth + 1))
     .map((one) => `too wide: ${one.tagName} ${one.className}`).slice(0, 5)"""
+AT_REST = "() => document.getAnimations().every((one) => one.playState === 'finished')"
+LOOKS = pytest.mark.parametrize("window", [(1280, "light"), (390, "dark")], indirect=True, ids=["desktop", "phone"])
 STEPS = ("audience", "message", "delivery", "booster", "review")
 RULE: dict[str, Any] = {
     "match": "all",
@@ -110,7 +112,7 @@ def window(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
-@pytest.mark.parametrize("window", [(1280, "light"), (390, "dark")], indirect=True, ids=["desktop", "phone"])
+@LOOKS
 def test_no_page_violates_a_rule_of_accessibility(
     window: Page,
     live_server: LiveServer,
@@ -131,6 +133,26 @@ def test_no_page_violates_a_rule_of_accessibility(
         found += [f"{address} {one}" for one in window.evaluate(FIND, RULES) + window.evaluate(WIDE)]
     assert len(own) > 40
     assert not found, "\n".join(found)
+
+
+@LOOKS
+def test_nor_does_the_page_to_try_calls_on(window: Page, live_server: LiveServer) -> None:
+    def faults() -> list[str]:
+        window.wait_for_function(AT_REST)
+        return [*window.evaluate(FIND, RULES), *window.evaluate(WIDE)]
+
+    window.goto(f"{live_server.url}/v2.1/docs")
+    call = window.locator("#operations-push-sendPush")
+    call.locator(".opblock-summary-control").click()
+    call.locator(".execute").click()
+    expect(call.locator(".live-responses-table td.response-col_status").first).to_contain_text("401")
+    found = faults()
+    window.locator(".scheme-container .authorize").click()
+    expect(window.locator(".dialog-ux .modal-ux")).to_be_visible()
+    assert found + faults() == []
+    is_dark = window.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    shade = window.evaluate("getComputedStyle(document.querySelector('.swagger-ui')).color")
+    assert (shade == "rgb(228, 230, 230)") == is_dark
 
 
 def is_page(client: Client, address: str) -> bool:
