@@ -110,6 +110,21 @@ class _Bulk:
         return self.devices / self.seconds
 
 
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """What the measurements work with. inbox: where the requests' pushes go.
+
+    peopled: the app whose segments fall due; None unless asked for. lane: the requests' gateway.
+    """
+
+    offer: _Offer
+    inbox: OpenSink
+    house: list[Child]
+    crowd: App
+    peopled: App | None
+    lane: str
+
+
 def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
     """`--offered` one-token requests a second for `--seconds`, first idle, then while campaigns of `--devices` run.
 
@@ -121,33 +136,14 @@ def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
     """
     now = timezone.now()
     with ExitStack() as running:
-        lane = "fcm" if options["gateway"] == "apns" else "apns"
-        inbox = running.enter_context(open_sink({**options, "gateway": lane, "sink_delay_ms": 0}, "inbox"))
-        sink = running.enter_context(open_sink(options))
-        say(f"making {options['devices']:,} devices")
-        crowd = make_bench_world(
-            devices=options["devices"], gateway=options["gateway"], now=now, sandbox=sink.credentials
-        )
-        few = make_bench_world(devices=RECEIVERS, gateway=lane, now=now, sandbox=inbox.credentials, slug="codes")
-        peopled = make_refresh_world(options, now, say)
-        port, house = running.enter_context(_house(sink, _addresses(lane, inbox)))
+        stage = _open_stage(running, options, now, say)
         wait_for_beat(say)
-        offer = _Offer(port, _key(few, now), _tokens(few), options["offered"])
-        offer.seconds(WARM_UP_SECONDS)
+        stage.offer.seconds(WARM_UP_SECONDS)
         say("idle")
-        idle, watch, fields = _measured_idle(offer, house, options["seconds"])
-        say("a campaign alone")
-        alone, busy_bulk = _Bulk(), _Bulk()
-        alone.run(crowd, say)
-        say("busy")
-        busy = _while_busy(offer, crowd, busy_bulk, options["seconds"], say)
-        say("a campaign alone, once more")
-        alone.run(crowd, say)  # before and after: a machine that grows faster or slower meanwhile favours neither
-        beside: list[_Sent] = []
-        if peopled:
-            beside, refreshes = beside_refreshes(peopled, options["due_segments"], offer.until, say)
-            fields |= refreshes
-        arrived = _arrivals(inbox, idle + busy + beside)
+        idle, watch, spent = _measured_idle(stage.offer, stage.house, options["seconds"])
+        busy, bulk = _measured_busy(stage, options["seconds"], say)
+        refreshing, refreshes = _measured_refreshing(stage, options["due_segments"], say)
+        arrived = _arrivals(stage.inbox, idle + busy + refreshing)
     return watch.measured(
         "accept_to_gateway",
         unit="requests",
@@ -155,19 +151,31 @@ def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
         offered_per_second=options["offered"],
         **_latencies("idle", idle, arrived),
         **_latencies("busy", busy, arrived),
-        **(_latencies("refreshing", beside, arrived) if beside else {}),
-        **fields,
+        **(_latencies("refreshing", refreshing, arrived) if refreshing else {}),
+        **spent,
+        **bulk,
+        **refreshes,
         busy_requests=len(busy),
-        bulk_rate=round(alone.rate, 1),
-        busy_bulk_rate=round(busy_bulk.rate, 1),
-        busy_rate_share=round(busy_bulk.rate / alone.rate, 3),
-        bulk_devices=busy_bulk.devices,
-        gateway=lane,
+        gateway=stage.lane,
         bulk_gateway=options["gateway"],
         workers=options["workers"],
-        sink=f"{inbox.name} for the requests, another for the campaign, on the same machine",
+        sink=f"{stage.inbox.name} for the requests, another for the campaign, on the same machine",
         leaves_out=f"the first {WARM_UP_SECONDS:.0f} s, which open the connections; the callers share the machine",
     )
+
+
+def _open_stage(running: ExitStack, options: dict[str, Any], now: datetime, say: Say) -> _Stage:
+    """Two sinks, their people, and a house between them; all closed with `running`."""
+    lane = "fcm" if options["gateway"] == "apns" else "apns"
+    inbox = running.enter_context(open_sink({**options, "gateway": lane, "sink_delay_ms": 0}, "inbox"))
+    sink = running.enter_context(open_sink(options))
+    say(f"making {options['devices']:,} devices")
+    crowd = make_bench_world(devices=options["devices"], gateway=options["gateway"], now=now, sandbox=sink.credentials)
+    few = make_bench_world(devices=RECEIVERS, gateway=lane, now=now, sandbox=inbox.credentials, slug="codes")
+    peopled = make_refresh_world(options, now, say)
+    port, house = running.enter_context(_house(sink, _addresses(lane, inbox)))
+    offer = _Offer(port, _key(few, now), _tokens(few), options["offered"])
+    return _Stage(offer, inbox, house, crowd, peopled, lane)
 
 
 def _measured_idle(offer: _Offer, house: list[Child], seconds: float) -> tuple[list[_Sent], Stopwatch, dict[str, Any]]:
@@ -182,6 +190,33 @@ def _measured_idle(offer: _Offer, house: list[Child], seconds: float) -> tuple[l
         "cpu_us_by_program": {name: round(seconds * 1e6 / len(sent)) for name, seconds in spent.items()},
     }
     return sent, watch, fields
+
+
+def _measured_busy(stage: _Stage, seconds: float, say: Say) -> tuple[list[_Sent], dict[str, Any]]:
+    """Requests beside campaigns, and what these lost by them.
+
+    Campaigns run alone before and after: a machine that grows faster or slower meanwhile favours neither.
+    """
+    alone, beside = _Bulk(), _Bulk()
+    say("a campaign alone")
+    alone.run(stage.crowd, say)
+    say("busy")
+    sent = _while_busy(stage.offer, stage.crowd, beside, seconds, say)
+    say("a campaign alone, once more")
+    alone.run(stage.crowd, say)
+    return sent, {
+        "bulk_rate": round(alone.rate, 1),
+        "busy_bulk_rate": round(beside.rate, 1),
+        "busy_rate_share": round(beside.rate / alone.rate, 3),
+        "bulk_devices": beside.devices,
+    }
+
+
+def _measured_refreshing(stage: _Stage, segments: int, say: Say) -> tuple[list[_Sent], dict[str, Any]]:
+    """Requests beside segments that are all due at once; nothing where none were asked for."""
+    if not stage.peopled:
+        return [], {}
+    return beside_refreshes(stage.peopled, segments, stage.offer.until, say)
 
 
 def _while_busy(offer: _Offer, crowd: App, bulk: _Bulk, seconds: float, say: Say) -> list[_Sent]:
