@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
+from apps.deliveries.bench_sink import wait_for_port
 from config.processes import Child
 from config.up import programs
 
@@ -25,13 +26,12 @@ def web_server() -> tuple[Child, int]:
     unlimited = {**(program.environment or {}), "API_REQUESTS_PER_MINUTE": "1000000000"}
     server = Child(replace(program, environment=unlimited))
     server.start()
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return server, port
-        time.sleep(0.1)
-    server.stop()
-    raise RuntimeError(f"the web server did not start; see {server.program.log}")
+    try:
+        wait_for_port(port)
+    except RuntimeError as late:
+        server.stop()
+        raise RuntimeError(f"the web server did not start; see {server.program.log}") from late
+    return server, port
 
 
 class Clients:

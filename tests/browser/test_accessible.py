@@ -145,7 +145,7 @@ def test_nor_does_the_page_to_try_calls_on(window: Page, live_server: LiveServer
     call = window.locator("#operations-push-sendPush")
     call.locator(".opblock-summary-control").click()
     call.locator(".execute").click()
-    expect(call.locator(".live-responses-table td.response-col_status").first).to_contain_text("401")
+    expect(call.locator(".live-responses-table tbody .response-col_status").first).to_contain_text("401")
     found = faults()
     window.locator(".scheme-container .authorize").click()
     expect(window.locator(".dialog-ux .modal-ux")).to_be_visible()
