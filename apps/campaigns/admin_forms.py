@@ -20,7 +20,9 @@ from apps.devices.models import PLATFORMS
 from apps.segments.models import Segment
 
 BUTTONS = 3
-TEXT_FIELDS = ("title", "body", "image_url", "link")
+TEXT_FIELDS = ("title", "subtitle", "body", "image_url", "link")
+# What of a place says that its button is in use.
+_BUTTON_PARTS = ("open", "label", "link", "icon")
 _NO_CHANGES = ZoneInfo("UTC")
 MINUTES_OF: dict[str, int] = {"minutes": 1, "hours": 60, "days": 24 * 60}
 
@@ -126,6 +128,7 @@ class TextForm(forms.Form):
 
     # Written from left or right as its own language is; addresses always from the left.
     title = forms.CharField(required=False, strip=False, max_length=500, widget=text_input(dir="auto"))
+    subtitle = forms.CharField(required=False, strip=False, max_length=500, widget=text_input(dir="auto"))
     body = forms.CharField(
         required=False,
         strip=False,
@@ -149,24 +152,28 @@ class TextForm(forms.Form):
             self.fields[f"button{place}_link"] = forms.CharField(
                 required=False, max_length=2000, widget=text_input(inputmode="url", dir="ltr")
             )
+            self.fields[f"button{place}_icon"] = forms.CharField(
+                required=False, max_length=2000, widget=text_input(inputmode="url", dir="ltr")
+            )
 
     def places(self) -> Iterator[dict[str, Any]]:
         """For the template: each place for a button, its fields, and whether it is in use."""
         for place in range(BUTTONS):
-            key, opened, label, link = (self[f"button{place}_{name}"] for name in ("id", "open", "label", "link"))
-            is_used = bool(opened.value() or label.value() or link.value())
-            yield {"number": place + 1, "id": key, "open": opened, "label": label, "link": link, "is_used": is_used}
+            shown = {name: self[f"button{place}_{name}"] for name in ("id", *_BUTTON_PARTS)}
+            is_used = any(shown[name].value() for name in _BUTTON_PARTS)
+            yield {"number": place + 1, **shown, "is_used": is_used}
 
     def text(self) -> dict[str, Any]:
         """The body to store: valid fields replace, everything this form does not know stays."""
-        valid = {name: self.cleaned_data[name] for name in TEXT_FIELDS if not self.has_error(name)}
+        sent = [name for name in TEXT_FIELDS if self.add_prefix(name) in self.data and not self.has_error(name)]
+        valid = {name: self.cleaned_data[name] for name in sent}
         body = {**self.stored, **valid, "buttons": [self._button(place) for place in self.used_places()]}
         return {name: value for name, value in body.items() if value not in ("", [], None)}
 
     def used_places(self) -> list[int]:
         """Which places the stored buttons stand in, in order. One that was added and not yet named is stored too."""
         self.errors  # noqa: B018  (cleans)
-        return [place for place in range(BUTTONS) if any(self._sent(place, name) for name in ("open", "label", "link"))]
+        return [place for place in range(BUTTONS) if any(self._sent(place, name) for name in _BUTTON_PARTS)]
 
     def _sent(self, place: int, name: str) -> str:
         return str(self.data.get(f"{self.prefix}-button{place}_{name}") or "").strip()
@@ -176,9 +183,11 @@ class TextForm(forms.Form):
         known: Mapping[str, str] = next(
             (button for button in self.stored.get("buttons") or [] if button.get("id") == key), {}
         )
+        shown = {name: self.cleaned_data.get(f"button{place}_{name}", known.get(name, "")) for name in ("link", "icon")}
+        if self.add_prefix(f"button{place}_icon") not in self.data:
+            shown["icon"] = known.get("icon", "")
         label = self.cleaned_data.get(f"button{place}_label", known.get("label", ""))
-        link = self.cleaned_data.get(f"button{place}_link", known.get("link", ""))
-        return {"id": key, "label": label, **({"link": link} if link else {})}
+        return {"id": key, "label": label, **{name: value for name, value in shown.items() if value}}
 
     def _initial(self) -> dict[str, Any]:
         buttons = list(self.stored.get("buttons") or [])[:BUTTONS]
@@ -187,7 +196,7 @@ class TextForm(forms.Form):
         initial = {name: self.stored.get(name, "") for name in TEXT_FIELDS}
         for place in range(BUTTONS):
             button = buttons[place] if place < len(buttons) else {"id": free.pop(0)}
-            initial.update({f"button{place}_{name}": button.get(name, "") for name in ("id", "label", "link")})
+            initial.update({f"button{place}_{name}": button.get(name, "") for name in ("id", "label", "link", "icon")})
             initial[f"button{place}_open"] = "1" if place < len(buttons) else ""
         return initial
 

@@ -27,7 +27,7 @@ from apps.campaigns.admin_since import since_approval
 from apps.campaigns.admin_steps import extra_steps
 from apps.campaigns.admin_troubles import late_triggers, troubles_of
 from apps.campaigns.admin_words import is_running, state_of
-from apps.campaigns.models import Campaign
+from apps.campaigns.models import Approval, Campaign
 from apps.campaigns.queries import launched_waterfall, report_of_launches, waterfall_of_launches
 from apps.campaigns.services import lifecycle
 from apps.core.problems import Conflict
@@ -65,6 +65,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "test_says": test_summary(campaign),
         **when_shown(campaign, timezone.now()),
         "extras": [(step, step.summary(campaign)) for step in extra_steps()],
+        "yes": Approval.objects.filter(campaign=campaign, state__in=["approved", "used"]).first(),
         "troubles": troubles_of(campaign, timezone.now()),
         "late_triggers": late_triggers(campaign, timezone.now()),
         **_standing(model_admin, request, campaign),

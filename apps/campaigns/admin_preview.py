@@ -35,6 +35,7 @@ class Screen:
     app_name: str
     title: str
     body: str
+    subtitle: str = ""
     link: str = ""
     image_url: str = ""
     image_name: str = ""
@@ -76,6 +77,7 @@ def screen_of(
         app_name=app.name,
         title=content.title,
         body=content.body,
+        subtitle=content.subtitle,
         link=_shown_link(content, campaign),
         facts=used_facts(**said),
         image_url=content.image_url,

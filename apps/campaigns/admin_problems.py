@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.campaigns.admin_draft import Draft, language_name
 from apps.campaigns.admin_forms import BUTTONS, text_prefix
+from apps.campaigns.admin_push_settings import PushSettingsForm
 from apps.campaigns.experiments.standing import letter
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.readiness import readiness_problems, readiness_warnings
@@ -68,6 +69,7 @@ def labels() -> dict[str, Any]:
         "api_facts": _("What it sends along"),
         "message": _("Message"),
         "title": _("Title"),
+        "subtitle": _("Second line"),
         "body": _("Message"),
         "image_url": _("Image"),
         "link": _("Opens"),
@@ -157,6 +159,8 @@ def _place(parts: list[str], draft: Draft) -> tuple[str, str, str]:
 
 def _text_place(position: int, language: str, parts: list[str], draft: Draft) -> tuple[str, str, str]:
     """ "variants/0/texts/fr/title" and "variants/1/texts/fr/buttons/1/label"."""
+    if parts and parts[0] in PushSettingsForm.base_fields:
+        return "message", f"push-{parts[0]}", str(PushSettingsForm.base_fields[parts[0]].label)
     prefix = text_prefix(position, language)
     slot = f"{prefix}-{parts[0]}" if parts else "message"
     if len(parts) > 2 and parts[0] == "buttons" and parts[1].isdigit():

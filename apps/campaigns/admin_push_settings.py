@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.campaigns.admin_forms import number_input, text_input
-from apps.deliveries.rendering.field_rules import MOST_BADGE
+from apps.deliveries.rendering.field_rules import DRAWABLE, MOST_BADGE
 
 _HEADER = r"[\x21-\x7e]{1,64}"
 
@@ -27,6 +27,8 @@ _USED = {
     "urgency": _("All platforms. “When convenient” lets a sleeping phone wait, and saves its battery."),
     "sound": _("iPhones, and Android 7 and older. The file has to be in the app; “default” is always there."),
     "badge": _("iPhones show it on the app’s icon; many Androids do; browsers only in installed web apps."),
+    "android_icon": _("Android alone: the name of a picture inside the app, as your developers call it."),
+    "lock_screen": _("Android alone: how much of it a locked phone shows, where its owner allows more."),
     "android_channel": _("Android alone: people can switch a channel off, and it decides sound and vibration."),
     "interruption_level": _("iPhones alone: “time-sensitive” breaks through Focus, “passive” waits in the list."),
     "collapse_key": _("All platforms: a later push with the same key takes the place of an earlier one."),
@@ -35,6 +37,8 @@ _USED = {
 _IGNORED = {
     "sound": _("Ignored by newer Androids (the channel decides) and by browsers."),
     "badge": _("Ignored by Androids without badges, and by browser tabs."),
+    "android_icon": _("Ignored by iPhones and browsers, which show the app’s own icon."),
+    "lock_screen": _("Ignored by iPhones and browsers: there people set it themselves."),
     "android_channel": _("Ignored by iPhones and browsers."),
     "interruption_level": _("Ignored by Android and browsers."),
     "silent": _("Browsers must show something, so there it comes without a sound. iPhones deliver only a few an hour."),
@@ -71,6 +75,24 @@ class PushSettingsForm(forms.Form):
         required=False,
         widget=text_input(placeholder="offers"),
         error_messages={"invalid": _("Write the channel’s id as your developers set it: no spaces, at most 64 signs.")},
+    )
+    android_icon = forms.RegexField(
+        label=_("Android icon"),
+        regex=rf"^{DRAWABLE.pattern}$",
+        required=False,
+        widget=text_input(placeholder="ic_parcel"),
+        error_messages={"invalid": _("Write the name of the picture: small letters, digits and _, as in ic_parcel.")},
+    )
+    lock_screen = forms.ChoiceField(
+        label=_("On a locked Android"),
+        required=False,
+        choices=[
+            ("", _("as usual")),
+            ("public", _("everything")),
+            ("private", _("that there is a message, not what it says")),
+            ("secret", _("nothing")),
+        ],
+        widget=forms.Select(attrs={"class": "hg-input"}),
     )
     interruption_level = forms.ChoiceField(
         label=_("Interruption level"),

@@ -97,6 +97,9 @@ def test_an_approver_sees_all_of_it_and_says_yes(approver: Client, asked: Approv
         assert words in shown
     assert answer(approver, asked, "approve").state == "scheduled"
     assert launch_due(timezone.now()) == 1
+    afterwards = approver.get(page_of(asked.campaign)).content.decode()
+    asked.refresh_from_db()
+    assert (f"by {asked.decider}" in afterwards, "asked for by mary, for 10 people" in afterwards) == (True, True)
 
 
 def test_people_are_called_by_their_full_names(approver: Client, asked: Approval, mary: User) -> None:

@@ -293,6 +293,30 @@ def test_an_added_button_stays_before_it_has_a_name(marketer: Client, campaign: 
     assert page.count("data-button-place hidden") == 2
 
 
+def test_what_one_platform_alone_shows_is_offered_kept_and_previewed(marketer: Client, campaign: Campaign) -> None:
+    icon = {
+        "text-en-button0_id": "b1",
+        "text-en-button0_label": "Go",
+        "text-en-button0_icon": "https://x.example/i.png",
+    }
+    phone = {"push-sent": "1", "push-android_icon": "ic_parcel", "push-lock_screen": "private"}
+    shown = save(marketer, campaign, **icon, **phone, **{"text-en-subtitle": "Only today"}).content.decode()
+    assert 'class="hg-ios-subtitle" dir="auto">Only today' in shown
+    text = campaign.variants.get().texts["en"]
+    assert text["buttons"] == [{"id": "b1", "label": "Go", "icon": "https://x.example/i.png"}]
+    assert (text["subtitle"], text["android_icon"], text["lock_screen"]) == ("Only today", "ic_parcel", "private")
+    fresh = Campaign.objects.get(pk=campaign.pk)
+    assert not [one for one in readiness_problems(fresh, timezone.now()) if one.pointer.startswith("/variants")]
+
+
+def test_a_page_of_before_a_field_takes_nothing_away(marketer: Client, campaign: Campaign) -> None:
+    button = {"id": "b1", "label": "Go", "icon": "https://x.example/i.png"}
+    campaign.variants.update(texts={"en": {"title": "a", "body": "b", "subtitle": "c", "buttons": [button]}})
+    save(marketer, campaign, **{"text-en-button0_id": "b1", "text-en-button0_label": "Now"})
+    text = campaign.variants.get().texts["en"]
+    assert (text["subtitle"], text["buttons"]) == ("c", [{**button, "label": "Now"}])
+
+
 def test_settings_of_the_push_hold_for_every_language(marketer: Client, campaign: Campaign) -> None:
     variant = campaign.variants.get()
     variant.texts = {"en": {"title": "a", "body": "b", "badge": 4}, "pl": {"title": "c", "body": "d"}}
