@@ -49,6 +49,8 @@ def _over_app(dispatches: Mapping[int, Dispatch], policies: Mapping[int, Policy]
     for customer, reached in sent.items():
         for dispatch, _at in reached:
             limit = policies[dispatch].cap_count
+            if limit is None:
+                continue
             before = sum(at < dispatches[dispatch].created_at for other, at in reached if other != dispatch)
-            if limit is not None and before >= limit:
+            if before >= limit:
                 yield f"customer {customer} got dispatch {dispatch} after {before} others; the app's cap is {limit}"
