@@ -67,9 +67,10 @@ class UploadForm(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What the form of columns says."""
+    """What the form of columns says. known: the subject of a wording of the app that is to be taken, "" = none."""
 
     columns: list[Column]
+    known: str
     wording: str
     empties_clear: bool
     destination: str
@@ -88,4 +89,4 @@ def chosen_in(posted: Mapping[str, str], count: int) -> Chosen:
         columns.append(
             Column(to if to in TARGETS else "", name, (kind if kind in KINDS else "text") if to == "trait" else "")
         )
-    return Chosen(columns, said("wording"), "empties_clear" in posted, said("destination")[:60])
+    return Chosen(columns, said("known"), said("wording"), "empties_clear" in posted, said("destination")[:60])

@@ -10,11 +10,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.text import slugify
+from django.utils.text import get_text_list, slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as told
 
 from apps.accounts.admin_pages import draw_page
+from apps.accounts.models import App
 from apps.accounts.queries import apps_of
 from apps.core.problems import FieldProblem, InvalidInput
 from apps.core.states import InvalidTransition
@@ -30,13 +31,14 @@ from apps.customers.admin_import_forms import (
     chosen_in,
 )
 from apps.customers.import_extras import Place
-from apps.customers.models import ImportRun
+from apps.customers.models import Consent, ImportRun, Topic
 from apps.customers.queries import refused_by_code, refused_lines, warned_by_code
 from apps.customers.services import imports
 from apps.customers.services.import_columns import Column
 from apps.customers.services.import_errors import lines_csv
 from apps.customers.services.import_files import MOST_BYTES, store_upload, too_large
 from apps.customers.services.import_text import ENCODINGS
+from apps.customers.services.wordings import current_wordings, topic_subject
 
 type Admin = ModelAdmin[ImportRun]
 
@@ -49,6 +51,7 @@ WORDS = {
     "failed": Word(told("Failed"), told("It was stopped by an error; lines stored so far stay."), "bad"),
     "cancelled": Word(told("Stopped"), told("It was stopped by hand; what was stored by then stays.")),
 }
+CHANNELS = dict(Consent.CHANNELS)
 _UNREAD = Word(
     told("Thrown away"),
     told("It was thrown away before it began: nothing of it is stored."),
@@ -124,9 +127,10 @@ def live(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpRespon
 
 
 def columns(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpResponse:
-    """Keep what was chosen, and show what it would store."""
-    _keep(request, run)
-    return TemplateResponse(request, "customers/imports/preview.html", {"run": run, "is_swap": True, **_mapping(run)})
+    """Keep what was chosen, and show what it would store; words that were taken, in their box too."""
+    is_filled = _keep(request, run)
+    context = {"run": run, "is_swap": True, "is_filled": is_filled, **_mapping(run)}
+    return TemplateResponse(request, "customers/imports/preview.html", context)
 
 
 def reread(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpResponse:
@@ -178,15 +182,32 @@ def _lines_file(run: ImportRun, word: str, *, is_stored: bool) -> StreamingHttpR
     return response
 
 
-def _keep(request: HttpRequest, run: ImportRun) -> None:
+def _keep(request: HttpRequest, run: ImportRun) -> bool:
+    """Whether words of the app were taken for what people saw."""
     chosen = chosen_in(request.POST, len(run.header))  # type: ignore[arg-type]
+    known = current_wordings(run.app_id).get(chosen.known)
     imports.choose(
         run=run,
         columns=chosen.columns,
-        wording=chosen.wording,
+        wording=known.text if known else chosen.wording,
         empties_clear=chosen.empties_clear,
         destination=chosen.destination,
     )
+    return known is not None
+
+
+def _wordings(app: App) -> list[tuple[str, str, str]]:
+    """What may be taken: subject, its name, the words in force."""
+    topics = {topic_subject(one.key): one.name for one in Topic.objects.filter(app=app)}
+    names = {channel: str(name) for channel, name in CHANNELS.items()} | topics
+    return [
+        (subject, names[subject], shown.text) for subject, shown in current_wordings(app.pk).items() if subject in names
+    ]
+
+
+def _unworded(run: ImportRun) -> str:
+    """The channels of a yes without words, as one reads them."""
+    return get_text_list([str(CHANNELS[channel]) for channel in imports.channels_unworded(run)], _("and"))
 
 
 def _mapping(run: ImportRun) -> dict[str, Any]:
@@ -200,6 +221,8 @@ def _mapping(run: ImportRun) -> dict[str, Any]:
             for index, (title, column) in enumerate(zip(run.header, chosen, strict=True))
         ],
         "problems": _worded(run, problems),
+        "wordings": _wordings(run.app),
+        "unworded": _unworded(run),
         "read": [(TARGET_NAMES[one.to], one.name) for one in chosen if one.to],
         "lines": [
             {
@@ -237,6 +260,7 @@ def _progress(run: ImportRun) -> dict[str, Any]:
         "examples": refused_lines(run)[:10] if run.state != "running" else [],
         "warnings": warned_by_code(run) if run.warned_count and run.state != "running" else [],
         "place": _place(run),
+        "unworded": _unworded(run) if run.started_at else "",
     }
 
 

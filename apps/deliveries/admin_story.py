@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.admin_pages import page_of
 from apps.core.words import Word
 from apps.customers.models import Customer
+from apps.customers.templatetags.people import consent_source
 from apps.deliveries.admin_log import LogPageView, as_id
 from apps.deliveries.admin_words import GATEWAY_LABELS, KIND_LABELS, PLATFORM_LABELS, outcome_label, receipt_label
 from apps.deliveries.explanation import Reason, explain_dispatch
@@ -117,8 +118,8 @@ def _quiet(told: Mapping[str, Any]) -> Iterator[Fact]:
 
 
 def _answer(told: Mapping[str, Any]) -> Iterator[Fact]:
-    words = {"wording": told["wording"], "source": told["source"]}
-    text = _("“%(wording)s” (%(source)s)") % words if told["wording"] else told["source"]
+    words = {"wording": told["wording"], "source": consent_source(told["source"])}
+    text = _("“%(wording)s” (%(source)s)") % words if told["wording"] else words["source"]
     yield Fact(_("Their answer"), text, _moment(told["at"]))
 
 

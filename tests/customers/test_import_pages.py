@@ -14,6 +14,7 @@ from apps.customers.services.consent import record_consent
 from apps.customers.services.erasure import erase
 from apps.customers.services.import_files import MOST_BYTES
 from apps.customers.services.import_work import continue_imports
+from apps.customers.services.wordings import write_wording
 from tests.factories import NOW, make_app, make_customer, make_segment, make_user
 
 pytestmark = pytest.mark.django_db
@@ -234,3 +235,35 @@ def test_erasing_takes_refused_lines_along(app: App) -> None:
     anna = Customer.objects.create(app=app, external_id="anna", created_at=NOW, updated_at=NOW)
     erase(customer=anna, actor="test", now=NOW)
     assert [one.cells[0] for one in ImportLine.objects.all()] == ["bob"]
+
+
+def test_a_yes_without_words_is_told_before_and_after(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    send(marketer, app, "id,push\na-1,yes\n")
+    run = ImportRun.objects.get()
+    page = f"{LIST}{run.pk}/"
+    chosen = columns(("external_id",), ("push",))
+    told = "will be recorded as given by this file, without the words people saw"
+    assert told in marketer.post(f"{page}columns/", chosen).content.decode()
+    assert told not in marketer.post(f"{page}columns/", {**chosen, "wording": "Yes to pushes"}).content.decode()
+    marketer.post(f"{page}start/", chosen)
+    continue_imports(clock=lambda: NOW, slot_seconds=60)
+    assert "was recorded as given by this file" in marketer.get(page).content.decode()
+    assert AuditEntry.objects.get(action="importrun.started").details["consent_without_wording"] == ["push"]
+    person = Customer.objects.get(external_id="a-1")
+    answers = marketer.get(f"/admin/customers/customer/{person.pk}/").content.decode()
+    assert "The file did not say which words they saw." in answers
+
+
+def test_the_words_of_the_app_can_be_taken(app: App) -> None:
+    write_wording(app=app, subject="push", text="Offers, twice a week", author="anna", now=NOW)
+    marketer = client_of(app, "marketer")
+    send(marketer, app, "id,push\na-1,yes\n")
+    run = ImportRun.objects.get()
+    chosen = {**columns(("external_id",), ("push",)), "known": "push"}
+    shown = marketer.post(f"{LIST}{run.pk}/columns/", chosen).content.decode()
+    assert "Offers, twice a week</textarea>" in shown
+    assert "without the words people saw" not in shown
+    marketer.post(f"{LIST}{run.pk}/start/", {**chosen, "known": "", "wording": "Offers, twice a week"})
+    continue_imports(clock=lambda: NOW, slot_seconds=60)
+    assert Customer.objects.get().consents.get().wording == "Offers, twice a week"

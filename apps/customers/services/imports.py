@@ -13,7 +13,7 @@ from apps.accounts.services.audit import write_audit
 from apps.core.problems import FieldProblem, InvalidInput
 from apps.customers import import_extras
 from apps.customers.models import ImportLine, ImportRun
-from apps.customers.services.import_columns import REASONS, Column, Reading, RecordReader, problems_of
+from apps.customers.services.import_columns import CONSENTS, REASONS, Column, Reading, RecordReader, problems_of
 from apps.customers.services.import_files import drop_file, read_bytes, take_header
 from apps.customers.services.import_text import DELIMITERS, ENCODINGS, Block, Fault, read_block
 from apps.customers.services.profile_fields import CleanCustomer
@@ -86,6 +86,11 @@ def standing_problems(run: ImportRun) -> list[FieldProblem]:
     if run.destination and run.destination not in {place.key for place in import_extras.all_places(run.app)}:
         problems.append(FieldProblem("/destination", "not_found", _("is no list of this app any more")))
     return problems
+
+
+def channels_unworded(run: ImportRun) -> list[str]:
+    """The channels to which this file says yes without telling what people agreed to."""
+    return [] if run.consent_wording.strip() else [one.to for one in columns_of(run) if one.to in CONSENTS]
 
 
 def startable_problems(run: ImportRun) -> list[FieldProblem]:
@@ -253,6 +258,7 @@ def _at_column(run: ImportRun, problem: FieldProblem) -> FieldProblem:
 
 def _audit(run: ImportRun, actor: User, verb: str, now: datetime) -> None:
     details = {"file": run.file_name, "bytes": run.size_bytes, "stored": run.stored_count}
+    details |= {"consent_without_wording": told} if (told := channels_unworded(run)) else {}
     write_audit(
         app=run.app, actor=actor, action=f"importrun.{verb}", subject=f"importrun:{run.pk}", details=details, now=now
     )
