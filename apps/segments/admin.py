@@ -27,7 +27,7 @@ from apps.segments.admin_rule_json import export_rule
 from apps.segments.admin_words import state_of
 from apps.segments.models import Segment
 from apps.segments.queries import sizes_by_segment, users_of
-from apps.segments.services.editing import delete_segment
+from apps.segments.services.editing import delete_segment, in_use_words
 
 register(PANEL)
 
@@ -91,6 +91,15 @@ class SegmentAdmin(RowPagesAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """What a campaign or another segment uses stays."""
         return super().has_delete_permission(request, obj) and (obj is None or not users_of(obj))
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Of one that is used, its page says what uses it."""
+        segment = self.get_object(request, object_id)
+        users = users_of(segment) if segment and super().has_delete_permission(request, segment) else []
+        if segment is None or not users:
+            return super().delete_view(request, object_id, extra_context)
+        messages.error(request, in_use_words(segment, users))
+        return redirect("admin:segments_segment_change", segment.pk)
 
     def delete_model(self, request: HttpRequest, obj: Segment) -> None:
         try:

@@ -195,7 +195,9 @@ def test_a_used_segment_offers_no_deletion(app: App, marketer: Client) -> None:
     segment = make_segment(app)
     asks = {"match": "all", "rules": [{"field": "segment", "op": "in", "value": segment.pk}]}
     make_segment(app, name="Asker", kind="dynamic", rule=asks)
-    assert marketer.post(f"{LIST}{segment.pk}/delete/", {"post": "yes"}).status_code == 403
+    for ask in (marketer.get, marketer.post):
+        told = ask(f"{LIST}{segment.pk}/delete/", {"post": "yes"}, follow=True).content.decode()
+        assert "cannot be deleted: it is used by Asker" in told
     assert "Asker" in marketer.get(f"{LIST}{segment.pk}/change/").content.decode()
     assert Segment.objects.filter(pk=segment.pk).exists()
 

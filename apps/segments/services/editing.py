@@ -1,5 +1,6 @@
 """Editing: segments made, changed and deleted by people."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from apps.core.problems import Conflict, FieldProblem, InvalidInput
 from apps.core.text import clean_text
 from apps.deliveries.services.wake import Wish, ask_for
 from apps.segments.models import Segment
-from apps.segments.queries import users_of
+from apps.segments.queries import User, users_of
 from apps.segments.rules import validate_rule
 from apps.segments.services.refresh import mark_due
 
@@ -79,9 +80,14 @@ def delete_segment(*, segment: Segment) -> None:
     """Raises Conflict("in_use") with the names of what uses it: a campaign would quietly lose its audience."""
     users = users_of(segment)
     if users:
-        names = ", ".join(str(user.name) for user in users)
-        raise Conflict("in_use", _("“%(name)s” is used by: %(users)s") % {"name": segment.name, "users": names})
+        raise Conflict("in_use", in_use_words(segment, users))
     segment.delete()
+
+
+def in_use_words(segment: Segment, users: Sequence[User]) -> str:
+    """Why it cannot be deleted, with the names of what uses it."""
+    words = {"name": segment.name, "users": ", ".join(str(user.name) for user in users)}
+    return _("“%(name)s” cannot be deleted: it is used by %(users)s") % words
 
 
 def _checked(app: App, draft: SegmentDraft, segment: Segment | None) -> _Clean:
