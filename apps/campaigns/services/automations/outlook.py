@@ -32,10 +32,14 @@ def people_lately(automation: Automation, now: datetime) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """How many of some people a rule lets go on. of None: of everybody, for nobody would have entered lately."""
+    """How many of some people a rule lets go on. of None: of everybody, for nobody would have entered lately.
+
+    is_part: there were more people than are looked at.
+    """
 
     count: int
     of: int | None
+    is_part: bool = False
 
 
 def people_passing(automation: Automation, rule: Any, now: datetime, *, turn: Turn | None = None) -> Passing:
@@ -44,11 +48,11 @@ def people_passing(automation: Automation, rule: Any, now: datetime, *, turn: Tu
     Raises TooSlow and Stopped, and as count_rule does.
     """
     with limited(_LIMIT_SECONDS):
-        found = rows("campaigns", "automation_lately_people", {**_lately(automation, now), "most": MOST_JUDGED})
-    among = [customer_id for (customer_id,) in found] or None
+        found = rows("campaigns", "automation_lately_people", {**_lately(automation, now), "most": MOST_JUDGED + 1})
+    among = [customer_id for (customer_id,) in found[:MOST_JUDGED]] or None
     limit = _LIMIT_SECONDS
     preview = count_rule(app=automation.app, rule=rule, now=now, limit_seconds=limit, turn=turn, among=among)
-    return Passing(preview.count, len(among) if among else None)
+    return Passing(preview.count, len(among) if among else None, is_part=len(found) > MOST_JUDGED)
 
 
 def sample_readers(automation: Automation, now: datetime) -> list[Customer]:
