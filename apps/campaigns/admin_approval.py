@@ -29,6 +29,7 @@ from apps.campaigns.services.frozen import Difference, differences, freeze, is_s
 from apps.campaigns.services.preview import preview_content
 from apps.core.problems import Conflict, InvalidInput
 from apps.core.states import InvalidTransition
+from apps.core.words import spoken
 from apps.deliveries.rendering import RenderFailed
 from apps.deliveries.services.freeze import Waterfall
 from apps.segments.models import Segment
@@ -180,8 +181,8 @@ def _label(path: tuple[str, ...]) -> str:
         case ("settings", name):
             return capfirst(str(_verbose_name(name)))
         case ("parts", name, *rest):
-            return ", ".join([name.replace("_", " "), *(word.replace("_", " ") for word in rest)])
-    return ", ".join(word.replace("_", " ") for word in path)
+            return ", ".join(map(spoken, (name, *rest)))
+    return ", ".join(map(spoken, path))
 
 
 def _verbose_name(name: str) -> Any:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.campaigns.admin_forms import StepForm, number_input
 from apps.campaigns.experiments.standing import letter
 from apps.campaigns.models import Campaign, Variant
+from apps.core.words import spoken
 from apps.customers.models import EventType
 
 MOST_EVENTS = 200
@@ -70,7 +71,7 @@ class ExperimentForm(StepForm):
         self.fields["fallback"].choices = [*letters, (Campaign.AHEAD, _("whichever is ahead"))]  # type: ignore[attr-defined]
         names = list(EventType.objects.filter(app=campaign.app_id).values_list("name", flat=True)[:MOST_EVENTS])
         gone = [campaign.goal_event] if campaign.goal_event and campaign.goal_event not in names else []
-        known = [(name, name) for name in [*names, *gone]]
+        known = [(name, spoken(name)) for name in [*names, *gone]]
         self.fields["goal_event"].choices = [("", _("nothing yet")), *known]  # type: ignore[attr-defined]
 
     def stored(self) -> dict[str, Any]:

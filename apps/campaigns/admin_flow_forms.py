@@ -12,6 +12,7 @@ from apps.accounts.models import App
 from apps.campaigns.admin_forms import MINUTES_OF, text_input
 from apps.campaigns.models import Automation
 from apps.campaigns.services.automations.starters import starters
+from apps.core.words import spoken
 from apps.customers.models import EventType, Topic
 from apps.segments.admin_parts import drawer_for
 from apps.segments.admin_rule_form import EVERYBODY, read_form
@@ -106,7 +107,7 @@ class FlowForm(forms.Form):
         self.events = known_events(automation.app)
         offered = list(dict.fromkeys([*automation.exit_events, *self.events]))
         self.fields["trigger_segment"].queryset = Segment.objects.filter(app=app)  # type: ignore[attr-defined]
-        self.fields["exit_events"].choices = [(name, name) for name in offered]  # type: ignore[attr-defined]
+        self.fields["exit_events"].choices = [(name, spoken(name)) for name in offered]  # type: ignore[attr-defined]
         topics = [(topic.key, topic.name) for topic in Topic.objects.filter(app=app)]
         chosen = automation.topic
         gone = [(chosen, chosen)] if chosen and chosen not in dict(topics) else []

@@ -10,7 +10,7 @@ from apps.campaigns.admin_flow_forms import ConditionForm, in_units
 from apps.campaigns.models import Automation, AutomationStep
 from apps.campaigns.services.automations.steps import CONDITION, OPENED, PUSH, WAIT
 from apps.core.problems import InvalidInput
-from apps.core.words import Word
+from apps.core.words import Word, spoken
 from apps.segments.rules import explain_rule
 
 _MOST_TEXT = 120
@@ -29,7 +29,7 @@ def state_word(state: str) -> Word:
 def reason_words(reason: str) -> str:
     """Why people left."""
     if reason.startswith("event:"):
-        return _("did “%(event)s”") % {"event": reason.removeprefix("event:")}
+        return _("did “%(event)s”") % {"event": spoken(reason.removeprefix("event:"))}
     known = {
         "condition": _("not meant by a condition"),
         "ended": _("the automation was ended"),
@@ -44,7 +44,7 @@ def trigger_words(automation: Automation) -> str:
     if automation.trigger == "segment":
         name = automation.trigger_segment.name if automation.trigger_segment else "–"
         return _("Joins the segment “%(name)s”") % {"name": name}
-    return _("Does “%(event)s”") % {"event": automation.trigger_event or "–"}
+    return _("Does “%(event)s”") % {"event": spoken(automation.trigger_event) or "–"}
 
 
 def step_words(step: AutomationStep, automation: Automation) -> str:

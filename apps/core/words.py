@@ -11,3 +11,11 @@ class Word:
     name: Any
     meaning: Any
     tone: str = "mute"
+
+
+def spoken(key: str) -> str:
+    """ "add to cart" for add_to_cart: a name that an app gave an event, a trait or a property, where people read it.
+
+    Where developers read, and where it is typed, a key stays as it is.
+    """
+    return key.replace("_", " ").strip() or key

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from apps.core.words import spoken
 from apps.segments.rules.catalogue import Catalogue
 
 # What shops and apps call these two; the first that the app has is taken.
@@ -36,7 +37,7 @@ def _behaviour(catalogue: Catalogue) -> Iterator[Starter]:
         yield Starter("lapsed", _("Bought twice, but not in the last week"), _all(_did(twice), _not(bought, 7)))
     elif busiest:
         twice = {"name": busiest, "times": {"op": "at_least", "count": 2}}
-        name = _("Did “%(event)s” twice, but not in the last week") % {"event": busiest}
+        name = _("Did “%(event)s” twice, but not in the last week") % {"event": spoken(busiest)}
         yield Starter("lapsed", name, _all(_did(twice), _not(busiest, 7)))
     if bought and wanted:
         yield Starter("cart", _("Nearly bought this week"), _all(_did({"name": wanted, "days": 7}), _not(bought, 7)))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from apps.core.templatetags import house
+from apps.core.words import spoken
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,7 @@ def test_columns_stand_in_proportion_and_in_a_table() -> None:
     heights = [[rect["height"] for rect in bar["rects"]] for bar in chart["bars"]]
     assert heights == [["20.000", "10.000"], ["40.000", "0.000"]]
     assert chart["places"] == places
+
+
+def test_a_key_is_spoken_with_blanks() -> None:
+    assert [spoken(key) for key in ("add_to_cart", "City", "_", "")] == ["add to cart", "City", "_", ""]

@@ -10,6 +10,7 @@ from apps.campaigns.experiments.sizing import SizeHint
 from apps.campaigns.experiments.standing import GoalStanding, Standing, letter
 from apps.campaigns.experiments.statistics import FEWEST_PEOPLE, Interval, people_for, winner_alpha
 from apps.campaigns.models import Campaign
+from apps.core.words import spoken
 
 # More people than so many times those of the test are no advice.
 _MOST_TIMES = 20
@@ -98,11 +99,11 @@ def decision_words(campaign: Campaign) -> str:
 
 def goal_words(goal: GoalStanding) -> str:
     """What the push won over nothing."""
-    words = {"goal": goal.goal, **_range(goal.gain)}
+    words = {"goal": spoken(goal.goal), **_range(goal.gain)}
     if goal.gain.low > 0:
         return _("The push worked: %(low)s to %(high)s points more people did “%(goal)s” than without it.") % words
     if goal.gain.high < 0:
-        words = {"goal": goal.goal, "low": points(-goal.gain.high), "high": points(-goal.gain.low)}
+        words = {"goal": spoken(goal.goal), "low": points(-goal.gain.high), "high": points(-goal.gain.low)}
         return _("The push did harm: %(low)s to %(high)s points fewer people did “%(goal)s” than without it.") % words
     return _("No difference seen yet between those who got it and those who got nothing (“%(goal)s”).") % words
 

@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 
+from apps.core.words import spoken
 from apps.deliveries.admin_words import PLATFORM_LABELS
 
 register = template.Library()
@@ -18,7 +19,7 @@ _VARIABLE = re.compile(r"""\{\{\s*([\w.]+)\s*(?:\|\s*default:\s*(?:"([^"]*)"|'([
 def variable(name: str) -> str:
     """ "First name" for first_name, "Event: product name" for event.product_name: what the personalise menu offers."""
     root, _dot, part = name.partition(".")
-    return capfirst(f"{root}: {part}".replace("_", " ") if part else name.replace("_", " "))
+    return capfirst(spoken(f"{root}: {part}" if part else name))
 
 
 @register.filter

@@ -14,6 +14,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.timesince import timesince
 from django.utils.translation import gettext, ngettext
 
+from apps.core.words import spoken
+
 register = template.Library()
 # Icons that point along the line of reading, and so the other way from right to left.
 _TURNED = {"arrow_back", "arrow_forward", "chevron_left", "chevron_right", "send", "undo", "redo", "open_in_new"}
@@ -25,6 +27,9 @@ FEWEST_COLUMNS = 12
 def number(value: float | None) -> str:
     """A count with the thousands separated as the reader's language does; None is a dash."""
     return "–" if value is None else number_format(value, force_grouping=True)
+
+
+register.filter("spoken", spoken)
 
 
 @register.filter

@@ -26,6 +26,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import App
+from apps.core.words import spoken
 from apps.customers.models import EventType, TraitType
 from apps.deliveries.models import Dispatch
 from apps.devices.models import PLATFORMS
@@ -241,7 +242,7 @@ class Catalogue:
 
 
 def _trait(name: str, kind: str) -> Field:
-    return Field(f"{TRAIT}{name}", name.replace("_", " "), _("Traits"), kind)
+    return Field(f"{TRAIT}{name}", spoken(name), _("Traits"), kind)
 
 
 def load_catalogue(app: App) -> Catalogue:

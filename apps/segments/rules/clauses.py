@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.core.templatetags.house import number
+from apps.core.words import spoken
 from apps.customers.masking import masked_email, masked_phone
 from apps.segments.rules.catalogue import COLUMNS, MATCHES, TRAIT, Catalogue
 from apps.segments.rules.evidence import Finding, Person
@@ -115,7 +116,11 @@ def _fact(question: Question, finding: Finding, case: Case) -> str:
 def _event_fact(leaf: EventLeaf, finding: Finding, case: Case) -> str:
     tally, when = finding.tally, window_words(leaf.window)
     if not tally.all_count:
-        return _("never did so, as far as is known") if leaf.where else _("never did “%(name)s”") % {"name": leaf.name}
+        return (
+            _("never did so, as far as is known")
+            if leaf.where
+            else _("never did “%(name)s”") % {"name": spoken(leaf.name)}
+        )
     if leaf.which:
         first, last = case.day(tally.all_first_at), case.day(tally.all_last_at)
         return (_("the first time was on %(day)s") if leaf.which == "first" else _("the last time was on %(day)s")) % {
@@ -209,7 +214,7 @@ def _event_change(leaf: EventLeaf, finding: Finding, case: Case, wanted: bool) -
             more = ngettext(
                 "it takes “%(name)s” %(count)d more time", "it takes “%(name)s” %(count)d more times", missing
             )
-            return " ".join([more % {"name": leaf.name, "count": missing}, window_words(window)]).rstrip()
+            return " ".join([more % {"name": spoken(leaf.name), "count": missing}, window_words(window)]).rstrip()
         return ""
     is_over_alone = leaf.did != wanted and not (leaf.times or leaf.total or leaf.which)
     if is_over_alone and window.days and tally.last_at:

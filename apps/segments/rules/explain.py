@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.core.words import spoken
 from apps.segments.rules.catalogue import MATCHES, SUMS, TIMES, WHICH, Catalogue, Kind, Operator
 from apps.segments.rules.tree import Condition, EventLeaf, Group, Leaf, MessageLeaf, Node, Question, Value, Window
 
@@ -56,7 +57,7 @@ def _sentence(subject: str, operator: Operator, value: str) -> str:
 
 def _event(leaf: EventLeaf) -> str:
     said = _("did “%(name)s”") if leaf.did else _("did not do “%(name)s”")
-    parts = [said % {"name": leaf.name}]
+    parts = [said % {"name": spoken(leaf.name)}]
     if leaf.times is not None:
         comparison, count = leaf.times
         times = ngettext("%(comparison)s %(count)d time", "%(comparison)s %(count)d times", count)
@@ -95,7 +96,7 @@ def window_words(window: Window) -> str:
 
 
 def _condition(condition: Condition) -> str:
-    return _sentence(condition.name, condition.operator, _value(condition.operator, condition.value, {}))
+    return _sentence(spoken(condition.name), condition.operator, _value(condition.operator, condition.value, {}))
 
 
 def _value(operator: Operator, value: Value, labels: dict[str, str]) -> str:
