@@ -10,6 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 from apps.accounts.models import App
 from apps.customers.models import Customer, ImportRun
 from apps.customers.services.import_work import continue_imports
+from apps.customers.services.wordings import built_in
 from tests.browser.test_screens import log_in
 from tests.factories import NOW, make_app, make_customer, make_segment, make_user
 
@@ -56,8 +57,13 @@ def test_people_are_imported_in_three_steps(page: Page, live_server: LiveServer,
     expect(page.locator("#preview")).to_contain_text("12.5")
     expect(page.locator("#preview")).to_contain_text("Łódź")
     expect(name).to_have_value("city")
-    expect(page.get_by_label("The words they saw, and where", exact=True)).to_be_visible()
-    page.get_by_label("The words they saw, and where", exact=True).fill("Yes, send me offers (shop.example, 2026)")
+    expect(page.locator("#preview")).to_contain_text("without the words people saw")
+    picture(page, "2-unworded")
+    page.get_by_label("Take words of this app", exact=True).select_option("push")
+    words = page.get_by_label("The words they saw, and where", exact=True)
+    expect(words).to_have_value(built_in("push").text)
+    expect(page.locator("#preview")).not_to_contain_text("without the words people saw")
+    words.fill("Yes, send me offers (shop.example, 2026)")
     page.get_by_label("Also put them on a list", exact=True).select_option(label="Newsletter readers")
     expect(page.locator("#preview")).to_contain_text("Refused")
     picture(page, "2-columns")
