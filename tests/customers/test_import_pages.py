@@ -248,10 +248,10 @@ def test_a_yes_without_words_is_told_before_and_after(app: App) -> None:
     assert told not in marketer.post(f"{page}columns/", {**chosen, "wording": "Yes to pushes"}).content.decode()
     marketer.post(f"{page}start/", chosen)
     continue_imports(clock=lambda: NOW, slot_seconds=60)
-    assert "was recorded as given by this file" in marketer.get(page).content.decode()
+    assert "was recorded as given by this file" in marketer.get(f"{page}change/").content.decode()
     assert AuditEntry.objects.get(action="importrun.started").details["consent_without_wording"] == ["push"]
     person = Customer.objects.get(external_id="a-1")
-    answers = marketer.get(f"/admin/customers/customer/{person.pk}/").content.decode()
+    answers = marketer.get(f"/admin/customers/customer/{person.pk}/change/").content.decode()
     assert "The file did not say which words they saw." in answers
 
 
