@@ -49,6 +49,7 @@ TICKS = [
     Tick("customers.count_day", 900, UPKEEP),
     Tick("devices.count_day", 900, UPKEEP),
     Tick("customers.settle_identities", 60, UPKEEP),
+    Tick("customers.seal_contacts", 5, UPKEEP),
     Tick("customers.continue_imports", 2, BULK),
     Tick("customers.forget_imports", 3600, UPKEEP),
     Tick("devices.retire_stale", 3600, UPKEEP),

@@ -17,6 +17,8 @@ TABLES = """
 
 def keep_rows_of_migrations() -> None:
     """Call once, on the freshly migrated database."""
+    from apps.customers.sealed import forget_keys
+
     kept = set(_tables_with_rows())
 
     def empty_the_rest(self: TransactionTestCase) -> None:
@@ -28,6 +30,7 @@ def keep_rows_of_migrations() -> None:
                 cursor.execute(f"truncate {', '.join(filled)} cascade")
                 cursor.execute("reset lock_timeout")
                 cursor.execute("reset heliograph.empties")
+        forget_keys()
 
     TransactionTestCase._fixture_teardown = empty_the_rest  # type: ignore[method-assign]
 

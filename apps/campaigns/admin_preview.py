@@ -88,7 +88,7 @@ def screen_of(
 
 
 def found_readers(app: App, words: str) -> list[Customer]:
-    """Known people of the app whose id, e-mail, phone or name begins as typed; the one with that very id first.
+    """Known people of the app whom `found_people` finds; the one with that very id first.
 
     Cost: by id, phone or e-mail an index; by name a scan (0.3 s for a million people).
     """

@@ -17,6 +17,7 @@ from django.db import connection
 
 from apps.accounts.models import App
 from apps.customers.models import Topic
+from apps.customers.sealed import EMAIL, PHONE, sealer_of
 from apps.customers.services.wordings import save_topic, write_wording
 
 
@@ -166,6 +167,7 @@ def load_events(*, app: App, count: int, seed: int, now: datetime, advance: Call
 def _customer_rows(app: App, count: int, seed: int, now: datetime) -> Iterator[tuple[object, ...]]:
     chance = random.Random(f"{seed}:customers")
     phones = _fictional_phones()
+    key = sealer_of(app.pk)
     weights = [land.share for land in LANDS]
     for number in range(1, count + 1):
         land = chance.choices(LANDS, weights)[0]
@@ -176,8 +178,8 @@ def _customer_rows(app: App, count: int, seed: int, now: datetime) -> Iterator[t
         yield (
             app.pk,
             f"c{number:06d}",
-            f"customer{number}@example.com",
-            phone,
+            key.seal(EMAIL, f"customer{number}@example.com"),
+            key.seal(PHONE, phone),
             first,
             last,
             land.language,

@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import App
 from apps.core.fields import EncryptedJSONField
+from apps.customers.fields import SealedField, is_open
+from apps.customers.sealed import EMAIL, PHONE
 from apps.customers.states import IMPORT_STATES
 
 
@@ -27,8 +29,8 @@ class Customer(models.Model):
 
     app = models.ForeignKey(App, models.PROTECT, related_name="+")
     external_id = models.CharField(_("customer id"), max_length=255, null=True)
-    email = models.CharField(_("e-mail"), max_length=254, blank=True)
-    phone = models.CharField(_("phone"), max_length=16, blank=True, help_text=_("E.164"))
+    email = SealedField(_("e-mail"), kind=EMAIL, blank=True)
+    phone = SealedField(_("phone"), kind=PHONE, blank=True, help_text=_("E.164"))
     first_name = models.CharField(_("first name"), max_length=100, blank=True)
     last_name = models.CharField(_("last name"), max_length=100, blank=True)
     language = models.CharField(_("language"), max_length=35, blank=True)
@@ -63,6 +65,7 @@ class Customer(models.Model):
             GinIndex(fields=["traits"], name="customer_traits", opclasses=["jsonb_path_ops"]),
             models.Index(fields=["app", "phone"], name="customer_phone", condition=~models.Q(phone="")),
             models.Index(fields=["app", "email"], name="customer_email", condition=~models.Q(email="")),
+            models.Index(fields=["id"], name="customer_open_contacts", condition=is_open("email", "phone")),
             models.Index(fields=["merged_into"], name="customer_halves", condition=~models.Q(merged_into=None)),
             models.Index(fields=["merged_at"], name="customer_merged_at", condition=~models.Q(merged_at=None)),
         ]
@@ -83,6 +86,21 @@ class TombstoneKey(models.Model):
     class Meta:
         verbose_name = _("tombstone key")
         verbose_name_plural = _("tombstone keys")
+
+
+class ContactKey(models.Model):
+    """What an app's phones and e-mails are sealed with (`sealed`): made when the first is, kept for good, encrypted.
+
+    Sealed values name it by its id. Losing this row, or what it is encrypted under, is losing the app's contacts.
+    app_id refers to nothing: processes remember keys, so a key outlives its app, and a demo world made anew keeps it.
+    """
+
+    app_id = models.BigIntegerField(unique=True)
+    key = EncryptedJSONField()
+
+    class Meta:
+        verbose_name = _("contact key")
+        verbose_name_plural = _("contact keys")
 
 
 class Consent(models.Model):

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from apps.customers.services import consent_days, import_work, imports, merging, partitions
+from apps.customers.services import consent_days, contact_sealing, import_work, imports, merging, partitions
 from config import stopping
 
 
@@ -33,6 +33,16 @@ def count_day() -> None:
 def settle_identities() -> None:
     """What raced with a merge or an erasure comes right."""
     merging.settle_identities(now=timezone.now())
+
+
+# Of every five, for the lane has other things to do each second.
+SEAL_SECONDS = 1.0
+
+
+@shared_task(name="customers.seal_contacts")
+def seal_contacts() -> None:
+    """Seal phones and e-mails that a version of before wrote in plain."""
+    contact_sealing.seal_open_contacts(seconds=SEAL_SECONDS, is_stopping=stopping.requested.is_set)
 
 
 # Short, so that a worker that sends campaigns as well is never away for long.

@@ -25,7 +25,7 @@ LONGEST_NAME = 255
 
 
 def answer_why(request: HttpRequest, app: App, segment: Segment | None, rule: Any) -> HttpResponse:
-    """For the person who is asked about: found by id, e-mail, phone or name; several = a choice of them."""
+    """For the person who is asked about: found by id, name, whole e-mail or phone; several = a choice of them."""
     words = request.POST.get("who", "").replace("\0", "").strip()[:LONGEST_NAME]
     found = people_called(app, words, limit=MOST_FOUND + 1) if words else []
     context: dict[str, Any] = {"app": app, "words": words, "segment": segment}

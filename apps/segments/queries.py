@@ -10,6 +10,7 @@ from django.db.models import PROTECT, ManyToManyField, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from apps.accounts.models import App
+from apps.customers.contact_search import email_forms
 from apps.customers.models import Customer
 from apps.customers.queries import found_people
 from apps.segments.models import Segment, SegmentMember, SegmentRefresh
@@ -59,12 +60,12 @@ def spans_of(segment: Segment, customer: Customer) -> list[SegmentMember]:
 
 
 def people_called(app: App, words: str, *, limit: int) -> list[Customer]:
-    """Who is meant by an id or e-mail typed in full; else whose id, e-mail, phone or name begins so.
+    """Who is meant by an id or e-mail typed in full; else whom `found_people` finds.
 
     Cost: as customers.queries.found_people.
     """
     people = Customer.objects.filter(app=app, erased_at=None, merged_into=None)
-    exact = people.filter(Q(external_id=words) | Q(email__iexact=words) if "@" in words else Q(external_id=words))
+    exact = people.filter(Q(external_id=words) | Q(email__in=email_forms(words)))
     return list(exact[:limit]) or list(found_people(people, words).order_by("id")[:limit])
 
 

@@ -12,6 +12,7 @@ from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_scope import AppScopedAdmin
 from apps.campaigns.admin_steps import register_step
 from apps.core.masking import masked_phone
+from apps.customers.contact_search import phone_forms
 from apps.sms_booster import admin_automation_step  # noqa: F401  (registers its card)
 from apps.sms_booster.admin_step import BoosterStep
 from apps.sms_booster.models import SmsMessage, SmsReply
@@ -31,6 +32,17 @@ _STATE_COLOURS = {
 
 
 class _ReadOnlyAdmin(AppScopedAdmin):
+    """Rows that staff only read; a whole phone number is sought among them beside `search_fields`."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        phones = phone_forms(search_term)
+        found = queryset.filter(phone__in=phones)
+        if phones and found.exists():
+            return found, False
+        return super().get_search_results(request, queryset, search_term)
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -59,8 +71,8 @@ class SmsMessageAdmin(_ReadOnlyAdmin):
     app_lookup = "app_id"
     list_display: ClassVar = ["to", "campaign", "shown_state", "code", "parts", "planned_at", "settled_at"]
     list_filter: ClassVar = ["state"]
-    search_fields: ClassVar = ["=phone", "=provider_id", "=customer__external_id"]
-    search_help_text = _("A whole phone number (+48…), customer id or the provider's message id.")
+    search_fields: ClassVar = ["=provider_id", "=customer__external_id"]
+    search_help_text = _("A whole phone number, customer id or the provider's message id.")
     ordering: ClassVar = ["-id"]
     list_per_page = 50
     show_full_result_count = False
@@ -109,7 +121,8 @@ class SmsReplyAdmin(_ReadOnlyAdmin):
     )
     list_display: ClassVar = ["sender", "body", "meaning", "received_at"]
     list_filter: ClassVar = ["app", "meaning"]
-    search_fields: ClassVar = ["=phone", "body"]
+    search_fields: ClassVar = ["body"]
+    search_help_text = _("A whole phone number, or words of the answer.")
     fields: ClassVar = ["sender", "body", "meaning", "received_at"]
     list_per_page = 50
 

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.customers.belongings import Pairs, Rows
+from apps.customers.sealed import PHONE, forms_of
 from apps.sms_booster.models import SmsMessage, SmsReply
 from apps.sms_booster.states import SMS_STATES
 
@@ -17,7 +18,7 @@ class SmsBelongings:
         """Replies go, messages stay as counts: what is not sent yet never will be."""
         messages = SmsMessage.objects.filter(customer=customer_id)
         for app_id, phone in messages.exclude(phone="").values_list("app_id", "phone").distinct():
-            SmsReply.objects.filter(app=app_id, phone=phone).delete()
+            _replies_of(app_id, phone).delete()
         SMS_STATES.move(messages, "spared", code="erased", settled_at=now)
         messages.update(phone="", body="", sealed=None)
 
@@ -45,8 +46,12 @@ class SmsBelongings:
             .order_by("id")
         )
         phones = {(message.app_id, message.phone) for message in messages if message.phone}
-        replies = (reply for app_id, phone in phones for reply in SmsReply.objects.filter(app=app_id, phone=phone))
+        replies = (reply for app_id, phone in phones for reply in _replies_of(app_id, phone))
         return [*map(_message, messages), *map(_reply, replies)]
+
+
+def _replies_of(app_id: int, phone: str) -> QuerySet[SmsReply]:
+    return SmsReply.objects.filter(app=app_id, phone__in=forms_of(app_id, PHONE, phone))
 
 
 def _message(message: SmsMessage) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.models import App
 from apps.campaigns.models import AutomationStep, Campaign
 from apps.core.fields import EncryptedJSONField
+from apps.customers.fields import SealedField, is_open
 from apps.customers.models import Customer
+from apps.customers.sealed import PHONE
 from apps.deliveries.models import Dispatch
 from apps.sms_booster.states import FALLBACK_STATES, SMS_STATES
 
@@ -73,7 +75,7 @@ class SmsMessage(models.Model):
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="+")
     app_id = models.BigIntegerField()
     dispatch_id = models.BigIntegerField(null=True)
-    phone = models.CharField(max_length=16)
+    phone = SealedField(kind=PHONE)
     body = models.TextField(blank=True)
     parts = models.PositiveSmallIntegerField(default=0)
     state = models.CharField(max_length=12, choices=SMS_STATES.choices, default="planned")
@@ -99,6 +101,7 @@ class SmsMessage(models.Model):
             ),
         ]
         indexes: ClassVar = [
+            models.Index(fields=["id"], name="sms_open_contacts", condition=is_open("phone")),
             models.Index(fields=["due_at", "id"], name="sms_planned", condition=models.Q(state="planned")),
             models.Index(fields=["sending_at"], name="sms_sending", condition=models.Q(state="sending")),
             models.Index(fields=["provider_id"], name="sms_provider_id", condition=~models.Q(provider_id="")),
@@ -120,7 +123,7 @@ class SmsReply(models.Model):
 
     app = models.ForeignKey(App, models.CASCADE, related_name="+")
     provider_id = models.CharField(max_length=64)
-    phone = models.CharField(_("from"), max_length=32)
+    phone = SealedField(_("from"), kind=PHONE)
     body = models.TextField(_("text"))
     meaning = models.CharField(_("understood as"), max_length=5, blank=True)
     received_at = models.DateTimeField(_("received at"))
@@ -130,3 +133,4 @@ class SmsReply(models.Model):
         verbose_name_plural = _("SMS replies")
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["app", "provider_id"], name="sms_reply_once")]
+        indexes: ClassVar = [models.Index(fields=["id"], name="reply_open_contacts", condition=is_open("phone"))]

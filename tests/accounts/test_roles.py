@@ -44,6 +44,7 @@ def test_owner_may_view_every_table_a_person_can_make_sense_of():
         "customers.eventwatch",
         "devices.channelgauge",
         "customers.tombstonekey",
+        "customers.contactkey",
         "customers.importline",
         "customers.importpart",
         "api.idempotencyrecord",

@@ -7,7 +7,7 @@ import phonenumbers
 import pytest
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from apps.customers.services.phones import e164_of, plain_mobile
+from apps.customers.phones import e164_of, plain_mobile
 
 HOME = ("PL", "DE", "GB", "US", "IT", "FR", "BR", "MX", "AR", "RU", "KZ", "CZ", "IN", "GG", "CI", "")
 MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}

@@ -73,6 +73,13 @@ def test_it_leads_to_the_persons_own_page_and_counts_once(app: App, phones: Phon
     assert sorted(Receipt.objects.values_list("type", flat=True)) == [3, 4]
 
 
+def test_the_sealed_address_stands_open_in_a_text_and_its_link(app: App, phones: Phones, run_lane: Worker) -> None:
+    browser(make_customer(app, email="ada@example.com"))
+    delivery_id = sent_id(app, phones, run_lane, text("https://shop.example/{{ email }}", body="For {{ email }}"))
+    assert phones.inbox[0].content.body == "For ada@example.com"
+    assert "/ada" in follow(delivery_id)
+
+
 def test_it_works_before_the_ledger_knows(app: App) -> None:
     device = browser(make_customer(app, traits={"city": "Ulm"}))
     dispatch = make_dispatch(app, contents=[text()])

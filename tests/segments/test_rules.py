@@ -8,7 +8,7 @@ from django.db import connection
 
 from apps.accounts.models import App
 from apps.core.problems import InvalidInput
-from apps.customers.models import EventType, TraitType
+from apps.customers.models import Customer, EventType, TraitType
 from apps.segments.rules import compile_rule, explain_rule, load_catalogue, validate_rule
 from apps.segments.rules.catalogue import Kind
 from tests.architecture.test_sql_files import prepared_form
@@ -70,6 +70,7 @@ def selected(rule: dict[str, Any], app: App) -> set[int]:
         (asked("trait.town", "is", "x"), "/rules/0/field", "unknown_field"),
         (asked("trait.city", "more_than", 3), "/rules/0/op", "wrong_operator"),
         (asked("trait.city", "matches_regex", "x"), "/rules/0/op", "wrong_operator"),
+        (asked("email", "contains", "@example.com"), "/rules/0/op", "wrong_operator"),
         (asked("trait.city", "is", 3), "/rules/0/value", "type"),
         (asked("trait.city", "is", ""), "/rules/0/value", "required"),
         (asked("trait.city", "is", "a\0"), "/rules/0/value", "nul_not_allowed"),
@@ -149,6 +150,24 @@ def test_an_empty_rule_is_everybody_but_the_erased_and_foreign(app: App) -> None
 
 HOSTILE = ["' OR 1=1--", "%", "_", "\\", '"', "$1", "%(rule_0)s", "%s", "{}", "'; drop table customers_customer; --"]
 HOSTILE += ["%%", "a''b", "\\'", "$$x$$", "::date[]", "]}", "-- x", "/* x", "Łódź 🛒", "\u202eabc", "ﷺ", "{{ city }}"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "who"),
+    [
+        (asked("email", "is_known"), {"anna", "ben"}),
+        (asked("phone", "is_unknown"), {"ben", "cleo"}),
+        (asked("email", "is", "Anna@Example.com"), {"anna"}),
+        (asked("email", "is_not", "anna@example.com"), {"ben"}),
+        (asked("phone", "is_any_of", ["500 600 700", "+48500600701"]), {"anna"}),
+        (asked("email", "is_none_of", ["ben@example.com", "x@example.com"]), {"anna"}),
+    ],
+)
+def test_sealed_contacts_are_asked_for_as_a_whole(app: App, rule: dict[str, Any], who: set[str]) -> None:
+    make_customer(app, external_id="anna", email="anna@example.com", phone="+48500600700")
+    make_customer(app, external_id="ben", email="ben@example.com")
+    make_customer(app, external_id="cleo")
+    assert set(Customer.objects.filter(pk__in=selected(rule, app)).values_list("external_id", flat=True)) == who
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -166,8 +166,7 @@ def test_the_same_reply_twice_counts_once(message: SmsMessage) -> None:
 
 
 def test_a_stop_covers_everybody_with_that_phone(app: App, message: SmsMessage) -> None:
-    (other,) = make_unopened(app)
-    Customer.objects.filter(pk=other.pk).update(phone=message.phone)
+    make_unopened(app, phone=message.phone)
     reply("STOP")
     assert set(Customer.objects.values_list("sms_consent", flat=True)) == {False}
 

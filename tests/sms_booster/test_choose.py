@@ -119,8 +119,7 @@ def test_a_silent_push_cannot_be_opened(app: App) -> None:
 
 
 def test_one_phone_gets_one_sms(app: App) -> None:
-    ada, bob = make_unopened(app, 2)
-    Customer.objects.filter(pk=bob.pk).update(phone=ada.phone)
+    ada, _bob = make_unopened(app, 2, phone="+48500000001")
     make_boost(app)
     choose_due(LATER)
     assert SmsMessage.objects.get().customer == ada

@@ -94,7 +94,8 @@ def opted_out_meanwhile(customer: Customer) -> None:
 
 
 def got_a_new_phone(customer: Customer) -> None:
-    Customer.objects.filter(pk=customer.pk).update(phone="+48511511511")
+    customer.phone = "+48511511511"
+    customer.save()
 
 
 def was_erased(customer: Customer) -> None:

@@ -14,7 +14,8 @@ from apps.api.push_request import CAMPAIGN_HINT, MOST_RECIPIENTS, PushRequest
 from apps.api.refusals import Refusal, refuse_fields
 from apps.core.problems import FieldProblem
 from apps.core.sql import prepared_rows, rows
-from apps.customers.services.phones import e164_of
+from apps.customers import sealed
+from apps.customers.phones import e164_of
 from apps.customers.services.profile_fields import clean_email
 from apps.deliveries.services.transactional import Target
 from apps.devices.services.device_fields import hash_address
@@ -160,10 +161,15 @@ def _to(request: PushRequest) -> Iterator[tuple[str, int]]:
 
 def _people_of(asked: Sequence[tuple[App, str, int]]) -> dict[tuple[int, str, int], list[Sequence[Any]]]:
     """Rows a device of the people behind e-mails and phones, as `_person` reads them."""
+    plain = [_as_stored(app, name, kind) for app, name, kind in asked]
     parameters = {
         "app_ids": [app.pk for app, _name, _kind in asked],
         "kinds": [kind for _app, _name, kind in asked],
-        "contacts": [_as_stored(app, name, kind) for app, name, kind in asked],
+        "sealed": [
+            sealed.seal(app.pk, sealed.EMAIL if kind == EMAIL else sealed.PHONE, contact)
+            for (app, _name, kind), contact in zip(asked, plain, strict=True)
+        ],
+        "plain": plain,
         "most": MOST_RECIPIENTS + 1,
     }
     people: dict[tuple[int, str, int], list[Sequence[Any]]] = {(app.pk, name, kind): [] for app, name, kind in asked}

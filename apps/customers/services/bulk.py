@@ -14,16 +14,26 @@ from typing import Any
 from django.db import connection
 
 from apps.accounts.models import App
+from apps.core.sealing import SealingKey
 from apps.core.sql import compiled, execute, rows_of_each, statement
 from apps.customers.services.consent import Answer, append_topic_answers, log_answers
 from apps.customers.services.profile_fields import CHANNELS, CleanCustomer
-from apps.customers.services.profiles import FILE_LIST, OPT_OUT_KEPT, answers_of, store_cleaned, topic_changes
+from apps.customers.services.profiles import (
+    CONTACTS,
+    FILE_LIST,
+    OPT_OUT_KEPT,
+    answers_of,
+    store_cleaned,
+    topic_changes,
+)
 from apps.customers.services.tombstones import take_back_erased
 
 COLUMNS = ("email", "phone", "first_name", "last_name", "language", "time_zone", "country")
 # Clean texts hold no control characters, so neither needs escaping.
 _NULL, _TAB = "\x01", "\t"
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
+# Where they stand in a line.
+_CONTACTS = tuple((COLUMNS.index(column) + 1, kind) for column, kind in CONTACTS.items())
 _CONSENTS = tuple(f"{channel}_consent" for channel in CHANNELS)
 _COPY = f"copy import_row ({', '.join(('external_id', *COLUMNS, 'traits', 'topics', *_CONSENTS))})"
 _COPY += r" from stdin (null E'\x01')"
@@ -55,14 +65,17 @@ class Raced(Exception):
     """Somebody else stored one of these people at the same moment; the whole transaction is to be tried again."""
 
 
-def chunk_of(people: Sequence[CleanCustomer]) -> Chunk:
-    """Pure. Cost: 1.7 us a person."""
-    return Chunk(people, "\n".join(map(_line, people)).replace("\\", "\\\\"))
+def chunk_of(people: Sequence[CleanCustomer], key: SealingKey) -> Chunk:
+    """Pure. key: the app's (`sealer_of`), which contacts are sealed with. Cost: 5 us a person with both contacts."""
+    return Chunk(people, "\n".join([_line(clean, key) for clean in people]).replace("\\", "\\\\"))
 
 
-def _line(clean: CleanCustomer) -> str:
+def _line(clean: CleanCustomer, key: SealingKey) -> str:
     fields, consent = clean.fields, clean.consent
     cells = [clean.external_id, *[fields.get(column, _NULL) for column in COLUMNS]]
+    for place, kind in _CONTACTS:
+        if cells[place] is not _NULL:
+            cells[place] = key.seal(kind, cells[place])
     cells.append(_traits(clean.traits) if clean.traits else _NULL)
     cells.append(_as_json(fields["topics"]) if "topics" in fields else _NULL)
     cells += ["ft"[consent[channel]] if channel in consent else _NULL for channel in CHANNELS]

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
+from apps.core.sealing import SealingKey
 from apps.customers.models import ImportRun
+from apps.customers.sealed import sealer_of
 from apps.customers.services.bulk import Chunk, chunk_of
 from apps.customers.services.import_columns import RecordReader
 from apps.customers.services.import_files import line_end_after, read_bytes
@@ -43,7 +45,8 @@ def block_at(run: ImportRun, position: int, line: int, reader: RecordReader, blo
         overlong = _overlong(line, line_end_after(run, position))
         return lambda: overlong
     text = (raw, run.encoding, run.delimiter, len(run.header))
-    return cache(lambda: _prepare(text, position, line, reader, is_last=is_last))
+    key = sealer_of(run.app_id)
+    return cache(lambda: _prepare(text, position, line, reader, key, is_last=is_last))
 
 
 def _overlong(line: int, end: int) -> Prepared:
@@ -52,12 +55,13 @@ def _overlong(line: int, end: int) -> Prepared:
 
 
 def _prepare(
-    text: tuple[bytes, str, str, int], position: int, line: int, reader: RecordReader, *, is_last: bool
+    text: tuple[bytes, str, str, int], position: int, line: int, reader: RecordReader, key: SealingKey, *, is_last: bool
 ) -> Prepared:
     raw, encoding, delimiter, width = text
     block = read_block(raw, encoding=encoding, delimiter=delimiter, width=width, line=line, is_last=is_last)
     people = [(number, cells, reader.read(cells)) for number, cells in block.records]
-    chunk = None if reader.asks_vocabulary else chunk_of(sound_people(clean for _number, _cells, clean in people))
+    sound = [] if reader.asks_vocabulary else sound_people(clean for _number, _cells, clean in people)
+    chunk = None if reader.asks_vocabulary else chunk_of(sound, key)
     return Prepared(people, block.faults, position + block.used, line + block.lines, chunk)
 
 

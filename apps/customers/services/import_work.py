@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from apps.core.problems import FieldProblem
 from apps.customers import import_extras
 from apps.customers.models import ImportRun
+from apps.customers.sealed import sealer_of
 from apps.customers.services.bulk import Chunk, Raced, Stored, chunk_of, nothing, store_people
 from apps.customers.services.import_blocks import FileGone, Prepared, block_at, sound_people
 from apps.customers.services.import_columns import RecordReader
@@ -114,7 +115,7 @@ def _store_block(run: ImportRun, prepared: Prepared, now: datetime, meanwhile: C
     cleaned = [clean for _line, _cells, clean in prepared.people]
     if prepared.chunk is None:
         accept_all_traits(app=run.app, cleaned=cleaned)
-    chunk = prepared.chunk or chunk_of(sound_people(cleaned))
+    chunk = prepared.chunk or chunk_of(sound_people(cleaned), sealer_of(run.app_id))
     stored = _store_people(run, chunk, cleaned, now, meanwhile) if chunk.people else _NOBODY
     refused = refused_lines(run, prepared)
     warned = warned_lines(run, prepared, stored)
@@ -145,8 +146,8 @@ def _store_people(
         _log.warning("import %s: the database refuses one of %d lines: %s", run.pk, len(people), error)
         if len(people) > 1:
             half = len(people) // 2
-            halves = (people[:half], people[half:])
-            return _both(*(_store_people(run, chunk_of(one), cleaned, now, meanwhile) for one in halves))
+            halves = [chunk_of(some, sealer_of(run.app_id)) for some in (people[:half], people[half:])]
+            return _both(*(_store_people(run, one, cleaned, now, meanwhile) for one in halves))
         message = _("the database cannot store this line")
         _refuse(cleaned, {people[0].external_id}, FieldProblem("", "not_storable", message))
         return _NOBODY

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.core.problems import FieldProblem
 from apps.core.text import clean_language, clean_text, clean_time_zone, shown
-from apps.customers.services.phones import e164_of
+from apps.customers.phones import e164_of
 
 CHANNELS = ("push", "sms")
 # Before a topic's word among the answers of a CleanCustomer.
@@ -104,7 +104,7 @@ def clean_external_id(value: Any, *, pointer: str, problems: list[FieldProblem])
 
 
 def clean_email(value: Any, *, pointer: str, problems: list[FieldProblem]) -> str | None:
-    """An address with its domain in lower case; "" stays "". Code: email_invalid."""
+    """An address in small letters, in which it is kept; "" stays "". Code: email_invalid."""
     text = clean_text(value, pointer=pointer, limit=254, problems=problems)
     if not text:
         return text
@@ -113,7 +113,7 @@ def clean_email(value: Any, *, pointer: str, problems: list[FieldProblem]) -> st
         message = _("must be one address such as anna@example.com, with a full domain")
         problems.append(FieldProblem(pointer, "email_invalid", message, shown(value)))
         return None
-    return f"{name}@{domain.lower()}"
+    return text.lower()
 
 
 @lru_cache(maxsize=10_000)

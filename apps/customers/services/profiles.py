@@ -11,9 +11,11 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
+from apps.core.sealing import SealingKey
 from apps.core.sql import compiled, prepared_rows, rows
 from apps.customers.models import Customer
 from apps.customers.queries import person_named
+from apps.customers.sealed import EMAIL, PHONE, sealer_of
 from apps.customers.services.consent import Answer, append_topic_answers, log_answers
 from apps.customers.services.profile_fields import TOPIC, CleanCustomer, CustomerDraft, clean_customer
 from apps.customers.services.tombstones import take_back_erased
@@ -22,6 +24,7 @@ from apps.customers.services.vocabulary import accept_traits, clean_values
 __all__ = ["MOST_AT_ONCE", "CustomerDraft", "Upserted", "customer_for", "customer_ids_for", "upsert_customers"]
 
 MOST_AT_ONCE = 1_000
+CONTACTS = {"email": EMAIL, "phone": PHONE}
 # The source of answers that follow from a file's list of topics: less than a word of the person's own, so that a no of
 # this kind does not keep the next list from putting them back.
 FILE_LIST = "import_list"
@@ -181,9 +184,10 @@ def _store(
     app: App, people: dict[str, CleanCustomer], now: datetime, source: str, made_by_test: bool
 ) -> dict[str, _Row]:
     """Two statements: a new snapshot for the second, so that it sees people whom a twin request just created."""
-    objects = {name: _as_row(clean) for name, clean in people.items()}
-    if not objects:
+    if not people:
         return {}
+    key = sealer_of(app.pk)
+    objects = {name: _as_row(clean, key) for name, clean in people.items()}
     outcome = _insert(app, list(objects.values()), now, made_by_test=made_by_test)
     rest = {name: row for name, row in objects.items() if name not in outcome}
     said = {"made_by_test": made_by_test, "keeps_left_topics": source == "import"}
@@ -215,9 +219,12 @@ def _update(app: App, objects: dict[str, dict[str, Any]], now: datetime, said: d
     return outcome
 
 
-def _as_row(clean: CleanCustomer) -> dict[str, Any]:
+def _as_row(clean: CleanCustomer, key: SealingKey) -> dict[str, Any]:
     traits = {} if clean.traits is None else {"traits": clean.traits}
-    return {"external_id": clean.external_id, **clean.fields, **traits}
+    sealed = {
+        column: key.seal(kind, clean.fields[column]) for column, kind in CONTACTS.items() if column in clean.fields
+    }
+    return {"external_id": clean.external_id, **clean.fields, **sealed, **traits}
 
 
 def _run(name: str, app: App, objects: Sequence[dict[str, Any]], now: datetime, **said: bool) -> list[tuple[Any, ...]]:

@@ -86,6 +86,15 @@ OPERATORS: Mapping[str, tuple[Operator, ...]] = {
         Operator("starts_with", _("begins with"), Kind.TEXT),
         *_KNOWN,
     ),
+    # Kept sealed (customers.sealed), so that only the whole can be asked for.
+    "contact": (
+        Operator("is_known", _("is known"), Kind.NOTHING),
+        Operator("is_unknown", _("is not known"), Kind.NOTHING),
+        Operator("is", _("is"), Kind.TEXT),
+        Operator("is_not", _("is not"), Kind.TEXT),
+        Operator("is_any_of", _("is any of"), Kind.TEXTS),
+        Operator("is_none_of", _("is none of"), Kind.TEXTS),
+    ),
     "number": (
         Operator("at_least", _("is at least"), Kind.NUMBER),
         Operator("at_most", _("is at most"), Kind.NUMBER),
@@ -204,8 +213,8 @@ BUILT_IN: tuple[Field, ...] = (
     Field("time_zone", _("time zone"), _PROFILE, "text"),
     Field("first_name", _("first name"), _PROFILE, "text"),
     Field("last_name", _("last name"), _PROFILE, "text"),
-    Field("email", _("e-mail"), _PROFILE, "text"),
-    Field("phone", _("phone"), _PROFILE, "text"),
+    Field("email", _("e-mail"), _PROFILE, "contact"),
+    Field("phone", _("phone"), _PROFILE, "contact"),
     Field("external_id", _("customer id"), _PROFILE, "text"),
     Field("created_at", _("first seen"), _PROFILE, "moment"),
     Field("device.platform", _("platform"), _DEVICES, "choice", tuple(PLATFORMS)),

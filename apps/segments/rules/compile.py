@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from apps.accounts.models import App
 from apps.core.sql import Compiled
+from apps.customers.contact_search import forms_as_typed
+from apps.customers.sealed import EMAIL, PHONE
 from apps.segments.rules.catalogue import COLUMNS, TRAIT
 from apps.segments.rules.days import midnight, span_of
 from apps.segments.rules.messages import message_people
@@ -28,6 +30,7 @@ _COMPARISONS = {
     "more_than": ">",
     "less_than": "<",
 }
+_CONTACTS = {"email": EMAIL, "phone": PHONE}
 _NEGATIVE = {"is_not", "is_none_of", "does_not_contain", "not_in"}
 _DATE_SHAPE = "'^[0-9]{4}-[0-9]{2}-[0-9]{2}'"
 _VERSION_SHAPE = "'^[0-9]{1,9}(?:[.][0-9]{1,9}){0,5}'"
@@ -52,6 +55,7 @@ class Compiler:
     """Gathers parameters while the tree is walked. only: the ids of those who are asked about; None = all."""
 
     def __init__(self, app: App, now: datetime, *, only: Sequence[int] | None = None) -> None:
+        self.app = app
         self.zone = app.time_zone
         self.now = now
         self.today: date = now.astimezone(ZoneInfo(app.time_zone)).date()
@@ -90,6 +94,8 @@ class Compiler:
         key, operator, value = leaf.field.key, leaf.operator.key, leaf.value
         if key.startswith(TRAIT):
             return self.jsonb("customer.traits", key.removeprefix(TRAIT), leaf.field.type, operator, value)
+        if key in _CONTACTS:
+            return self.contact(key, operator, value)
         if key in COLUMNS:
             return self.text(f"nullif(customer.{key}, '')", operator, value)
         own: Mapping[str, Callable[[str, Value], str]] = {
@@ -141,6 +147,15 @@ class Compiler:
             case "starts_with":
                 return f"starts_with({subject}, {self.bind(value)})"
         return f"({subject}) {_COMPARISONS[operator]} {self.bind(value)}"
+
+    def contact(self, column: str, operator: str, value: Value) -> str:
+        """A phone or an e-mail, which the rows keep sealed: any form that means one of those asked for."""
+        subject = f"nullif(customer.{column}, '')"
+        if operator in ("is_known", "is_unknown"):
+            return self.text(subject, operator, value)
+        kind = _CONTACTS[column]
+        forms = [form for one in _list(value) for form in forms_as_typed(self.app, kind, one)]
+        return self.text(subject, "is_none_of" if operator in _NEGATIVE else "is_any_of", tuple(map(str, forms)))
 
     def number(self, subject: str, operator: str, value: Value) -> str:
         """Numbers stay jsonb: it compares them as numeric, without a cast that could fail."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
 from apps.customers.models import Customer
+from apps.customers.sealed import PHONE, forms_of
 from apps.customers.services.consent import record_consent
 from apps.devices.models import Channel
 from apps.gateways.twilio_callbacks import is_signed, read_reply, read_report
@@ -81,7 +82,9 @@ def store_reply(*, provider: str, form: Mapping[str, str], url: str, signature: 
 
 
 def _record_answer(channel: Channel, phone: str, body: str, granted: bool, now: datetime) -> None:
-    people = Customer.objects.filter(app=channel.app_id, phone=phone, erased_at=None).exclude(phone="")
+    people = Customer.objects.filter(
+        app=channel.app_id, phone__in=forms_of(channel.app_id, PHONE, phone), erased_at=None
+    )
     record_consent(
         customer_ids=list(people.values_list("pk", flat=True)),
         channel="sms",

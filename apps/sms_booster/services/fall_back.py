@@ -17,6 +17,7 @@ from django.db import transaction
 from apps.accounts.models import App
 from apps.core.sql import rows
 from apps.customers.queries import facts
+from apps.customers.sealed import unseal
 from apps.deliveries.models import Dispatch
 from apps.deliveries.policy import Policy
 from apps.deliveries.rendering import compile_body
@@ -124,7 +125,8 @@ def _messages(fallback: Fallback, now: datetime) -> list[SmsMessage]:
     is_test, is_late = Policy.from_json(dispatch.policy).is_test, fallback.due_at < now - TOO_LATE_AFTER
     phones: set[str] = set()
     messages = []
-    for customer_id, phone, has_agreed, traits, *columns in unanswered(dispatch, fallback.customer_ids):
+    for customer_id, kept, has_agreed, traits, *columns in unanswered(dispatch, fallback.customer_ids):
+        phone = unseal(kept)
         body, parts, fault = make_text(text, {**facts(columns, json.loads(traits)), **said["facts"]})
         refusal = _refusal(phone, has_agreed=has_agreed, is_test=is_test, is_known=phone in phones, is_late=is_late)
         phones.add(phone)
