@@ -75,7 +75,7 @@ def add(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
 
 
 def found(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
-    """Devices of the people whose id, e-mail or name was typed."""
+    """Devices of the people whom `found_people` finds."""
     words = request.GET.get("owner", "").strip()
     people = found_readers(draft.app, words)[:MOST_FOUND] if words else []
     live = Device.objects.filter(customer__in=people, state__in=["active", "stale"], pairing=None)

@@ -5,7 +5,7 @@ AES-SIV is deterministic: under one key the same text always becomes the same se
 compared across them. What begins a sealed text begins neither an address nor a number, so older plain values are told.
 
 Form: ":1<kind><key's number>.<base64url of tag(16) + ciphertext, without padding>". The kind is authenticated with it.
-Source: RFC 5297. Cost: 1.6 microseconds either way.
+Source: RFC 5297. Cost: 1.6 microseconds to seal, 2 to open.
 """
 
 import binascii
@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 KEY_BYTES: Final = 64
 MARK: Final = ":1"
-_FORM = re.compile(r":1([a-z])(\d{1,18})\.([A-Za-z0-9_-]{22,})")
+_FORM = re.compile(r":1[a-z](\d{1,18})\.")
+_PADDING = ("", "===", "==", "=")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _BASE64 = str.maketrans("-_", "+/")
 
@@ -29,12 +30,13 @@ class BrokenSeal(Exception):
 class SealingKey:
     """One key. number: by which sealed texts name it."""
 
-    __slots__ = ("_cipher", "_heads", "number")
+    __slots__ = ("_bound", "_cipher", "_heads", "number")
 
     def __init__(self, number: int, secret: bytes) -> None:
         self.number = number
         self._cipher = AESSIV(secret)
         self._heads: dict[str, tuple[str, list[bytes]]] = {}
+        self._bound: dict[str, list[bytes]] = {}
 
     def seal(self, kind: str, plain: str) -> str:
         """kind: one small letter. "" stays "", and what is sealed stays as it is."""
@@ -46,19 +48,24 @@ class SealingKey:
 
     def unseal(self, sealed: str) -> str:
         """The plain text. Raises BrokenSeal."""
-        kind, _number, body = _parts(sealed)
-        head, bound = self._heads.get(kind) or self._head(kind)
-        if not sealed.startswith(head):
-            raise BrokenSeal(f"a sealed text of another key was brought to key {self.number}")
-        raw = binascii.a2b_base64(body.translate(_BASE64) + "=" * (-len(body) % 4))
+        head, _, body = sealed.partition(".")
+        bound = self._bound.get(head) or self._known(sealed)
         try:
+            raw = binascii.a2b_base64(body.translate(_BASE64) + _PADDING[len(body) % 4])
             return self._cipher.decrypt(raw, bound).decode()
-        except InvalidTag as error:
+        except (InvalidTag, binascii.Error) as error:
             raise BrokenSeal(f"sealing key {self.number} does not open a text that names it") from error
 
     def _head(self, kind: str) -> tuple[str, list[bytes]]:
         made = self._heads[kind] = f"{MARK}{kind}{self.number}.", [kind.encode()]
+        self._bound[made[0][:-1]] = made[1]
         return made
+
+    def _known(self, sealed: str) -> list[bytes]:
+        """What is authenticated with a text that names this key."""
+        if key_number_of(sealed) != self.number:
+            raise BrokenSeal(f"a sealed text of another key was brought to key {self.number}")
+        return self._head(sealed[len(MARK)])[1]
 
 
 def is_sealed(text: str) -> bool:
@@ -68,11 +75,7 @@ def is_sealed(text: str) -> bool:
 
 def key_number_of(sealed: str) -> int:
     """Which key opens it. Raises BrokenSeal where it has not the form."""
-    return _parts(sealed)[1]
-
-
-def _parts(sealed: str) -> tuple[str, int, str]:
-    found = _FORM.fullmatch(sealed)
+    found = _FORM.match(sealed)
     if found is None:
         raise BrokenSeal("a sealed text has not the form of one")
-    return found[1], int(found[2]), found[3]
+    return int(found[1])

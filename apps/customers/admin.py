@@ -88,7 +88,7 @@ class CustomerAdmin(RowPagesAdmin):
     list_display_links = None
     list_filter: ClassVar = ["app", ConsentFilter]
     search_fields: ClassVar = ["external_id"]
-    search_help_text = _("Id, phone, e-mail or name")
+    search_help_text = _("Id or name, or a whole phone number or e-mail address")
     ordering: ClassVar = ["-id"]
     list_per_page = 25
     show_full_result_count = False

@@ -29,6 +29,8 @@ PHONE: Final = "p"
 # committed, for what was sealed with one that a rollback took back nobody could open.
 _by_number: dict[int, SealingKey] = {}
 _by_app: dict[int, SealingKey] = {}
+# Apps whose key this process made in a transaction that may still be taken back.
+_unsure: set[int] = set()
 
 
 class PlainContact(str):
@@ -71,19 +73,28 @@ def as_kept(kind: str, plain: str) -> str:
 
 
 def sealer_of(app_id: int) -> SealingKey:
-    """The app's key, made where it has none. Cost: a query until the process has seen it committed."""
+    """The app's key, made where it has none. Cost: a query until the process knows that it is committed."""
     known = _by_app.get(app_id)
     if known is not None:
         return known
     rows = _rows()
     found = rows.filter(app_id=app_id).first()
     if found is None:
+        _unsure.add(app_id)
         made = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
         rows.bulk_create([rows.model(app_id=app_id, key=made)], ignore_conflicts=True)
         found = rows.get(app_id=app_id)
     key = _opened(found)
-    transaction.on_commit(partial(_by_app.__setitem__, app_id, key))
+    if app_id in _unsure:
+        transaction.on_commit(partial(_trust, app_id, key))
+    else:
+        _trust(app_id, key)
     return key
+
+
+def _trust(app_id: int, key: SealingKey) -> None:
+    _by_app[app_id] = key
+    _unsure.discard(app_id)
 
 
 def forget_keys() -> None:

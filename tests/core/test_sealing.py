@@ -43,7 +43,9 @@ def test_another_key_and_another_kind_do_not_open_it() -> None:
         KEY.unseal(sealed.replace(":1p", ":1e"))
 
 
-@pytest.mark.parametrize("broken", [":1", ":1p7.", ":1p.AAAA", ":2p7." + "A" * 40, "+48500600700"])
+@pytest.mark.parametrize(
+    "broken", [":1", ":1p7.", ":1p7.A", ":1p7.AAAA", ":1p.AAAA", ":2p7." + "A" * 40, "+48500600700"]
+)
 def test_what_has_not_the_form_is_refused(broken: str) -> None:
     with pytest.raises(BrokenSeal):
         KEY.unseal(broken)
