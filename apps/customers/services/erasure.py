@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Func, Q, TextField
 
 from apps.accounts.models import App, User
 from apps.accounts.services.audit import write_audit
@@ -14,6 +15,9 @@ from apps.customers.belongings import all_belongings
 from apps.customers.models import Customer, ImportLine
 from apps.customers.queries import person_named
 from apps.customers.services.tombstones import key_for_sealing, sealed_name, tombstone_of
+
+# Files write addresses as they like, profiles in small letters.
+_IN_SMALL = Func(F("cells"), template="lower(%(expressions)s::text)::text[]", output_field=ArrayField(TextField()))
 
 
 def erase_customer(*, app: App, external_id: str, actor: User | str, now: datetime) -> bool:
@@ -73,9 +77,13 @@ def _forget_copies(app_id: int, parts: Sequence[Customer]) -> None:
 
     The parts are as they were before. Cost: a look at every refused line that is still kept.
     """
+    lines = ImportLine.objects.filter(run__app=app_id)
     words = {word for one in parts for word in (one.external_id, one.email, one.phone) if word}
     if words:
-        ImportLine.objects.filter(run__app=app_id, cells__overlap=sorted(words)).delete()
+        lines.filter(cells__overlap=sorted(words)).delete()
+    addresses = sorted({one.email.lower() for one in parts if one.email})
+    if addresses:
+        lines.alias(in_small=_IN_SMALL).filter(in_small__overlap=addresses).delete()
     forget_names(Customer, [one.pk for one in parts])
 
 
