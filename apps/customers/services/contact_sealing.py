@@ -58,7 +58,7 @@ def sealed_tables() -> Iterator[SealedTable]:
 
 
 def seal_open_contacts(*, seconds: float, is_stopping: Callable[[], bool] = lambda: False) -> int:
-    """Seal plain contacts for about so long; returns how many. Cost: see README, "Figures"."""
+    """Seal plain contacts for about so long; returns how many."""
     until, count = monotonic() + seconds, 0
     for table in sealed_tables():
         while (sealed := _seal_some(table)) and not is_stopping() and monotonic() < until:
