@@ -18,6 +18,7 @@ from firebase_admin import messaging
 from pywebpush import webpush
 
 from apps.gateways.contract import ApnsCredentials, Endpoints, FcmCredentials, PushMessage, VapidCredentials
+from apps.gateways.loop import run
 
 # As many as firebase-admin takes in one call.
 _AT_ONCE = 500
@@ -72,7 +73,7 @@ def by_aioapns(messages: Sequence[PushMessage], account: ApnsCredentials, endpoi
         client.pool.close()
         return accepted
 
-    return asyncio.run(send())
+    return run(send())
 
 
 def by_pywebpush(messages: Sequence[PushMessage], account: VapidCredentials, endpoints: Endpoints) -> int:

@@ -56,6 +56,8 @@ def test_sql_and_python_agree(world: list[Person], rule: dict[str, Any]) -> None
     agree(world, rule)
 
 
+# No transaction around all of it: one that lasts an hour holds back the ledger's feed in every other test.
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.long
 @settings(
     max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
