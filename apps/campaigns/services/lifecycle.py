@@ -25,7 +25,7 @@ from apps.campaigns.services.occurrences import next_time
 from apps.campaigns.services.readiness import NotReady, readiness_problems
 from apps.campaigns.states import CAMPAIGN_STATES
 from apps.core.problems import Conflict
-from apps.core.states import InvalidTransition
+from apps.core.states import InvalidTransition, repeatable
 from apps.deliveries.models import Dispatch
 from apps.deliveries.services import lifecycle as dispatches
 from apps.deliveries.services.stop import require_sending
@@ -111,16 +111,15 @@ def pause(*, campaign: Campaign, actor: Actor, now: datetime, reason: str = "") 
     with transaction.atomic():
         fresh = _locked(campaign)
         reason = reason or f"paused by {actor}"
+        sending = _dispatches(fresh, "sending") if fresh.is_lasting else []
         if _is_waiting(fresh):
             if fresh.paused_at is not None:
                 raise InvalidTransition(CAMPAIGN_STATES, "paused", "paused")
             Campaign.objects.filter(pk=fresh.pk).update(paused_at=now)
-            sending = _dispatches(fresh, "sending")
-        else:
-            sending = _dispatches(fresh, "sending") if fresh.is_lasting else []
-            sending = sending or [_dispatch_id(fresh, "paused")]
+        elif not sending:
+            dispatches.pause(dispatch_id=_dispatch_id(fresh, "paused"), reason=reason, now=now)
         for dispatch_id in sending:
-            dispatches.pause(dispatch_id=dispatch_id, reason=reason, now=now)
+            repeatable(dispatches.pause)(dispatch_id=dispatch_id, reason=reason, now=now)  # or by its guard, just now
         _note(fresh, actor, "paused", now)
 
 

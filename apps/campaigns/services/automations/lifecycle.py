@@ -19,7 +19,7 @@ from apps.campaigns.services.automations.readiness import automation_problems
 from apps.campaigns.services.lifecycle import StaleVersion
 from apps.campaigns.states import AUTOMATION_STATES, RUN_STATES
 from apps.core.problems import Conflict, InvalidInput
-from apps.core.states import InvalidTransition
+from apps.core.states import InvalidTransition, repeatable
 from apps.customers.services.watching import watch_events
 from apps.deliveries.models import Dispatch
 from apps.deliveries.services import lifecycle as dispatches
@@ -130,7 +130,7 @@ def pause(*, automation: Automation, actor: Actor, now: datetime) -> Automation:
         reason = _("paused by %(name)s") % {"name": actor}
         _move(fresh, "paused", paused_reason=reason[:300])
         for dispatch_id in _under_way(fresh, "sending"):
-            dispatches.pause(dispatch_id=dispatch_id, reason=reason, now=now)
+            repeatable(dispatches.pause)(dispatch_id=dispatch_id, reason=reason, now=now)  # or by its guard, just now
         _note(fresh, actor, "paused", now)
     return fresh
 
