@@ -129,7 +129,7 @@ def _why_waiting(stored: SegmentTrigger) -> tuple[str, str]:
 def campaigns_in_trouble(app_ids: Collection[int], now: datetime) -> Iterator[tuple[Campaign, str]]:
     """For the dashboard: those that should have gone out in the last days and did not, each with what happened."""
     mine = Campaign.objects.filter(app__in=app_ids, archived_at=None)
-    for one in mine.filter(state="scheduled", launch_fault__isnull=False).order_by("pk"):
+    for one in mine.filter(state="scheduled", paused_at=None, launch_fault__isnull=False).order_by("pk"):
         yield one, _("could not be launched yet; it is tried again.")
     for one in mine.filter(state="draft", launch_problem_at__gte=now - RECENT).exclude(launch_problem=""):
         yield one, _("was not sent and is a draft again.")

@@ -209,6 +209,7 @@ def pass_over_pause(*, campaign: Campaign, now: datetime) -> None:
     days = [day for day in days_due(campaign, now) if campaign.recurrence.moment(day) <= now]
     for day in days:
         note_occurrence(campaign, day, "skipped", now, reason=_("it was paused"))
+    forget_fault(campaign.pk)
     _go_on_or_end(campaign, now, past=max(days, default=date.min))
 
 
