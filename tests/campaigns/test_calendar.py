@@ -99,10 +99,11 @@ def test_of_many_people_a_sample_is_counted(app, people):
     app.save()
     entries = entries_of(app, date(2027, 1, 4), date(2027, 1, 4), START)
     found = collisions(app, entries, START, most_read=6)
+    counted = found.people.get(one.pk, 0)  # one time in 64 the sample has nobody of six
     assert found.every == 2
-    assert found.people[one.pk] == found.people[other.pk] == sum(met.people for met in found.meetings)
-    assert found.people[one.pk] % 2 == 0
-    assert found.capped == ({other.pk: found.people[one.pk]} if found.people[one.pk] else {})
+    assert counted == found.people.get(other.pk, 0) == sum(met.people for met in found.meetings)
+    assert counted % 2 == 0
+    assert found.capped == ({other.pk: counted} if counted else {})
 
 
 def _accepted(dispatch: Dispatch, person) -> Delivery:
