@@ -168,7 +168,7 @@ def duplicate(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
         copy.pk, copy.state, copy.version = None, "draft", 1
         copy.name = (_("Copy of %(name)s") % {"name": source.name})[:150]
         copy.scheduled_at = copy.launched_at = copy.launching_until = copy.archived_at = copy.dispatch = None
-        copy.paused_at = None
+        copy.paused_at = copy.launch_problem_at = None
         copy.launch_problem = copy.decided_how = ""
         copy.created_by = actor if isinstance(actor, User) else None
         copy._state.adding = True
