@@ -158,6 +158,7 @@ def _screen(campaign: Campaign, variant: Variant, language: str) -> Screen:
         app_name=name,
         title=content.title,
         body=content.body,
+        subtitle=content.subtitle,
         image_url=content.image_url,
         image_name=content.image_url.split("?")[0].rstrip("/").rpartition("/")[2],
         buttons=content.buttons,
