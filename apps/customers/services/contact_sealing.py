@@ -31,7 +31,7 @@ class SealedTable:
         Index: <...>_open_contacts, empty once all are sealed.
         """
         rows = self.model._default_manager.filter(is_open(*self.kinds)).order_by("pk")
-        rows = rows.select_for_update(skip_locked=True, of=("self",))
+        rows = rows.select_for_update(skip_locked=True, no_key=True, of=("self",))
         return [
             (pk, app_id, tuple(told)) for pk, app_id, *told in rows.values_list("pk", "app_id", *self.kinds)[:count]
         ]
