@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Model
 
 from apps.customers.fields import SealedField, is_open
-from apps.customers.sealed import seal
+from apps.customers.sealed import as_kept, sealer_of
 
 AT_ONCE = 2_000
 
@@ -72,7 +72,12 @@ def _seal_some(table: SealedTable) -> int:
     count = 0
     with transaction.atomic():
         found = table.take_open(AT_ONCE)
+        keys = {app_id: sealer_of(app_id) for app_id in {app_id for _pk, app_id, _told in found}}
         for place, (column, kind) in enumerate(table.kinds.items()):
-            changes = [(pk, told[place], seal(app_id, kind, told[place])) for pk, app_id, told in found if told[place]]
+            changes = [
+                (pk, told[place], keys[app_id].seal(kind, as_kept(kind, told[place])))
+                for pk, app_id, told in found
+                if told[place]
+            ]
             count += table.replace(column, changes) if changes else 0
     return count
