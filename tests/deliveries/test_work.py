@@ -108,6 +108,17 @@ def test_a_text_that_fails_costs_its_own_recipient_alone(app: App, phones: Phone
     assert Delivery.objects.get(outcome=3).code == "empty_text"
 
 
+def test_a_broken_address_costs_its_own_recipient_alone(app: App, phones: Phones, run_lane: Worker) -> None:
+    for address in ("ada@example.com", "bob@example.com"):
+        make_device(make_customer(app, email=address))
+    with connection.cursor() as cursor:  # as after a page of the disk that nobody noticed
+        cursor.execute("update customers_customer set email = left(email, -4) || '0000' where id % 2 = 0")
+    dispatch = make_dispatch(app, contents=[ContentDraft(0, "", {"title": "Hi", "body": "{{ email }}"})])
+    run_lane()
+    assert outcomes(dispatch) == {"accepted": 1, "message_bad": 1}
+    assert Delivery.objects.get(outcome=3).code == "broken_contact"
+
+
 def test_a_dead_token_is_retired_and_a_bad_message_retires_none(app: App, phones: Phones, run_lane: Worker) -> None:
     gone, fine = make_people(app, 2)
     phones.answers = {gone.address: [UNREGISTERED], fine.address: [BAD]}

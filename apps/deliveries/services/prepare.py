@@ -3,9 +3,12 @@
 Needs no database, so it stands behind the commit that opened the slice: no lock is held while texts are rendered.
 """
 
+import logging
 from typing import Any
 
+from apps.core.sealing import BrokenSeal
 from apps.customers.preference_links import FACT, preferences_url
+from apps.customers.sealed import LostKey
 from apps.deliveries.click_links import counted
 from apps.deliveries.delivery_ids import make_delivery_id
 from apps.deliveries.rendering import RenderFailed
@@ -26,6 +29,7 @@ _TOKEN_DEAD = OUTCOMES["token_dead"]
 _MESSAGE_BAD = OUTCOMES["message_bad"]
 _UNKNOWN = OUTCOMES["unknown_outcome"]
 _WEB = PLATFORM_NUMBERS["web"]
+_log = logging.getLogger(__name__)
 
 
 def prepare(slice_: Slice) -> None:
@@ -62,9 +66,14 @@ def _prepare_one(slice_: Slice, device: OpenedDevice, expires_at: float) -> None
 
 
 def _address(slice_: Slice, place: Place, text: Text, device: OpenedDevice, expires_at: float) -> None:
-    """Render for one person; a text that fails costs its own recipient alone."""
+    """Render for one person; a text that fails costs its own recipient alone, and so does a broken address in it."""
     body = text.body
-    facts = {} if body.is_static else _facts(slice_, text, device)
+    try:
+        facts = {} if body.is_static else _facts(slice_, text, device)
+    except (BrokenSeal, LostKey) as broken:
+        _log.error("dispatch %s, customer %s: %s", slice_.text.dispatch_id, place.customer_id, broken)
+        slice_.settle(place, _MESSAGE_BAD, "broken_contact")
+        return
     if text.has_link:
         person_id = device.merged_into or device.customer_id
         facts[FACT] = preferences_url(app_id=slice_.held.app_id, customer_id=person_id, now=slice_.opened_at)
