@@ -1,6 +1,7 @@
 """Django's registration of this app."""
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,3 +11,9 @@ class CustomersConfig(AppConfig):
     name = "apps.customers"
     label = "customers"
     verbose_name = _("People")
+
+    def ready(self) -> None:
+        """The contact keys known to a process are those of the database it spoke to last."""
+        from apps.customers.sealed import forget_keys
+
+        connection_created.connect(forget_keys)

@@ -16,6 +16,7 @@ import phonenumbers
 from django.db import connection
 
 from apps.accounts.models import App
+from apps.core.sealing import SealingKey
 from apps.customers.models import Topic
 from apps.customers.sealed import EMAIL, PHONE, sealer_of
 from apps.customers.services.wordings import save_topic, write_wording
@@ -137,7 +138,8 @@ def load_customers(*, app: App, count: int, seed: int, now: datetime, advance: C
         "app_id, external_id, email, phone, first_name, last_name, language, time_zone, country, traits, topics,"
         " push_consent, sms_consent, created_at, updated_at"
     )
-    _copy(f"customers_customer ({columns})", _customer_rows(app, count, seed, now), advance)
+    key = sealer_of(app.pk)  # before the COPY, beside which the connection answers no other question
+    _copy(f"customers_customer ({columns})", _customer_rows(app, key, count, seed, now), advance)
 
 
 def load_topics(*, app: App, now: datetime) -> None:
@@ -164,10 +166,9 @@ def load_events(*, app: App, count: int, seed: int, now: datetime, advance: Call
     _copy(f"customers_event ({columns})", _event_rows(app, customer_ids, count, seed, now), advance)
 
 
-def _customer_rows(app: App, count: int, seed: int, now: datetime) -> Iterator[tuple[object, ...]]:
+def _customer_rows(app: App, key: SealingKey, count: int, seed: int, now: datetime) -> Iterator[tuple[object, ...]]:
     chance = random.Random(f"{seed}:customers")
     phones = _fictional_phones()
-    key = sealer_of(app.pk)
     weights = [land.share for land in LANDS]
     for number in range(1, count + 1):
         land = chance.choices(LANDS, weights)[0]

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 EMAIL: Final = "e"
 PHONE: Final = "p"
 
-# By the key's number, to open with: a number never means another key. By the app, to seal with: only keys that are
-# committed, for what was sealed with one that a rollback took back nobody could open.
+# By the key's number, to open with: a number never means another key of the same database. By the app, to seal with:
+# only keys that are committed, for what was sealed with one that a rollback took back nobody could open.
 _by_number: dict[int, SealingKey] = {}
 _by_app: dict[int, SealingKey] = {}
 # Apps whose key this process made in a transaction that may still be taken back.
@@ -97,9 +97,10 @@ def _trust(app_id: int, key: SealingKey) -> None:
     _unsure.discard(app_id)
 
 
-def forget_keys() -> None:
-    """Ask the database again: for tests, which empty it."""
+def forget_keys(**_signal: object) -> None:
+    """Ask the database again. Called whenever a connection opens: behind it may stand a database that was restored."""
     _by_app.clear()
+    _by_number.clear()
 
 
 def _numbered(number: int) -> SealingKey:

@@ -48,7 +48,7 @@ def test_readers_are_found_by_id_mail_or_name(variant: Variant) -> None:
     zofia = make_customer(app, external_id="z-1", first_name="Zofia", last_name="Nowak", email="zn@a.test")
     make_customer(app, first_name="Zofia", erased_at=zofia.created_at)
     make_customer(make_app(), external_id="z-1", first_name="Zofia")
-    for words in ("z-1", "zn@a", "Zof", "Nowak Zofia"):
+    for words in ("z-1", "ZN@a.test", "Zof", "Nowak Zofia"):
         assert found_readers(variant.campaign.app, words) == [zofia]
 
 

@@ -120,7 +120,7 @@ def test_the_page_shows_the_code_the_list_and_whose_device_may_be_added(client: 
     root = f"/admin/campaigns/campaign/{campaign.pk}/trial"
     assert "No test device yet" in client.get(f"{root}/").content.decode()
     assert 'class="hg-qr"' in client.get(f"{root}-add/").content.decode()
-    for words in ("zofia@a", "Zof", str(device.customer.external_id)):
+    for words in ("zofia@a.test", "Zof", str(device.customer.external_id)):
         assert f'"device": "{device.pk}"' in client.get(f"{root}-found/", {"owner": words}).content.decode()
     assert "Zofia" in client.post(f"{root}-pair/", {"device": device.pk}).content.decode()
     paired = PairedDevice.objects.get()

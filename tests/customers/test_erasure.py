@@ -85,7 +85,7 @@ def test_copies_made_on_the_way_are_forgotten_too(known: Customer) -> None:
     import_people(app, f"id;email;notes\nanna;not an address;{CANARY}\n;{CANARY.upper()}@Example.com;no id\n")
     client = Client()
     client.force_login(make_user(app, role="owner"))
-    client.post(f"/admin/customers/customer/{known.pk}/edit/", {"first_name": CANARY})
+    client.post(f"/admin/customers/customer/{known.pk}/edit/", {"first_name": CANARY, "email": known.email})
     api = ApiCaller(make_key(app))
     body = {"customers": ["anna"], "title": CANARY, "body": CANARY, "traits": {"a": CANARY}}
     assert api.post("/v2.1/push", body, Idempotency_Key="k").status_code == 202

@@ -5,6 +5,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.db.backends.signals import connection_created
 
 from apps.accounts.models import App
 from apps.core.sealing import BrokenSeal, is_sealed
@@ -12,7 +13,7 @@ from apps.customers import sealed
 from apps.customers.fields import NotSealed
 from apps.customers.models import ContactKey, Customer
 from apps.customers.queries import fact_reader, facts, found_people
-from apps.customers.sealed import EMAIL, PHONE, forms_of, seal, sealer_of
+from apps.customers.sealed import EMAIL, PHONE, forms_of, seal, sealer_of, unseal
 from apps.customers.services.contact_sealing import seal_open_contacts, sealed_tables
 from apps.customers.services.profiles import CustomerDraft, upsert_customers
 from tests.core.test_reencryption import UseKeys, keys  # noqa: F401
@@ -127,3 +128,14 @@ def test_a_key_that_was_taken_back_seals_nothing_more(app: App) -> None:
     make_customer(app, phone=NUMBER)
     assert kept()[0][0] != lost
     assert kept()[0][0].startswith(f":1p{ContactKey.objects.get().pk}.")
+
+
+def test_a_new_connection_asks_for_the_keys_again(app: App, django_capture_on_commit_callbacks) -> None:
+    """Behind it may stand a database restored to a time before the key was made; what it sealed nobody could open."""
+    with django_capture_on_commit_callbacks(execute=True):
+        before = seal(app.pk, EMAIL, "ada@example.com")
+    ContactKey.objects.all().delete()
+    connection_created.send(sender=type(connection), connection=connection)
+    after = seal(app.pk, EMAIL, "ada@example.com")
+    assert after != before
+    assert unseal(after) == "ada@example.com"
