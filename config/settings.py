@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from django.utils.csp import CSP
 
-from config import embedded, env, gateway_addresses, logging, queues, schedule
+from config import embedded, env, gateway_addresses, logging, queues, release, schedule
 from config.theme import UNFOLD as UNFOLD
 from config.time_limits import SERVER_WATCHES, WE_WATCH
 
@@ -105,6 +105,8 @@ DATABASES["default"]["OPTIONS"]["options"] = " ".join(
     [DATABASES["default"]["OPTIONS"].get("options", ""), _ONE_PLAN, _ROOM_FOR_A_PLAN, SERVER_WATCHES]
 ).strip()
 DATABASES["default"]["OPTIONS"] = {**WE_WATCH, **DATABASES["default"]["OPTIONS"]}
+_given_name = DATABASES["default"]["OPTIONS"].get("application_name", "")
+DATABASES["default"]["OPTIONS"]["application_name"] = release.connection_name(_given_name)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 

@@ -23,8 +23,10 @@ from apps.campaigns.admin_words import is_running, state_of
 from apps.campaigns.funnel import stopped_automations
 from apps.campaigns.models import Campaign
 from apps.campaigns.queries import campaigns_of
+from apps.customers.services.sealing_start import who_is_waited_for
 from apps.devices.models import Channel, Device
 from apps.segments.models import Segment
+from config import release
 
 MOST_RECENT = 6
 
@@ -53,6 +55,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             ]
         if request.user.has_perm("campaigns.view_automation"):
             context["stopped_automations"] = stopped_automations([app.pk for app in chosen])[:MOST_RECENT]
+        if request.user.has_perm("accounts.change_app"):
+            context["sealing_waits_for"] = who_is_waited_for(reads=release.READS)
         troubled = campaigns_in_trouble([app.pk for app in chosen], timezone.now())
         context["in_trouble"] = list(islice(troubled, MOST_RECENT))
         context.update(checklist(request, [app.pk for app in chosen]))

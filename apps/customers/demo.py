@@ -16,9 +16,8 @@ import phonenumbers
 from django.db import connection
 
 from apps.accounts.models import App
-from apps.core.sealing import SealingKey
 from apps.customers.models import Topic
-from apps.customers.sealed import EMAIL, PHONE, sealer_of
+from apps.customers.sealed import EMAIL, PHONE, Sealer, sealer_of
 from apps.customers.services.wordings import save_topic, write_wording
 
 
@@ -166,7 +165,7 @@ def load_events(*, app: App, count: int, seed: int, now: datetime, advance: Call
     _copy(f"customers_event ({columns})", _event_rows(app, customer_ids, count, seed, now), advance)
 
 
-def _customer_rows(app: App, key: SealingKey, count: int, seed: int, now: datetime) -> Iterator[tuple[object, ...]]:
+def _customer_rows(app: App, key: Sealer, count: int, seed: int, now: datetime) -> Iterator[tuple[object, ...]]:
     chance = random.Random(f"{seed}:customers")
     phones = _fictional_phones()
     weights = [land.share for land in LANDS]

@@ -103,6 +103,21 @@ class ContactKey(models.Model):
         verbose_name_plural = _("contact keys")
 
 
+class SealingStart(models.Model):
+    """The one row that says whether contacts are sealed yet (services.sealing_start); until then they are kept plain.
+
+    clear_since: no process that could not open them has been seen since; looked_at: the latest look, null with it.
+    """
+
+    clear_since = models.DateTimeField(null=True)
+    looked_at = models.DateTimeField(null=True)
+    begun_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("start of sealing")
+        verbose_name_plural = _("start of sealing")
+
+
 class Consent(models.Model):
     """One answer a person gave, append-only: the proof. `topic` empty = the whole channel.
 

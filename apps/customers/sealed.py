@@ -3,14 +3,16 @@
 So a rotation of those wraps one row an app anew and touches no person; and nobody can compare people across apps by
 what is stored. An address is kept in small letters: written otherwise it is the same mailbox, and has to be found.
 
-Rows of before hold plain values until `services.contact_sealing` has been there: reading takes both, and whoever looks
-people up asks for `forms_of`, never for the plain value alone.
+An app without a key keeps them plain: it gets its key with its first contact, but in an installation that is being
+upgraded not before all processes can open it (services.sealing_start). Rows of before hold plain values until
+`services.contact_sealing` has been there: reading takes both, and whoever looks people up asks for `forms_of`, never
+for the plain value alone.
 """
 
 import base64
 import secrets
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from django.apps import apps
 from django.db import transaction
@@ -39,12 +41,28 @@ class PlainContact(str):
     __slots__ = ()
 
 
+class Sealer(Protocol):
+    """What contacts are written with: an app's key, or nothing yet."""
+
+    def seal(self, kind: str, plain: str) -> str: ...
+
+
+class _NotYet:
+    """Of an app without a key, while it may not have one."""
+
+    def seal(self, kind: str, plain: str) -> str:
+        return plain if is_sealed(plain) else PlainContact(plain)
+
+
+_NOT_YET: Final = _NotYet()
+
+
 class LostKey(Exception):
     """A sealed contact names a key that the database does not hold."""
 
 
 def seal(app_id: int, kind: str, plain: str) -> str:
-    """As the app's rows keep it; "" stays "", and what is sealed stays as it is. Cost: 2 microseconds."""
+    """As the app's rows keep it; "" stays "", and what is sealed stays as it is. Cost: 2 microseconds with a key."""
     return sealer_of(app_id).seal(kind, as_kept(kind, plain)) if plain else plain
 
 
@@ -72,13 +90,16 @@ def as_kept(kind: str, plain: str) -> str:
     return plain.lower() if kind == EMAIL and not is_sealed(plain) else plain
 
 
-def sealer_of(app_id: int) -> SealingKey:
-    """The app's key, made where it has none. Cost: a query until the process knows that it is committed."""
+def sealer_of(app_id: int) -> Sealer:
+    """The app's key, made where it has none and may have one. Cost: a query until the process knows that it is
+    committed, two until there may be one."""
     known = _by_app.get(app_id)
     if known is not None:
         return known
     rows = _rows()
     found = rows.filter(app_id=app_id).first()
+    if found is None and not may_seal():
+        return _NOT_YET
     if found is None:
         _unsure.add(app_id)
         made = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
@@ -115,6 +136,12 @@ def _opened(row: "ContactKey") -> SealingKey:
     if known is None:
         known = _by_number[row.pk] = SealingKey(row.pk, base64.b64decode(row.key))
     return known
+
+
+def may_seal() -> bool:
+    """Whether apps get keys: services.sealing_start. Cost: a read of a table's only row."""
+    starts = apps.get_model("customers", "SealingStart")._default_manager
+    return bool(starts.filter(begun_at__isnull=False).exists())
 
 
 def _rows() -> "QuerySet[ContactKey]":

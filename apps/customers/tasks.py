@@ -7,8 +7,16 @@ from django.conf import settings
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from apps.customers.services import consent_days, contact_sealing, import_work, imports, merging, partitions
-from config import stopping
+from apps.customers.services import (
+    consent_days,
+    contact_sealing,
+    import_work,
+    imports,
+    merging,
+    partitions,
+    sealing_start,
+)
+from config import release, stopping
 
 
 @shared_task(name="customers.ensure_partitions")
@@ -41,8 +49,9 @@ SEAL_SECONDS = 1.0
 
 @shared_task(name="customers.seal_contacts")
 def seal_contacts() -> None:
-    """Seal phones and e-mails that a version of before wrote in plain."""
-    contact_sealing.seal_open_contacts(seconds=SEAL_SECONDS, is_stopping=stopping.requested.is_set)
+    """Seal phones and e-mails that a version of before wrote in plain, once nobody of that version is at work."""
+    if sealing_start.look(reads=release.READS, now=timezone.now()):
+        contact_sealing.seal_open_contacts(seconds=SEAL_SECONDS, is_stopping=stopping.requested.is_set)
 
 
 # Short, so that a worker that sends campaigns as well is never away for long.

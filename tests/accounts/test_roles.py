@@ -45,6 +45,7 @@ def test_owner_may_view_every_table_a_person_can_make_sense_of():
         "devices.channelgauge",
         "customers.tombstonekey",
         "customers.contactkey",
+        "customers.sealingstart",
         "customers.importline",
         "customers.importpart",
         "api.idempotencyrecord",

@@ -21,11 +21,12 @@ from kombu.exceptions import KombuError
 from redis import RedisError
 
 from apps.core.encryption import WrongKey
+from apps.customers.services.sealing_start import who_is_waited_for
 from apps.deliveries.services.gateway_of import gateway_of
 from apps.devices.models import Channel
 from apps.gateways.contract import Endpoints, PushContent, PushMessage, SendResult, TextMessage, Verdict
 from apps.gateways.loop import get_loop
-from config import env
+from config import env, release
 from config.celery import app as celery_app
 
 OLDEST_POSTGRES = 150_000
@@ -58,6 +59,7 @@ def findings(now: Callable[[], datetime]) -> Iterator[Finding]:
     yield _finding("cache", _cache)
     if database.is_good:
         yield _finding("migrations", _migrations)
+        yield _finding("phones and e-mails", _contacts)
         yield _finding("clock (database)", lambda: _skew(_database_time(), now()))
     yield _finding("clock (gateway)", lambda: _skew(_gateway_time(settings.GATEWAY_ENDPOINTS), now()))
     if database.is_good:
@@ -89,6 +91,16 @@ def _migrations() -> str:
     if missing:
         raise Wrong(f"{len(missing)} not applied: run `manage.py migrate`")
     return "all applied"
+
+
+def _contacts() -> str:
+    waiting = who_is_waited_for(reads=release.READS)
+    if waiting is None:
+        return "sealed"
+    if not waiting:
+        return "not sealed yet: workers begin once nobody of an older version was connected for five minutes"
+    seen = ", ".join(f"{one.count} from {one.address or 'here'} as {one.name!r}" for one in waiting)
+    return f"not sealed yet: programs of an older version are connected to the database ({seen})"
 
 
 def _broker() -> str:

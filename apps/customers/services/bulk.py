@@ -14,8 +14,8 @@ from typing import Any
 from django.db import connection
 
 from apps.accounts.models import App
-from apps.core.sealing import SealingKey
 from apps.core.sql import compiled, execute, rows_of_each, statement
+from apps.customers.sealed import Sealer
 from apps.customers.services.consent import Answer, append_topic_answers, log_answers
 from apps.customers.services.profile_fields import CHANNELS, CleanCustomer
 from apps.customers.services.profiles import (
@@ -65,12 +65,12 @@ class Raced(Exception):
     """Somebody else stored one of these people at the same moment; the whole transaction is to be tried again."""
 
 
-def chunk_of(people: Sequence[CleanCustomer], key: SealingKey) -> Chunk:
+def chunk_of(people: Sequence[CleanCustomer], key: Sealer) -> Chunk:
     """Pure. key: the app's (`sealer_of`), which contacts are sealed with. Cost: 5 us a person with both contacts."""
     return Chunk(people, "\n".join([_line(clean, key) for clean in people]).replace("\\", "\\\\"))
 
 
-def _line(clean: CleanCustomer, key: SealingKey) -> str:
+def _line(clean: CleanCustomer, key: Sealer) -> str:
     fields, consent = clean.fields, clean.consent
     cells = [clean.external_id, *[fields.get(column, _NULL) for column in COLUMNS]]
     for place, kind in _CONTACTS:

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from apps.core.sealing import SealingKey
 from apps.customers.models import ImportRun
-from apps.customers.sealed import sealer_of
+from apps.customers.sealed import Sealer, sealer_of
 from apps.customers.services.bulk import Chunk, chunk_of
 from apps.customers.services.import_columns import RecordReader
 from apps.customers.services.import_files import line_end_after, read_bytes
@@ -55,7 +54,7 @@ def _overlong(line: int, end: int) -> Prepared:
 
 
 def _prepare(
-    text: tuple[bytes, str, str, int], position: int, line: int, reader: RecordReader, key: SealingKey, *, is_last: bool
+    text: tuple[bytes, str, str, int], position: int, line: int, reader: RecordReader, key: Sealer, *, is_last: bool
 ) -> Prepared:
     raw, encoding, delimiter, width = text
     block = read_block(raw, encoding=encoding, delimiter=delimiter, width=width, line=line, is_last=is_last)

@@ -11,11 +11,10 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
-from apps.core.sealing import SealingKey
 from apps.core.sql import compiled, prepared_rows, rows
 from apps.customers.models import Customer
 from apps.customers.queries import person_named
-from apps.customers.sealed import EMAIL, PHONE, sealer_of
+from apps.customers.sealed import EMAIL, PHONE, Sealer, sealer_of
 from apps.customers.services.consent import Answer, append_topic_answers, log_answers
 from apps.customers.services.profile_fields import TOPIC, CleanCustomer, CustomerDraft, clean_customer
 from apps.customers.services.tombstones import take_back_erased
@@ -219,7 +218,7 @@ def _update(app: App, objects: dict[str, dict[str, Any]], now: datetime, said: d
     return outcome
 
 
-def _as_row(clean: CleanCustomer, key: SealingKey) -> dict[str, Any]:
+def _as_row(clean: CleanCustomer, key: Sealer) -> dict[str, Any]:
     traits = {} if clean.traits is None else {"traits": clean.traits}
     sealed = {
         column: key.seal(kind, clean.fields[column]) for column, kind in CONTACTS.items() if column in clean.fields

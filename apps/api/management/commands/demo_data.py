@@ -20,7 +20,7 @@ from apps.accounts.models import App
 from apps.api import demo as logins
 from apps.campaigns import demo as campaigns
 from apps.customers import demo as people
-from apps.customers.models import ContactKey, Customer
+from apps.customers.models import ContactKey, Customer, SealingStart
 from apps.customers.services.consent_days import count_consent_days
 from apps.customers.services.partitions import ensure_partitions
 from apps.customers.services.vocabulary import learn_vocabulary
@@ -142,14 +142,14 @@ def _dead_apns_token(number: int) -> str:
 def _empty_every_table() -> None:
     """Truncate all tables of our apps, and what refers to them. Ids begin at 1 again.
 
-    But contact keys stay: other processes remember which app has which.
+    But contact keys stay, and that there are any: other processes remember which app has which.
     """
     names = [
         model._meta.db_table
         for config in django_apps.get_app_configs()
         if config.name.startswith("apps.")
         for model in config.get_models(include_auto_created=True)
-        if model is not ContactKey
+        if model not in (ContactKey, SealingStart)
     ]
     quoted = ", ".join(connection.ops.quote_name(name) for name in names)
     with connection.cursor() as cursor:
