@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.templatetags.house import number
 from apps.customers.masking import masked_email, masked_phone
 from apps.customers.models import Customer
+from apps.customers.sealed import BrokenContact
 
 _MOBILE = {phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE}
 
@@ -38,6 +39,8 @@ class Reach:
 
 def email_of(customer: Customer, *, reveals: bool) -> Contact:
     """The e-mail, masked unless revealed. Bulk loads go past the rules, so it is judged here again."""
+    if isinstance(customer.email, BrokenContact):
+        return _broken()
     if not customer.email:
         return Contact("")
     shown = customer.email if reveals else masked_email(customer.email)
@@ -50,6 +53,8 @@ def email_of(customer: Customer, *, reveals: bool) -> Contact:
 
 def phone_of(customer: Customer, *, reveals: bool) -> Contact:
     """The phone, masked unless revealed, with its country."""
+    if isinstance(customer.phone, BrokenContact):
+        return _broken()
     if not customer.phone:
         return Contact("")
     try:
@@ -63,6 +68,10 @@ def phone_of(customer: Customer, *, reveals: bool) -> Contact:
     if phonenumbers.number_type(parsed) not in _MOBILE:
         return Contact(shown, _("no mobile"), is_good=False)
     return Contact(shown, _("mobile, %s") % (phonenumbers.region_code_for_number(parsed) or "–"))
+
+
+def _broken() -> Contact:
+    return Contact("•••", _("cannot be read: what is stored was damaged; enter it anew"), is_good=False)
 
 
 def ways_to(customer: Customer, *, live_devices: int) -> list[Reach]:

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 
 from apps.core.sealing import MARK, is_sealed
-from apps.customers.sealed import PlainContact, seal, unseal
+from apps.customers.sealed import BrokenContact, PlainContact, opened, seal
 
 
 class NotSealed(Exception):
@@ -13,7 +13,8 @@ class NotSealed(Exception):
 
 
 class SealedField(models.TextField):  # type: ignore[type-arg]
-    """A text of one kind (sealed.EMAIL, sealed.PHONE) of a row that has an `app_id`. "" means nothing stored.
+    """A text of one kind (sealed.EMAIL, sealed.PHONE) of a row that has an `app_id`. "" means nothing stored, or what
+    cannot be opened (sealed.BrokenContact).
 
     Look up by `sealed.forms_of`; whoever asks for the plain value, or for a part of it, is told NotSealed.
     """
@@ -27,7 +28,7 @@ class SealedField(models.TextField):  # type: ignore[type-arg]
         return name, path, args, {**kwargs, "kind": self.kind}
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        return unseal(value) if value else value
+        return opened(value) if value else value
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         value = super().pre_save(model_instance, add)
@@ -35,6 +36,8 @@ class SealedField(models.TextField):  # type: ignore[type-arg]
         return seal(model_instance.app_id, self.kind, value) if is_text else value  # type: ignore[attr-defined]
 
     def get_prep_value(self, value: Any) -> Any:
+        if isinstance(value, BrokenContact):
+            return value.kept
         if isinstance(value, str) and value and not is_sealed(value) and not isinstance(value, PlainContact):
             raise NotSealed(f"{self.name} is kept sealed: write it through the model, look it up by sealed.forms_of")
         return super().get_prep_value(value)

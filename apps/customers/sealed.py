@@ -10,6 +10,7 @@ for the plain value alone.
 """
 
 import base64
+import logging
 import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from django.apps import apps
 from django.db import transaction
 
-from apps.core.sealing import KEY_BYTES, SealingKey, is_sealed, key_number_of
+from apps.core.sealing import KEY_BYTES, BrokenSeal, SealingKey, is_sealed, key_number_of
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -41,6 +42,18 @@ class PlainContact(str):
     __slots__ = ()
 
 
+class BrokenContact(str):
+    """A contact that its key does not open, as loaded from a row: "" to whoever reads it; saving keeps what is there."""
+
+    __slots__ = ("kept",)
+    kept: str
+
+    def __new__(cls, kept: str) -> "BrokenContact":
+        made = super().__new__(cls, "")
+        made.kept = kept
+        return made
+
+
 class Sealer(Protocol):
     """What contacts are written with: an app's key, or nothing yet."""
 
@@ -61,6 +74,13 @@ class LostKey(Exception):
     """A sealed contact names a key that the database does not hold."""
 
 
+# What is wrong with one contact, and costs its person alone; WrongKey is wrong with the installation.
+CANNOT_OPEN: Final = (BrokenSeal, LostKey)
+# The code of what could not be sent because of it.
+BROKEN_CONTACT: Final = "broken_contact"
+_log = logging.getLogger(__name__)
+
+
 def seal(app_id: int, kind: str, plain: str) -> str:
     """As the app's rows keep it; "" stays "", and what is sealed stays as it is. Cost: 2 microseconds with a key."""
     return sealer_of(app_id).seal(kind, as_kept(kind, plain)) if plain else plain
@@ -75,6 +95,15 @@ def unseal(kept: str) -> str:
         return kept
     number = key_number_of(kept)
     return (_by_number.get(number) or _numbered(number)).unseal(kept)
+
+
+def opened(kept: str) -> str:
+    """As `unseal`; what cannot be opened is a BrokenContact, and said in the log. Raises WrongKey."""
+    try:
+        return unseal(kept)
+    except CANNOT_OPEN as broken:
+        _log.error("a contact cannot be read: %s", broken)
+        return BrokenContact(kept)
 
 
 def forms_of(app_id: int, kind: str, plain: str) -> list[str]:

@@ -124,6 +124,25 @@ def test_without_a_yes_and_a_phone_there_is_none(api, app, anna, way, sandbox, p
     assert arrived(sandbox) == []
 
 
+@pytest.mark.parametrize(
+    ("damaged", "text", "state"),
+    [
+        ("phone", "Hi", ("failed", "broken_contact")),
+        ("email", "Hi", ("accepted", "")),
+        ("email", "Hi {{ email }}", ("failed", "broken_contact")),
+    ],
+)
+def test_a_damaged_contact_costs_its_own_sms_alone(api, app, anna, way, sandbox, damaged, text, state) -> None:
+    make_device(make_reachable(app, external_id="ben", email="ben@example.com"))
+    anna.email = "anna@example.com"
+    anna.save()
+    with connection.cursor() as cursor:
+        where = f"update customers_customer set {damaged} = left({damaged}, -4) || '0000' where id = %s"
+        cursor.execute(where, [anna.pk])
+    push(api, "anna", "ben", fallback_sms={**SMS, "text": text})
+    assert pass_time(way) == [state, ("accepted", "")]
+
+
 def test_an_app_sends_no_more_than_its_budget_of_a_day(api, app, anna, way, sandbox) -> None:
     App.objects.update(fallback_sms_per_day=2)
     for name in ("ben", "cleo"):

@@ -6,6 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.backends.signals import connection_created
+from django.test import Client
 
 from apps.accounts.models import App
 from apps.core.sealing import BrokenSeal, is_sealed
@@ -17,7 +18,7 @@ from apps.customers.sealed import EMAIL, PHONE, forms_of, seal, sealer_of, unsea
 from apps.customers.services.contact_sealing import seal_open_contacts, sealed_tables
 from apps.customers.services.profiles import CustomerDraft, upsert_customers
 from tests.core.test_reencryption import UseKeys, keys  # noqa: F401
-from tests.factories import NOW, make_app, make_customer
+from tests.factories import NOW, make_app, make_customer, make_user
 
 pytestmark = pytest.mark.django_db
 NUMBER, ADDRESS = "+48500600700", "anna@example.com"
@@ -105,6 +106,21 @@ def test_only_a_text_that_reads_the_address_opens_it(app: App) -> None:
     assert fact_reader({"first_name"})(columns, "{}") == {"first_name": "Anna"}
     with pytest.raises(BrokenSeal):
         fact_reader({"email"})(columns, "{}")
+
+
+def test_a_damaged_contact_costs_no_page_and_is_kept_as_it_is(app: App, client: Client) -> None:
+    anna = make_customer(app, phone=NUMBER, email=ADDRESS)
+    with connection.cursor() as cursor:
+        cursor.execute("update customers_customer set phone = left(phone, -4) || '0000'")
+    damaged = kept()
+    client.force_login(make_user(app, role="owner"))
+    page = client.get(f"/admin/customers/customer/{anna.pk}/change/")
+    assert (page.status_code, "cannot be read" in page.content.decode()) == (200, True)
+    assert client.get("/admin/customers/customer/").status_code == 200
+    read = Customer.objects.get()
+    assert (read.phone, read.email) == ("", ADDRESS)
+    read.save()
+    assert kept() == damaged
 
 
 def test_a_rotation_wraps_the_key_anew_and_touches_no_person(app: App, keys: UseKeys) -> None:  # noqa: F811

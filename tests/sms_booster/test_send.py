@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from apps.accounts.models import App
 from apps.customers.models import Customer
@@ -117,6 +118,14 @@ def test_who_needs_none_any_more_is_spared(
     change(people[0])
     assert send_due(way=way, now=LATER) == 1
     assert states() == [("spared", reason), ("accepted", "")]
+    assert arrived(sandbox) == [people[1].phone]
+
+
+def test_a_damaged_number_costs_its_own_sms_alone(people: list[Customer], way: Way, sandbox: RunningSandbox) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("update customers_customer set phone = left(phone, -4) || '0000' where id = %s", [people[0].pk])
+    assert send_due(way=way, now=LATER) == 1
+    assert states() == [("failed", "broken_contact"), ("accepted", "")]
     assert arrived(sandbox) == [people[1].phone]
 
 

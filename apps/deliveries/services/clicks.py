@@ -6,6 +6,7 @@ from typing import Any
 
 from apps.core.sql import rows
 from apps.customers.queries import fact_reader
+from apps.customers.sealed import CANNOT_OPEN
 from apps.deliveries.delivery_ids import DeliveryKey, read_delivery_id
 from apps.deliveries.rendering import CompiledBody, RenderFailed
 from apps.deliveries.rendering.links import WEB
@@ -50,7 +51,11 @@ def _as_sent(text: DispatchText, variant: int, reader: tuple[Any, ...]) -> str:
     if chosen is None:
         return ""
     own = json.loads(personal) if personal else {}
-    known = {**fact_reader(chosen.body.link_names)(columns, traits), **own, **text.facts}
+    try:
+        profile = fact_reader(chosen.body.link_names)(columns, traits)
+    except CANNOT_OPEN:
+        return ""  # as it was not sent either
+    known = {**profile, **own, **text.facts}
     return _web_link(chosen.body, known)
 
 

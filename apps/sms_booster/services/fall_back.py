@@ -5,7 +5,6 @@ wrong in a program goes wrong quickly, so an app has a budget of them: so many i
 Its text is kept encrypted and goes when the push's texts go.
 """
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +15,14 @@ from django.db import transaction
 
 from apps.accounts.models import App
 from apps.core.sql import rows
-from apps.customers.queries import facts
-from apps.customers.sealed import unseal
+from apps.customers.sealed import BROKEN_CONTACT, BrokenContact, opened
 from apps.deliveries.models import Dispatch
 from apps.deliveries.policy import Policy
 from apps.deliveries.rendering import compile_body
 from apps.deliveries.services.lifecycle import KEPT_AFTER_EXPIRY
 from apps.deliveries.services.stop import is_stopped
 from apps.sms_booster.models import Fallback, SmsMessage
-from apps.sms_booster.services.texts import make_text
+from apps.sms_booster.services.texts import text_maker
 from apps.sms_booster.states import FALLBACK_STATES, SMS_STATES
 
 AT_ONCE = 50
@@ -123,11 +121,13 @@ def _messages(fallback: Fallback, now: datetime) -> list[SmsMessage]:
     said = fallback.text or {"body": "", "facts": {}}  # forgotten, where nobody chose for more than a week
     text = compile_body({"body": said["body"], "silent": True})
     is_test, is_late = Policy.from_json(dispatch.policy).is_test, fallback.due_at < now - TOO_LATE_AFTER
-    phones: set[str] = set()
+    make, phones = text_maker(text), set[str]()
     messages = []
     for customer_id, kept, has_agreed, traits, *columns in unanswered(dispatch, fallback.customer_ids):
-        phone = unseal(kept)
-        body, parts, fault = make_text(text, {**facts(columns, json.loads(traits)), **said["facts"]})
+        phone = opened(kept)
+        body, parts, fault = make(columns, traits, said["facts"])
+        if isinstance(phone, BrokenContact):
+            fault = BROKEN_CONTACT
         refusal = _refusal(phone, has_agreed=has_agreed, is_test=is_test, is_known=phone in phones, is_late=is_late)
         phones.add(phone)
         state = "spared" if refusal else "failed" if fault else "planned"
@@ -160,10 +160,10 @@ def _refusal(phone: str, *, has_agreed: bool, is_test: bool, is_known: bool, is_
     """Why this person gets none; "" = they do."""
     if is_test:
         return "test_key"
-    if not phone:
+    if not phone and not isinstance(phone, BrokenContact):
         return "no_phone"
     if not has_agreed:
         return "no_consent"
-    if is_known:
+    if phone and is_known:
         return "same_phone"
     return "too_late" if is_late else ""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from apps.customers.sealed import BROKEN_CONTACT, BrokenContact
 from apps.sms_booster.models import SmsMessage
 from apps.sms_booster.queries import openers
 from apps.sms_booster.services.fall_back import TOO_LATE_AFTER, unanswered
@@ -12,14 +13,15 @@ _TOO_LATE_OF_CAMPAIGN = timedelta(hours=24)
 
 
 def spare(due: Sequence[SmsMessage], now: datetime) -> set[int]:
-    """End the SMS of those who need none any more; returns their ids. The rows must be locked."""
+    """End the SMS of those who need none any more, or whose number cannot be read; returns their ids. The rows must be
+    locked."""
     opened = _opened([message for message in due if message.rule]) | _answered(
         [message for message in due if message.fallback]
     )
     reasons = {message.pk: _reason(message, opened, now) for message in due}
     for reason in set(filter(None, reasons.values())):
         rows = SmsMessage.objects.filter(pk__in=[pk for pk, why in reasons.items() if why == reason])
-        SMS_STATES.move(rows, "spared", code=reason, settled_at=now)
+        SMS_STATES.move(rows, "failed" if reason == BROKEN_CONTACT else "spared", code=reason, settled_at=now)
     return {pk for pk, reason in reasons.items() if reason}
 
 
@@ -59,6 +61,8 @@ def _reason(message: SmsMessage, opened: set[tuple[int | None, int]], now: datet
     customer = message.customer
     if _is_over(message):
         return "stopped"
+    if customer.erased_at is None and any(isinstance(one.phone, BrokenContact) for one in (customer, message)):
+        return BROKEN_CONTACT
     if customer.erased_at is not None or customer.phone != message.phone:
         return "no_phone"
     if customer.sms_consent is not True or _has_left_topic(message):

@@ -1,7 +1,7 @@
 """Texts of SMS: made person by person, and planned in sets."""
 
-import json
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import batched
 from typing import Any
@@ -9,15 +9,21 @@ from typing import Any
 from apps.campaigns.services.automations.steps import Said
 from apps.core.sql import execute
 from apps.customers.preference_links import FACT, preferences_url
-from apps.customers.queries import facts
+from apps.customers.queries import fact_reader
+from apps.customers.sealed import BROKEN_CONTACT, CANNOT_OPEN
 from apps.deliveries.rendering import CompiledBody, RenderFailed
 from apps.deliveries.rendering.text import Facts
 from apps.deliveries.rendering.visible import is_blank
 from apps.gateways.sms_text import MOST_PARTS, measure
 from apps.sms_booster.click_links import sample
 
+# Body, parts, and why it cannot be sent ("" = it can).
+type Made = tuple[str, int, str]
+type Columns = Sequence[str | None]
+
 _AT_ONCE = 1000
 _NOTHING: Said = {}
+_log = logging.getLogger(__name__)
 
 
 def plan_texts(
@@ -39,17 +45,10 @@ def plan_texts(
     beside their profile; they win.
     """
     common = {"rule_id": rule_id, "app_id": app_id, "dispatch_id": dispatch_id, "step_id": step_id, "now": now}
+    make = text_maker(text, counts_clicks=counts_clicks)
     for part in batched(people, _AT_ONCE):
         made = [
-            make_text(
-                text,
-                {
-                    **facts(columns, json.loads(traits)),
-                    **said.get(customer_id, {}),
-                    **_link(text, app_id, customer_id, now),
-                },
-                counts_clicks=counts_clicks,
-            )
+            make(columns, traits, {**said.get(customer_id, {}), **_link(text, app_id, customer_id, now)})
             for customer_id, _phone, traits, *columns in part
         ]
         values = {
@@ -62,7 +61,25 @@ def plan_texts(
         execute("sms_booster", "plan_texts", {**common, **values})
 
 
-def make_text(text: CompiledBody, known: Mapping[str, Any], *, counts_clicks: bool = False) -> tuple[str, int, str]:
+def text_maker(text: CompiledBody, *, counts_clicks: bool = False) -> Callable[[Columns, str, Facts], Made]:
+    """What makes the text of one person, of FACT_COLUMNS as rows keep them, of traits as JSON, and of facts that win.
+
+    An address is opened only for a text that reads it; one that cannot be opened costs its person alone.
+    """
+    read_facts = fact_reader(text.names)
+
+    def make(columns: Columns, traits: str, more: Facts) -> Made:
+        try:
+            known = read_facts(columns, traits)
+        except CANNOT_OPEN as broken:
+            _log.error("an SMS of nobody: %s", broken)
+            return "", 0, BROKEN_CONTACT
+        return make_text(text, {**known, **more}, counts_clicks=counts_clicks)
+
+    return make
+
+
+def make_text(text: CompiledBody, known: Mapping[str, Any], *, counts_clicks: bool = False) -> Made:
     """Body, parts, and why it cannot be sent ("" = it can). counts_clicks: see plan_texts."""
     try:
         body = text.render(known).body
