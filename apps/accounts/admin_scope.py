@@ -46,6 +46,12 @@ class AppFilter(admin.SimpleListFilter):
         return queryset.filter(**{f"{app_lookup_of(queryset.model)}__in": chosen.values("pk")})
 
 
+def apps_in_view(request: HttpRequest) -> QuerySet[App]:
+    """The apps whose rows a list shows: the one that its filter names, else all of the person's."""
+    named = request.GET.get(AppFilter.parameter_name)
+    return apps_of(request.user).filter(slug=named) if named else apps_of(request.user)
+
+
 class _ScopedChoices:
     """Foreign keys and many-to-many fields offer only rows of the user's apps (of the object's app, once known)."""
 

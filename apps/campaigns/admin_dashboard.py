@@ -55,6 +55,9 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             ]
         if request.user.has_perm("campaigns.view_automation"):
             context["stopped_automations"] = stopped_automations([app.pk for app in chosen])[:MOST_RECENT]
+        if request.user.has_perm("segments.view_segment"):
+            broken = Segment.objects.filter(app__in=chosen, state="broken").order_by("name")
+            context["broken_segments"] = broken[:MOST_RECENT]
         if request.user.has_perm("accounts.change_app"):
             context["sealing_waits_for"] = who_is_waited_for(reads=release.READS)
         troubled = campaigns_in_trouble([app.pk for app in chosen], timezone.now())

@@ -94,7 +94,8 @@ def found_readers(app: App, words: str) -> list[Customer]:
     """
     exactly = person_named(app=app, external_id=words)
     people = Customer.objects.filter(app=app, erased_at=None, merged_into=None).exclude(external_id=None)
-    others = [person for person in found_people(people, words, app=app).order_by("pk")[:SAMPLES] if person != exactly]
+    found = found_people(people, words, apps=[app]).order_by("pk")
+    others = [person for person in found[:SAMPLES] if person != exactly]
     return [*([exactly] if exactly else []), *others][:SAMPLES]
 
 

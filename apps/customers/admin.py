@@ -14,6 +14,7 @@ from unfold.decorators import display
 
 from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_row_pages import RowPagesAdmin, RowView
+from apps.accounts.admin_scope import apps_in_view
 from apps.customers import admin_identity as identity
 from apps.customers import admin_imports as admin_imports
 from apps.customers import admin_timeline as timeline
@@ -100,7 +101,7 @@ class CustomerAdmin(RowPagesAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str
     ) -> tuple[QuerySet[Customer], bool]:
-        return found_people(queryset, search_term), False
+        return found_people(queryset, search_term, apps=apps_in_view(request)), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CustomerList

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -65,6 +66,7 @@ class Customer(models.Model):
             GinIndex(fields=["traits"], name="customer_traits", opclasses=["jsonb_path_ops"]),
             models.Index(fields=["app", "phone"], name="customer_phone", condition=~models.Q(phone="")),
             models.Index(fields=["app", "email"], name="customer_email", condition=~models.Q(email="")),
+            models.Index(Lower("email"), "app", name="customer_open_emails", condition=is_open("email")),
             models.Index(fields=["id"], name="customer_open_contacts", condition=is_open("email", "phone")),
             models.Index(fields=["merged_into"], name="customer_halves", condition=~models.Q(merged_into=None)),
             models.Index(fields=["merged_at"], name="customer_merged_at", condition=~models.Q(merged_at=None)),

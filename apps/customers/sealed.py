@@ -12,6 +12,7 @@ for the plain value alone.
 import base64
 import logging
 import secrets
+from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -43,7 +44,7 @@ class PlainContact(str):
 
 
 class BrokenContact(str):
-    """A contact that its key does not open, as loaded from a row: "" to whoever reads it; saving keeps what is there."""
+    """A contact that its key does not open, as loaded from a row: "" to who reads it; a save keeps what is there."""
 
     __slots__ = ("kept",)
     kept: str
@@ -107,11 +108,20 @@ def opened(kept: str) -> str:
 
 
 def forms_of(app_id: int, kind: str, plain: str) -> list[str]:
-    """The values under which rows of the app may keep this contact: sealed, and plain as before."""
+    """The values under which rows of the app may keep this contact: sealed, and plain as before.
+
+    Rows of before may hold an address in other letters besides, see contact_search.
+    """
+    return forms_with(keys_of([app_id]).get(app_id), kind, plain)
+
+
+def forms_with(key: SealingKey | None, kind: str, plain: str) -> list[str]:
+    """As `forms_of`, for rows of an app that has this key, or none."""
     if not plain:
         return []
     kept = as_kept(kind, plain)
-    return list(dict.fromkeys([seal(app_id, kind, kept), PlainContact(kept), PlainContact(plain)]))
+    sealed = [key.seal(kind, kept)] if key else []
+    return [*sealed, *dict.fromkeys([PlainContact(kept), PlainContact(plain)])]
 
 
 def as_kept(kind: str, plain: str) -> str:
@@ -122,24 +132,30 @@ def as_kept(kind: str, plain: str) -> str:
 def sealer_of(app_id: int) -> Sealer:
     """The app's key, made where it has none and may have one. Cost: a query until the process knows that it is
     committed, two until there may be one."""
-    known = _by_app.get(app_id)
-    if known is not None:
-        return known
+    key = _by_app.get(app_id) or keys_of([app_id]).get(app_id)
+    if key is None and may_seal():
+        key = _made(app_id)
+    return key or _NOT_YET
+
+
+def keys_of(app_ids: Collection[int]) -> dict[int, SealingKey]:
+    """The keys of those of the apps that have one. Cost: one query where the process does not know them all."""
+    found = {app_id: _by_app[app_id] for app_id in app_ids if app_id in _by_app}
+    for row in _rows().filter(app_id__in=set(app_ids) - found.keys()) if len(found) < len(set(app_ids)) else ():
+        key = found[row.app_id] = _opened(row)
+        if row.app_id in _unsure:
+            transaction.on_commit(partial(_trust, row.app_id, key))
+        else:
+            _trust(row.app_id, key)
+    return found
+
+
+def _made(app_id: int) -> SealingKey:
+    _unsure.add(app_id)
+    secret = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
     rows = _rows()
-    found = rows.filter(app_id=app_id).first()
-    if found is None and not may_seal():
-        return _NOT_YET
-    if found is None:
-        _unsure.add(app_id)
-        made = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-        rows.bulk_create([rows.model(app_id=app_id, key=made)], ignore_conflicts=True)
-        found = rows.get(app_id=app_id)
-    key = _opened(found)
-    if app_id in _unsure:
-        transaction.on_commit(partial(_trust, app_id, key))
-    else:
-        _trust(app_id, key)
-    return key
+    rows.bulk_create([rows.model(app_id=app_id, key=secret)], ignore_conflicts=True)
+    return keys_of([app_id])[app_id]
 
 
 def _trust(app_id: int, key: SealingKey) -> None:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.problems import FieldProblem
 from apps.core.words import Word
 from apps.segments.models import Segment
+from apps.segments.rules.read import whole_contacts_only
 
 STATES: Mapping[str, Word] = {
     "fresh": Word(_("Up to date"), _("Its people are those of the last look."), "good"),
@@ -29,7 +30,7 @@ _LOST: Mapping[str, Any] = {
 def lost(problem: FieldProblem) -> str:
     """Why a saved rule does not hold any more, for who has to mend it."""
     said = _LOST.get(problem.code)
-    if said is None:
+    if said is None or problem.message == whole_contacts_only():
         return problem.message[:1].upper() + problem.message[1:]
     return str(said) % {"what": problem.came.removeprefix("trait.")}
 

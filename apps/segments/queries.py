@@ -10,9 +10,10 @@ from django.db.models import PROTECT, ManyToManyField, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from apps.accounts.models import App
-from apps.customers.contact_search import email_forms
+from apps.customers.contact_search import has_contact
 from apps.customers.models import Customer
 from apps.customers.queries import found_people
+from apps.customers.sealed import EMAIL
 from apps.segments.models import Segment, SegmentMember, SegmentRefresh
 from apps.segments.rules.cycles import segments_named
 
@@ -65,8 +66,8 @@ def people_called(app: App, words: str, *, limit: int) -> list[Customer]:
     Cost: as customers.queries.found_people.
     """
     people = Customer.objects.filter(app=app, erased_at=None, merged_into=None)
-    exact = people.filter(Q(external_id=words) | Q(email__in=email_forms(words, app)))
-    return list(exact[:limit]) or list(found_people(people, words, app=app).order_by("id")[:limit])
+    named = Q(external_id=words) | (has_contact(people, EMAIL, words, [app]) if "@" in words else Q(pk__in=[]))
+    return list(people.filter(named)[:limit]) or list(found_people(people, words, apps=[app]).order_by("id")[:limit])
 
 
 def sizes_of(segment: Segment, *, limit: int = 60) -> list[SegmentRefresh]:

@@ -9,10 +9,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from apps.accounts.admin_first_step import FirstStep
-from apps.accounts.admin_scope import AppScopedAdmin
+from apps.accounts.admin_scope import AppScopedAdmin, apps_in_view
 from apps.campaigns.admin_steps import register_step
 from apps.core.masking import masked_phone
-from apps.customers.contact_search import phone_forms
+from apps.customers.contact_search import has_contact, kind_sought
+from apps.customers.sealed import PHONE
 from apps.sms_booster import admin_automation_step  # noqa: F401  (registers its card)
 from apps.sms_booster.admin_step import BoosterStep
 from apps.sms_booster.models import SmsMessage, SmsReply
@@ -37,10 +38,10 @@ class _ReadOnlyAdmin(AppScopedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        phones = phone_forms(search_term)
-        found = queryset.filter(phone__in=phones)
-        if phones and found.exists():
-            return found, False
+        if kind_sought(search_term) == PHONE:
+            found = queryset.filter(has_contact(queryset, PHONE, search_term, apps_in_view(request)))
+            if found.exists():
+                return found, False
         return super().get_search_results(request, queryset, search_term)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

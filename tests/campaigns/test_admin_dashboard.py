@@ -4,7 +4,9 @@ import pytest
 from django.test import Client
 
 from apps.accounts.models import App
+from apps.segments.services.refresh import refresh_due
 from tests.factories import (
+    NOW,
     make_app,
     make_campaign,
     make_channel,
@@ -56,6 +58,15 @@ def test_rows_tick_the_first_steps_off(marketer: Client, app: App) -> None:
 def test_a_stopped_channel_says_why(marketer: Client, app: App) -> None:
     make_channel(app, state="paused", paused_reason="the key was revoked")
     assert "the key was revoked" in marketer.get("/admin/").content.decode()
+
+
+def test_a_segment_that_asks_for_a_part_of_an_address_says_what_to_ask_instead(marketer: Client, app: App) -> None:
+    rule = {"match": "all", "rules": [{"field": "email", "op": "contains", "value": "@example.com"}]}
+    make_segment(app, name="Colleagues", kind="dynamic", rule=rule, state="due")
+    refresh_due(now=NOW)
+    page = marketer.get("/admin/").content.decode()
+    assert "Colleagues" in page
+    assert "ask for whole ones" in page
 
 
 def test_running_campaigns_show_how_far_they_are(marketer: Client, app: App) -> None:

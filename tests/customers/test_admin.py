@@ -66,7 +66,7 @@ def test_contacts_are_masked_for_those_who_need_not_read_them(app: App) -> None:
 def test_a_person_is_found_by_what_is_known(app: App, words: str) -> None:
     anna = known(app)
     known(app, external_id="zed", first_name="Zed", last_name="Zorn", email="z@example.com", phone="+48500600111")
-    assert list(found_people(Customer.objects.all(), words)) == [anna]
+    assert list(found_people(Customer.objects.all(), words, apps=[app])) == [anna]
 
 
 def test_a_profile_is_changed_by_the_rules_of_the_api(app: App) -> None:

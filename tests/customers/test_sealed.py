@@ -7,14 +7,16 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.backends.signals import connection_created
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import App
 from apps.core.sealing import BrokenSeal, is_sealed
 from apps.customers import sealed
+from apps.customers.contact_search import AT_ONCE
 from apps.customers.fields import NotSealed
 from apps.customers.models import ContactKey, Customer
 from apps.customers.queries import fact_reader, facts, found_people
-from apps.customers.sealed import EMAIL, PHONE, forms_of, seal, sealer_of, unseal
+from apps.customers.sealed import EMAIL, PHONE, forget_keys, forms_of, seal, unseal
 from apps.customers.services.contact_sealing import seal_open_contacts, sealed_tables
 from apps.customers.services.profiles import CustomerDraft, upsert_customers
 from tests.core.test_reencryption import UseKeys, keys  # noqa: F401
@@ -76,11 +78,21 @@ def test_what_is_unchanged_costs_no_write(app: App) -> None:
 def test_a_row_of_before_is_read_and_found(app: App, of_before: Customer) -> None:
     person = Customer.objects.get(pk=of_before.pk)
     assert (person.phone, person.email) == (NUMBER, "Anna@example.com")
-    sealer_of(app.pk)
-    assert [list(found_people(Customer.objects.all(), words)) for words in ("500 600 700", "Anna@example.com")] == [
-        [person],
-        [person],
-    ]
+    people = Customer.objects.all()
+    for words in ("500 600 700", "Anna@example.com", "anna@EXAMPLE.com"):
+        assert list(found_people(people, words, apps=[app])) == [person]
+
+
+def test_a_search_in_many_apps_seals_by_parts(app: App) -> None:
+    people = [make_customer(one, phone=NUMBER) for one in (app, *(make_app() for _ in range(AT_ONCE)))]
+    theirs = [person.app for person in people]
+    found = found_people(Customer.objects.all(), NUMBER, apps=theirs[1:])
+    assert set(found) == set(people[1:])
+    assert set(found_people(Customer.objects.all(), NUMBER, apps=theirs)) == set(people)
+    forget_keys()
+    with CaptureQueriesContext(connection) as queries:
+        list(found_people(Customer.objects.all(), NUMBER, apps=theirs))
+    assert len(queries) == 5  # two a part: keys and people; then the page
 
 
 def test_the_tick_seals_it_once(app: App, of_before: Customer) -> None:

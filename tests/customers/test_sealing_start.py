@@ -95,7 +95,9 @@ def test_meanwhile_people_are_kept_plain_and_found(app: App) -> None:
     anna.first_name = "Anna"
     anna.save()
     assert kept() == (NUMBER, ADDRESS)
-    assert [list(found_people(Customer.objects.all(), words, app=app)) for words in (NUMBER, ADDRESS)] == [[anna]] * 2
+    assert [list(found_people(Customer.objects.all(), words, apps=[app])) for words in (NUMBER, ADDRESS)] == [
+        [anna]
+    ] * 2
 
 
 def test_the_tick_does_both(app: App) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from apps.accounts.models import App
+from apps.core.sealing import MARK
 from apps.core.sql import Compiled
 from apps.customers.contact_search import forms_as_typed
 from apps.customers.sealed import EMAIL, PHONE
@@ -149,11 +150,16 @@ class Compiler:
         return f"({subject}) {_COMPARISONS[operator]} {self.bind(value)}"
 
     def contact(self, column: str, operator: str, value: Value) -> str:
-        """A phone or an e-mail, which the rows keep sealed: any form that means one of those asked for."""
+        """A phone or an e-mail, which the rows keep sealed: any form that means one of those asked for.
+
+        Rows of before hold an address as it was typed then.
+        """
         subject = f"nullif(customer.{column}, '')"
         if operator in ("is_known", "is_unknown"):
             return self.text(subject, operator, value)
         kind = _CONTACTS[column]
+        if kind == EMAIL:
+            subject = f"case when starts_with(customer.email, '{MARK}') then customer.email else lower({subject}) end"
         forms = [form for one in _list(value) for form in forms_as_typed(self.app, kind, one)]
         return self.text(subject, "is_none_of" if operator in _NEGATIVE else "is_any_of", tuple(map(str, forms)))
 

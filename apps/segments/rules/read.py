@@ -42,6 +42,8 @@ from apps.segments.rules.tree import (
     leaves,
 )
 
+# What could be asked of e-mails and phones before they were sealed.
+_OF_PARTS = ("contains", "does_not_contain", "starts_with")
 VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){0,5}")
 
 
@@ -63,6 +65,14 @@ def read_rule(rule: Any, catalogue: Catalogue) -> Group:
     if reader.problems or root is None:
         raise InvalidInput(reader.problems)
     return root
+
+
+def whole_contacts_only() -> str:
+    """What a rule of before is told that asks for a part of an e-mail or a phone."""
+    return _(
+        "phones and e-mails are kept sealed, so no part of them can be compared: ask for whole ones, whether one is"
+        " known, or for an attribute that your app sends (the company, say)"
+    )
 
 
 class _Reader:
@@ -121,6 +131,8 @@ class _Reader:
         if found is None:
             allowed = ", ".join(operator.key for operator in operators)
             message = _("this field can be asked: %(words)s") % {"words": allowed}
+            if kind == "contact" and key in _OF_PARTS:
+                message = whole_contacts_only()
             self.problem(f"{pointer}/op", "wrong_operator", message, key if key is not None else "")
         return found
 
