@@ -213,6 +213,7 @@ SECURE_CSP: dict[str, list[str]] = {
     "img-src": [CSP.SELF, "data:"],
     "object-src": [CSP.NONE],
     "base-uri": [CSP.NONE],
+    "form-action": [CSP.SELF],
     "frame-ancestors": [CSP.NONE],
 }
 

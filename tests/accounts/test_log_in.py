@@ -222,6 +222,10 @@ class TestPage:
         assert user.second_factor.secret not in page
         assert "Your log-in is protected" in page
 
+    def test_a_secret_that_was_shown_and_left_is_not_the_one_of_later(self, user: User) -> None:
+        shown = [begin_set_up(user=user, now=NOW + timedelta(minutes=minutes)).secret for minutes in (0, 59, 61)]
+        assert shown[0] == shown[1] != shown[2]
+
     def test_a_wrong_code_turns_nothing_on(self, client: Client, user: User) -> None:
         client.get("/admin/second-factor/")
         answer = client.post("/admin/second-factor/", {"do": "confirm", "code": "123"})

@@ -26,8 +26,9 @@ def test_only_the_admin_may_compile_scripts_from_text(client: Client) -> None:
     assert "'unsafe-eval'" not in script_sources(client, "/nowhere")
 
 
-def test_no_script_may_stand_in_the_page_itself(client: Client) -> None:
+def test_no_script_may_stand_in_the_page_itself_and_no_form_lead_elsewhere(client: Client) -> None:
     assert "'unsafe-inline'" not in script_sources(client, "/admin/login/")
+    assert "form-action 'self'" in client.get("/admin/login/").headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("address", ["/admin/login/", "/admin/"])
