@@ -199,6 +199,7 @@ CODES: Mapping[str, Code] = {
     "opt_out_missing": Code(0, _("The SMS does not say how to opt out.")),
     "too_many_parts": Code(0, _("The SMS has more parts than it may.")),
     "launching": Code(409, _("The campaign is being launched at this moment.")),
+    "launch_delayed": Code(409, _("The campaign is scheduled; its launch failed and is tried again by itself.")),
     "launch_failed": Code(409, _("The campaign was ready, but its refreshed segments are not.")),
     "sending_stopped": Code(409, _("The emergency stop is on: nothing is launched or sent until it is taken off.")),
     "approval_required": Code(409, _("So many people need a second person's yes first.")),

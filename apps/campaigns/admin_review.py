@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -23,7 +24,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.services.approvals import request_approval
 from apps.campaigns.services.four_eyes import ApprovalRequired, is_approved, needs_approval
 from apps.campaigns.services.gaps import gap_warnings
-from apps.campaigns.services.lifecycle import LaunchFailed, StaleVersion, launch_now, schedule
+from apps.campaigns.services.lifecycle import LaunchDelayed, LaunchFailed, StaleVersion, launch_now, schedule
 from apps.campaigns.services.readiness import NotReady
 from apps.campaigns.services.weights import heaviest_pushes
 from apps.core.problems import Conflict
@@ -118,7 +119,7 @@ def _ask(request: HttpRequest, campaign: Campaign) -> None:
 
 
 def _opened(request: HttpRequest, campaign: Campaign, step: Callable[[HttpRequest, Campaign], None]) -> str:
-    """Open one of the lifecycle's verbs; returns why it refused, or ""."""
+    """Open one of the lifecycle's verbs; returns why it refused, or "" where the campaign's page says how it stands."""
     try:
         step(request, campaign)
     except NotReady:
@@ -127,6 +128,8 @@ def _opened(request: HttpRequest, campaign: Campaign, step: Callable[[HttpReques
         return _("Somebody changed the campaign since you looked. This is how it stands now; look again.")
     except (LaunchFailed, SendingStopped, ApprovalRequired) as refused:
         return capfirst(str(refused))
+    except LaunchDelayed as delayed:
+        messages.warning(request, capfirst(str(delayed)))
     except (InvalidTransition, Conflict):
         return _("It was launched or scheduled meanwhile. Load the page again to see it.")
     return ""

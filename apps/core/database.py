@@ -1,7 +1,7 @@
 """What an error of the database says about its state: the difference between "not now" and a fault of ours."""
 
 from django.db import InterfaceError, InternalError, OperationalError
-from psycopg.errors import DeadlockDetected, DiskFull, ReadOnlySqlTransaction
+from psycopg.errors import DeadlockDetected, DiskFull, QueryCanceled, ReadOnlySqlTransaction
 
 # What work may meet and wait out. InternalError: a server that became read-only, or found itself damaged.
 AWAY = (OperationalError, InterfaceError, InternalError)
@@ -19,6 +19,14 @@ def trouble(error: BaseException | None) -> str:
     if isinstance(error, OperationalError | InterfaceError) or isinstance(cause, ReadOnlySqlTransaction):
         return "database_unavailable"
     return ""
+
+
+def passes_by_itself(error: BaseException) -> bool:
+    """Nothing is wrong with the work that met it: doing it again is all it takes.
+
+    A statement that was too slow is not among these, though it is trouble: it will be too slow again.
+    """
+    return bool(trouble(error)) and not isinstance(error.__cause__, QueryCanceled)
 
 
 def is_deadlock(error: BaseException) -> bool:

@@ -12,9 +12,11 @@ from apps.api.webhooks.services.recording import count_results
 from apps.api.webhooks.services.sending import Try
 from apps.campaigns.services.automations.faults import stop_automation
 from apps.campaigns.services.automations.lifecycle import resume
+from apps.campaigns.services.launch_faults import forget_fault, note_failure
+from apps.campaigns.services.lifecycle import schedule
 from apps.deliveries.models import HourCount, Meter
 from apps.deliveries.states import OUTCOMES, PLATFORM_NUMBERS
-from tests.factories import NOW, make_app, make_customer, make_device
+from tests.factories import NOW, make_app, make_customer, make_device, make_ready_campaign
 from tests.factories.api import ApiCaller, make_key
 from tests.factories.automations import make_active
 
@@ -99,3 +101,11 @@ def test_automations_that_an_error_stopped_are_told(app):
     assert samples(exposition(NOW))["heliograph_automations_stopped", "shop"] == 1
     resume(automation=stopped, actor="mary", now=NOW)
     assert ("heliograph_automations_stopped", "shop") not in samples(exposition(NOW))
+
+
+def test_campaigns_whose_launch_fails_are_told(app):
+    campaign = schedule(campaign=make_ready_campaign(app), version=1, actor="mary", now=NOW)
+    note_failure(campaign_id=campaign.pk, error=ValueError(), lease_until=NOW, now=NOW)
+    assert samples(exposition(NOW))["heliograph_launches_failing", "shop"] == 1
+    forget_fault(campaign.pk)
+    assert ("heliograph_launches_failing", "shop") not in samples(exposition(NOW))

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -50,11 +51,24 @@ def test_a_launch_that_fails_says_so_until_it_succeeds(marketer: Client, app: Ap
     campaign.variants.update(texts={"en": "of another version"})
     launch_due(timezone.now())
     assert "could not be launched yet" in marketer.get("/admin/").content.decode()
-    campaign.variants.update(texts=texts)
-    Campaign.objects.update(launching_until=None)
     assert "Tried once" in seen(marketer, campaign)
-    launch_due(timezone.now())
-    assert "Tried" not in seen(marketer, campaign)
+    lifecycle.unschedule(campaign=campaign, actor="mary", now=timezone.now())
+    campaign.variants.update(texts=texts)
+    lifecycle.schedule(campaign=campaign, version=1, actor="mary", now=timezone.now())
+    page = seen(marketer, campaign)
+    assert "It launches by itself" in page
+    assert "Tried once" not in page
+
+
+def test_launch_now_that_meets_an_error_says_what_to_do(marketer: Client, app: App) -> None:
+    campaign = make_ready_campaign(app)
+    with connection.cursor() as cursor:
+        cursor.execute("alter table deliveries_batch add constraint none_today check (attempt < 0) not valid")
+    sent = {"version": "1", "shown": "1", "typed": "1"}
+    answer = marketer.post(f"/admin/campaigns/campaign/{campaign.pk}/launch/", sent)
+    page = marketer.get(answer.headers["HX-Redirect"]).content.decode()
+    assert "It is scheduled and tried again by itself within two minutes" in page
+    assert "IntegrityError" in page
 
 
 def test_what_nothing_launches_is_called_late(marketer: Client, app: App) -> None:

@@ -9,11 +9,14 @@ from subprocess import Popen
 
 import pytest
 from django.db import connection, connections
+from django.db.utils import OperationalError
+from psycopg.errors import DeadlockDetected, QueryCanceled
 
 from apps.accounts.models import App, AuditEntry
 from apps.campaigns.models import Campaign, LaunchFault
 from apps.campaigns.services import lifecycle
-from apps.campaigns.services.launch import launch_due
+from apps.campaigns.services.launch import launch_due, take_lease
+from apps.campaigns.services.launch_faults import note_failure
 from apps.customers.models import EventType, Topic
 from apps.deliveries.models import Batch, Content, Dispatch
 from apps.deliveries.policy import Policy
@@ -141,6 +144,18 @@ def test_an_error_that_nobody_foresaw_holds_up_no_other_and_is_kept(scheduled: C
     scheduled.variants.update(texts=texts)
     assert [launch_due(at) for at in (NOW, fault.retry_at)] == [0, 1]
     assert not LaunchFault.objects.exists()
+
+
+@pytest.mark.parametrize(("cause", "faults", "seconds"), [(DeadlockDetected, 0, 5), (QueryCanceled, 1, 120)])
+def test_what_passes_by_itself_is_no_fault_and_soon_tried_again(
+    scheduled: Campaign, cause: type[Exception], faults: int, seconds: int
+) -> None:
+    error = OperationalError("at the database")
+    error.__cause__ = cause()
+    assert take_lease(campaign_id=scheduled.pk, now=NOW)
+    note_failure(campaign_id=scheduled.pk, error=error, lease_until=NOW + timedelta(minutes=2), now=NOW)
+    assert LaunchFault.objects.count() == faults
+    assert [launch_due(NOW + timedelta(seconds=late)) for late in (seconds - 1, seconds)] == [0, 1]
 
 
 def test_a_plan_that_failed_sends_the_campaign_back_with_the_reason(scheduled: Campaign) -> None:

@@ -144,7 +144,8 @@ class LaunchCampaignView(_StepView):
             "launchCampaign",
             "campaigns:write",
             "Launch a draft, or schedule it where it has a time.\n\n409 `approval_required`: so many people need a"
-            " second person's yes: ask for it with `approval`. 409 `sending_stopped`: the emergency stop is on.",
+            " second person's yes: ask for it with `approval`. 409 `sending_stopped`: the emergency stop is on. 409"
+            " `launch_delayed`: it is scheduled, an error undid its launch, and it is tried again by itself.",
             _THE_CAMPAIGN,
             refusals=(409,),
         )

@@ -3,7 +3,6 @@
 from apps.campaigns.models.approvals import Approval
 from apps.campaigns.models.automations import (
     Automation,
-    AutomationFault,
     AutomationRun,
     AutomationSend,
     AutomationStep,
@@ -16,7 +15,7 @@ from apps.campaigns.models.campaigns import (
     all_platforms,
     only_monday,
 )
-from apps.campaigns.models.faults import LaunchFault
+from apps.campaigns.models.faults import AutomationFault, Fault, LaunchFault
 from apps.campaigns.models.triggers import SegmentTrigger
 
 __all__ = [
@@ -27,6 +26,7 @@ __all__ = [
     "AutomationSend",
     "AutomationStep",
     "Campaign",
+    "Fault",
     "LaunchFault",
     "MessageTemplate",
     "Occurrence",

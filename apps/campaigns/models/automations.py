@@ -149,25 +149,3 @@ class AutomationSend(models.Model):
             models.UniqueConstraint(fields=["automation", "number"], name="automation_send_once"),
         ]
         indexes: ClassVar = [models.Index(fields=["automation", "position", "-at"], name="automation_send_step")]
-
-
-class AutomationFault(models.Model):
-    """A step that could not be done at its last tries, for a reason that nobody foresaw; each try was undone.
-
-    position: as of AutomationRun. tries: in a row; not again before retry_at. A move past the step ends the row.
-    """
-
-    automation = models.ForeignKey(Automation, models.CASCADE, related_name="faults")
-    position = models.SmallIntegerField()
-    tries = models.PositiveSmallIntegerField(default=0)
-    error = models.CharField(max_length=200)
-    first_at = models.DateTimeField()
-    retry_at = models.DateTimeField()
-
-    class Meta:
-        verbose_name = _("fault of an automation")
-        verbose_name_plural = _("faults of automations")
-        default_permissions = ("view",)
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["automation", "position"], name="automation_fault_once")
-        ]

@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.services.audit import write_audit
 from apps.campaigns.models import Campaign, SegmentTrigger
-from apps.campaigns.services.error_words import error_words
+from apps.campaigns.services.faults import error_words
 from apps.campaigns.services.trigger import require_triggerable, trigger_segment
 from apps.campaigns.states import TRIGGER_STATES
-from apps.core.database import trouble
+from apps.core.database import passes_by_itself
 from apps.core.problems import Conflict, InvalidInput
 from apps.deliveries.services.stop import is_stopped
 from apps.deliveries.services.wake import Wish, ask_for
@@ -70,7 +70,7 @@ def _plan_or_log(stored: SegmentTrigger, now: datetime) -> bool:
         return (_has_expired(stored, now) or _is_computed(stored, now)) and _plan(stored.pk, now)
     except Exception as error:
         _log.exception("trigger %s cannot be planned", stored.pk)
-        if not trouble(error):
+        if not passes_by_itself(error):
             changes = {"tries": stored.tries + 1, "error": error_words(error), "retry_at": now + RETRY_AFTER}
             SegmentTrigger.objects.filter(pk=stored.pk).update(**changes)
         return False

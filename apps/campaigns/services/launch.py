@@ -17,7 +17,7 @@ from apps.campaigns.models import Campaign
 from apps.campaigns.queries import launched_waterfall
 from apps.campaigns.services.four_eyes import end_approval, objection_at_launch, standing_approval
 from apps.campaigns.services.handover import plan_arguments
-from apps.campaigns.services.launch_faults import forget_fault, note_fault
+from apps.campaigns.services.launch_faults import forget_fault, note_failure
 from apps.campaigns.services.local_time import FARTHEST_AHEAD, IS_LOCAL, ends_at, is_time_to_launch
 from apps.campaigns.services.occurrences import days_due, go_on, note_occurrence
 from apps.campaigns.services.plan_words import plan_failed_words
@@ -81,12 +81,12 @@ def launch_leased(*, campaign_id: int, now: datetime) -> bool:
     The row stays locked while planning, so a cancel comes either before (nothing is planned) or after (the dispatch is
     cancelled), and a killed launcher leaves nothing behind but its lease. now: that of the lease, which fences off a
     launcher who was slow: what repeats is scheduled for its next time once another has launched it. Any other error
-    is noted for the campaign's page and raised.
+    is noted for the campaign's page, unless it passes by itself, and raised.
     """
     try:
         is_launched = _launch_leased(campaign_id, now)
     except Exception as error:
-        note_fault(campaign_id=campaign_id, error=error, retry_at=now + _LEASE, now=now)
+        note_failure(campaign_id=campaign_id, error=error, lease_until=now + _LEASE, now=now)
         raise
     forget_fault(campaign_id)
     return is_launched

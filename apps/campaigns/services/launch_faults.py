@@ -1,22 +1,29 @@
 """A launch that failed for a reason that nobody foresaw: said on the campaign's page while it is tried again."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import Error, transaction
 
-from apps.campaigns.models import LaunchFault
-from apps.campaigns.services.error_words import error_words
+from apps.campaigns.models import Campaign, LaunchFault
+from apps.campaigns.services.faults import failed_again
+from apps.core.database import passes_by_itself
+
+# What passes by itself is tried again so much later.
+_SOON = timedelta(seconds=5)
 
 
-def note_fault(*, campaign_id: int, error: Exception, retry_at: datetime, now: datetime) -> None:
-    """One try more. Nothing where the database is what is away: then nobody sees a page either."""
-    words = error_words(error)
-    fresh = {"error": words, "first_at": now, "retry_at": retry_at}
+def note_failure(*, campaign_id: int, error: Exception, lease_until: datetime, now: datetime) -> None:
+    """A fault and one try more; or, where it passes by itself, no fault and a shorter lease for the next try.
+
+    Nothing where the database is what is away: then nobody sees a page either.
+    """
     with suppress(Error), transaction.atomic():
-        fault, _is_new = LaunchFault.objects.select_for_update().get_or_create(campaign_id=campaign_id, defaults=fresh)
-        fault.tries, fault.error, fault.retry_at = fault.tries + 1, words, retry_at
-        fault.save()
+        if passes_by_itself(error):
+            ours = Campaign.objects.filter(pk=campaign_id, state="scheduled", launching_until=lease_until)
+            ours.update(launching_until=now + _SOON)
+        else:
+            failed_again(LaunchFault.objects.all(), error, [lease_until - now], now, campaign_id=campaign_id)
 
 
 def forget_fault(campaign_id: int) -> None:

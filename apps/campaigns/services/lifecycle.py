@@ -4,6 +4,7 @@ Each is a compare-and-set: two doors can never both win. Once launched, the live
 or waits for the API, stays `scheduled`: a pause then holds its next times or triggers, and whatever is on its way.
 """
 
+import logging
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +34,7 @@ from apps.deliveries.services.stop import require_sending
 Actor = User | str
 # Nothing happens to a campaign in one of these by itself.
 AT_REST = ("draft", "finished", "cancelled")
+_log = logging.getLogger(__name__)
 
 
 class StaleVersion(Conflict):
@@ -52,6 +54,23 @@ class LaunchFailed(Conflict):
 
     def __init__(self, reason: str) -> None:
         super().__init__("launch_failed", reason)
+
+
+class LaunchDelayed(Conflict):
+    """It is scheduled, and an error that nobody foresaw undid its launch; it is tried again by itself.
+
+    Code `launch_delayed`. The error itself is its cause, and in the log.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "launch_delayed",
+            _(
+                "it could not be launched just now, and nobody was sent anything. It is scheduled and tried again by "
+                "itself within two minutes: load its page again then. If it has not gone out by then, tell whoever "
+                "runs the system."
+            ),
+        )
 
 
 def schedule(*, campaign: Campaign, version: int, actor: Actor, now: datetime) -> Campaign:
@@ -80,8 +99,8 @@ def unschedule(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
 def launch_now(*, campaign: Campaign, version: int, actor: Actor, now: datetime) -> Campaign:
     """Launch a draft, or a scheduled campaign ahead of its time; returns once its dispatch is planned.
 
-    Raises as `schedule` does; LaunchFailed where the refreshed segments do not carry it; Conflict where beat is
-    launching it at this moment, SendingStopped while the emergency stop is on.
+    Raises as `schedule` does; LaunchFailed where the refreshed segments do not carry it; LaunchDelayed; Conflict where
+    beat is launching it at this moment, SendingStopped while the emergency stop is on.
     """
     require_sending("campaign")
     with transaction.atomic():
@@ -97,7 +116,11 @@ def launch_now(*, campaign: Campaign, version: int, actor: Actor, now: datetime)
                 Campaign.objects.filter(pk=fresh.pk).update(timing="now", scheduled_at=now)
         if not launching.take_lease(campaign_id=campaign.pk, now=now):
             raise Conflict("launching", _("it is being launched at this moment"))
-    launching.launch_leased(campaign_id=campaign.pk, now=now)
+    try:
+        launching.launch_leased(campaign_id=campaign.pk, now=now)
+    except Exception as error:
+        _log.exception("campaign %s cannot be launched", campaign.pk)
+        raise LaunchDelayed from error
     launched = Campaign.objects.select_related("app", "dispatch").get(pk=campaign.pk)
     if launched.state == "draft":
         raise LaunchFailed(launched.launch_problem)

@@ -1,7 +1,7 @@
 """Faults: a step that nobody foresaw would fail is tried again later and later, and stops its automation in the end.
 
 A fault is a row, so it outlives workers and is the same for all of them. What passes by itself (a deadlock, a database
-that is away, a full disk) is none.
+that is away, a full disk) is none, as for every launch (`services/faults.py`).
 """
 
 import logging
@@ -10,13 +10,12 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
-from psycopg.errors import QueryCanceled
 
 from apps.accounts.services.audit import write_audit
 from apps.campaigns.models import Automation, AutomationFault
-from apps.campaigns.services.error_words import error_words
+from apps.campaigns.services.faults import failed_again
 from apps.campaigns.states import AUTOMATION_STATES
-from apps.core.database import trouble
+from apps.core.database import passes_by_itself
 
 # After each failed try; after one more than these the automation is stopped.
 WAITS = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
@@ -27,23 +26,17 @@ _log = logging.getLogger(__name__)
 
 def note_fault(*, automation_id: int, position: int, error: Exception, now: datetime) -> None:
     """A move past this step failed and was undone: wait before the next try, or stop the automation."""
-    if _passes(error):
+    if passes_by_itself(error):
         return
-    words = error_words(error)
+    place = {"automation_id": automation_id, "position": position}
     with transaction.atomic():
-        fresh = {"tries": 0, "error": words, "first_at": now, "retry_at": now}
-        fault, _is_new = AutomationFault.objects.select_for_update().get_or_create(
-            automation_id=automation_id, position=position, defaults=fresh
-        )
-        fault.tries, fault.error = fault.tries + 1, words
-        fault.retry_at = now + WAITS[min(fault.tries, len(WAITS)) - 1]
-        fault.save()
+        fault = failed_again(AutomationFault.objects.all(), error, WAITS, now, **place)
         _log.error(
-            "automation %s, step %s, try %s: %s", automation_id, position + 1, fault.tries, words, exc_info=error
+            "automation %s, step %s, try %s: %s", automation_id, position + 1, fault.tries, fault.error, exc_info=error
         )
         if fault.tries >= MOST_TRIES:
             reason = _("step %(step)d failed %(times)d times in a row: %(error)s")
-            values = {"step": position + 1, "times": fault.tries, "error": words}
+            values = {"step": position + 1, "times": fault.tries, "error": fault.error}
             stop_automation(automation_id=automation_id, reason=reason % values, now=now)
 
 
@@ -61,8 +54,3 @@ def stop_automation(*, automation_id: int, reason: str, now: datetime) -> None:
             app, subject = row.select_related("app").get().app, f"automation:{automation_id}"
             write_audit(app=app, actor="system", action="automation.paused", subject=subject, details=details, now=now)
             _log.error("automation %s stopped: %s", automation_id, reason)
-
-
-def _passes(error: Exception) -> bool:
-    """Nothing is wrong with the step: doing it again is all it takes. (An SMS step may meet a merge's locks, say.)"""
-    return bool(trouble(error)) and not isinstance(error.__cause__, QueryCanceled)
