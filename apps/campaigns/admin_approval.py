@@ -18,19 +18,17 @@ from apps.campaigns.admin_audience import shown
 from apps.campaigns.admin_draft import language_name
 from apps.campaigns.admin_experiment import test_summary
 from apps.campaigns.admin_moments import when_shown
-from apps.campaigns.admin_preview import Screen
+from apps.campaigns.admin_preview import Screen, screen_of
 from apps.campaigns.admin_problems import labels
 from apps.campaigns.admin_repeat import rhythm_of
-from apps.campaigns.admin_steps import extra_steps
+from apps.campaigns.admin_steps import extras_said
 from apps.campaigns.admin_words import state_of
-from apps.campaigns.models import Approval, Campaign, Variant
+from apps.campaigns.models import Approval, Campaign
 from apps.campaigns.services import approvals
 from apps.campaigns.services.frozen import Difference, differences, freeze, is_same
-from apps.campaigns.services.preview import preview_content
 from apps.core.problems import Conflict, InvalidInput
 from apps.core.states import InvalidTransition
 from apps.core.words import spoken
-from apps.deliveries.rendering import RenderFailed
 from apps.deliveries.services.freeze import Waterfall
 from apps.segments.models import Segment
 
@@ -78,7 +76,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "may_approve": may_approve,
         "may_launch": model_admin.has_launch_permission(request, campaign),  # type: ignore[attr-defined]
         "texts": list(texts_of(campaign)),
-        "extras": [(step, step.summary(campaign)) for step in extra_steps()],
+        "extras": extras_said(campaign),
         "test_says": test_summary(campaign),
         **when_shown(campaign, timezone.now()),
         "rhythm": rhythm_of(campaign, timezone.now()),
@@ -112,7 +110,7 @@ def texts_of(campaign: Campaign) -> Iterator[Text]:
         default = campaign.app.default_language
         for language in sorted(variant.texts, key=lambda code: (code != default, code)):
             letter = chr(ord("A") + variant.position)
-            screen = _screen(campaign, variant, language)
+            screen = screen_of(variant, language=language)
             yield Text(letter, variant.share, language_name(language), variant.texts[language], screen)
 
 
@@ -146,23 +144,6 @@ def _answered(request: HttpRequest, campaign: Campaign, *, is_yes: bool) -> Http
 
 def _number(typed: str) -> int:
     return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 18 else 0
-
-
-def _screen(campaign: Campaign, variant: Variant, language: str) -> Screen:
-    body, name = variant.texts[language], campaign.app.name
-    try:
-        content = preview_content(variant=variant, language=language, customer=None)
-    except RenderFailed as failed:
-        return Screen(name, str(body.get("title", "")), str(body.get("body", "")), problem=failed.detail)
-    return Screen(
-        app_name=name,
-        title=content.title,
-        body=content.body,
-        subtitle=content.subtitle,
-        image_url=content.image_url,
-        image_name=content.image_url.split("?")[0].rstrip("/").rpartition("/")[2],
-        buttons=content.buttons,
-    )
 
 
 def _label(path: tuple[str, ...]) -> str:
@@ -201,5 +182,12 @@ def _value(path: tuple[str, ...], value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        return ", ".join(str(entry.get("label", entry)) if isinstance(entry, dict) else str(entry) for entry in value)
+        return ", ".join(_entry(entry) for entry in value)
     return str(value)
+
+
+def _entry(entry: Any) -> str:
+    """ "Buy → https://..." for a button."""
+    if not isinstance(entry, dict):
+        return str(entry)
+    return " → ".join(str(entry[name]) for name in ("label", "link", "icon") if entry.get(name))

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from apps.campaigns.admin_experiment_forms import ExperimentForm, ShareForm
 from apps.campaigns.admin_forms import AudienceForm, DeliveryForm, TextForm
 from apps.campaigns.admin_link_settings import LinkSettingsForm
+from apps.campaigns.admin_push_data import PushDataForm
 from apps.campaigns.admin_push_settings import PushSettingsForm
 from apps.campaigns.admin_repeat import RepeatForm
 from apps.campaigns.admin_steps import ExtraStep, extra_steps
@@ -65,6 +66,7 @@ class Draft:
     audience: AudienceForm
     variants: list[VariantForms]
     push: PushSettingsForm
+    data: PushDataForm
     links: LinkSettingsForm
     experiment: ExperimentForm
     delivery: DeliveryForm
@@ -82,6 +84,7 @@ class Draft:
         yield from (("message", text) for text in self.texts)
         yield from (("message", variant.share) for variant in self.variants)
         yield "message", self.push
+        yield "message", self.data
         yield "message", self.links
         yield "message", self.experiment
         yield "delivery", self.delivery
@@ -104,6 +107,7 @@ def open_draft(campaign: Campaign, sent: Mapping[str, Any] | None = None) -> Dra
         audience=AudienceForm(campaign, sent),
         variants=[_variant_forms(campaign, variant, sent) for variant in variants_of(campaign)],
         push=PushSettingsForm(shown, sent),
+        data=PushDataForm(campaign, shown, sent),
         links=LinkSettingsForm(campaign, shown, sent),
         experiment=ExperimentForm(campaign, sent),
         delivery=DeliveryForm(campaign, sent),
@@ -130,7 +134,7 @@ def store(draft: Draft, *, version: int, now: datetime, edit: Edit = NO_EDIT) ->
 def changes_of(draft: Draft, edit: Edit = NO_EDIT) -> DraftChanges:
     campaign = draft.campaign
     before = [VariantDraft(one.share, texts_of(campaign, one.position)) for one in variants_of(campaign)]
-    settings = {**draft.push.changes(), **draft.links.changes()}
+    settings = {**draft.push.changes(), **draft.data.changes(), **draft.links.changes()}
     typed = [
         VariantDraft(
             one.share.stored_share(), {form.language: with_settings(form.text(), settings) for form in one.texts}

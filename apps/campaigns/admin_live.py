@@ -24,7 +24,7 @@ from apps.campaigns.admin_lasting import lasting_context, launch_chosen
 from apps.campaigns.admin_moments import turns_under_way, when_shown
 from apps.campaigns.admin_preview import screen
 from apps.campaigns.admin_since import since_approval
-from apps.campaigns.admin_steps import extra_steps
+from apps.campaigns.admin_steps import extra_steps, extras_said
 from apps.campaigns.admin_troubles import late_triggers, troubles_of
 from apps.campaigns.admin_words import is_running, state_of
 from apps.campaigns.models import Approval, Campaign
@@ -64,7 +64,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "texts": texts_by_language(campaign),
         "test_says": test_summary(campaign),
         **when_shown(campaign, timezone.now()),
-        "extras": [(step, step.summary(campaign)) for step in extra_steps()],
+        "extras": extras_said(campaign),
         "yes": Approval.objects.filter(campaign=campaign, state__in=["approved", "used"]).first(),
         "troubles": troubles_of(campaign, timezone.now()),
         "late_triggers": late_triggers(campaign, timezone.now()),

@@ -30,6 +30,7 @@ class Screen:
     """One notification as shown. problem: why it cannot be made for this person, in the renderer's words.
 
     facts: what the text asks for, known or not. link: only where it may be sent; a script is never shown as a link.
+    lock_screen: how much of it a locked Android shows, a word of contents; "" = as its owner likes.
     """
 
     app_name: str
@@ -37,6 +38,7 @@ class Screen:
     body: str
     subtitle: str = ""
     link: str = ""
+    lock_screen: str = ""
     image_url: str = ""
     image_name: str = ""
     buttons: Sequence[Button] = field(default_factory=tuple)
@@ -79,6 +81,7 @@ def screen_of(
         body=content.body,
         subtitle=content.subtitle,
         link=_shown_link(content, campaign),
+        lock_screen=content.lock_screen,
         facts=used_facts(**said),
         image_url=content.image_url,
         image_name=content.image_url.split("?")[0].rstrip("/").rpartition("/")[2],

@@ -80,6 +80,11 @@ def labels() -> dict[str, Any]:
         "decide_after_hours": _("Decision"),
         "fallback": _("If there is no difference"),
         "goal_event": _("Compared by"),
+        "buttons": _("Buttons"),
+        "data": _("Data for your app"),
+        "link_tags": _("Tags of the links"),
+        "counts_clicks": _("Clicks counted without the SDK"),
+        **{name: field.label for name, field in PushSettingsForm.base_fields.items()},
     }
 
 
@@ -111,7 +116,7 @@ def form_problems(draft: Draft) -> Iterator[Shown]:
 def beside_fields(problems: Iterable[Shown], *, is_reviewed: bool) -> dict[str, list[Shown]]:
     """Problems by the field they stand under; what is merely not written yet waits for the first review."""
     found: dict[str, list[Shown]] = {}
-    for problem in problems:
+    for problem in dict.fromkeys(problems):  # what holds for all languages is wrong once
         if problem.slot and problem.code not in _COUNTED and (is_reviewed or problem.code not in _PATIENT):
             found.setdefault(problem.slot, []).append(problem)
     return found
@@ -161,6 +166,9 @@ def _text_place(position: int, language: str, parts: list[str], draft: Draft) ->
     """ "variants/0/texts/fr/title" and "variants/1/texts/fr/buttons/1/label"."""
     if parts and parts[0] in PushSettingsForm.base_fields:
         return "message", f"push-{parts[0]}", str(PushSettingsForm.base_fields[parts[0]].label)
+    if parts and parts[0] == "data":
+        key = "/".join(parts[1:]).replace("~1", "/").replace("~0", "~")
+        return "message", draft.data.slot_of(key), f"{labels()['data']} ({key})" if key else labels()["data"]
     prefix = text_prefix(position, language)
     slot = f"{prefix}-{parts[0]}" if parts else "message"
     if len(parts) > 2 and parts[0] == "buttons" and parts[1].isdigit():

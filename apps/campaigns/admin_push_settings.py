@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.campaigns.admin_forms import number_input, text_input
@@ -131,13 +132,32 @@ class PushSettingsForm(forms.Form):
         return bool(self.errors) or any(value not in (None, "", False) for value in self.stored.values())
 
     def changes(self) -> dict[str, Any]:
-        """Valid settings that differ from what is shown; None = as usual. Empty where the form was not sent."""
+        """Valid settings that differ from what is shown; None = as usual. Empty where the form was not sent.
+
+        A page that was opened before a field came does not send it, and takes nothing away.
+        """
         if not self.is_bound:
             return {}
         self.errors  # noqa: B018  (cleans)
-        new = {name: self._usual(value) for name, value in self.cleaned_data.items()}
-        return {name: value for name, value in new.items() if value != self._usual(self.stored[name])}
+        new = {name: _usual(value) for name, value in self.cleaned_data.items() if self._is_sent(name)}
+        return {name: value for name, value in new.items() if value != _usual(self.stored[name])}
 
-    @staticmethod
-    def _usual(value: Any) -> Any:
-        return None if value is None or value is False or value == "" else value
+    def _is_sent(self, name: str) -> bool:
+        return not self.fields[name].widget.value_omitted_from_data(self.data, self.files, self.add_prefix(name))
+
+
+def said_settings(text: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Whatever of a stored text is not as usual, in words: each with what it is called. Data for the app come last."""
+    for name, field in PushSettingsForm.base_fields.items():
+        value = _usual(text.get(name))
+        if value is True:
+            yield str(field.label), gettext("yes")
+        elif value is not None:
+            words = dict(field.choices) if isinstance(field, forms.ChoiceField) else {}
+            yield str(field.label), str(words.get(value, value))
+    for key, value in (text.get("data") or {}).items():
+        yield gettext("Data for your app"), f"{key} = {value}"
+
+
+def _usual(value: Any) -> Any:
+    return None if value is None or value is False or value == "" else value

@@ -19,7 +19,7 @@ from apps.campaigns.admin_experiment import test_summary
 from apps.campaigns.admin_moments import moment_advice, releases_shown, when_shown
 from apps.campaigns.admin_problems import Shown, place, standing
 from apps.campaigns.admin_repeat import rhythm_of
-from apps.campaigns.admin_steps import extra_steps
+from apps.campaigns.admin_steps import extras_said
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.approvals import request_approval
 from apps.campaigns.services.four_eyes import ApprovalRequired, is_approved, needs_approval
@@ -51,7 +51,7 @@ def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice:
         "test_says": test_summary(campaign),
         **when_shown(campaign, now),
         "rhythm": rhythm_of(campaign, now),
-        "extras": [(step, step.summary(campaign)) for step in extra_steps()],
+        "extras": extras_said(campaign),
         "may_launch": model_admin.has_launch_permission(request),  # type: ignore[attr-defined]
         **standing(open_draft(campaign), campaign, now, is_reviewed=True),
         **({} if campaign.timing == "api" else counted(campaign, exactly, now)),

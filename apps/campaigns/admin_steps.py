@@ -41,6 +41,10 @@ class ExtraStep(Protocol):
         """The step in one sentence, for Review."""
         ...
 
+    def text(self, campaign: Campaign) -> str:
+        """What it sends, in Liquid; "" = nothing."""
+        ...
+
     def report(self, campaign: Campaign) -> Mapping[str, Any] | None:
         """What report_template shows as `shown`; None where there is nothing to report."""
         ...
@@ -57,6 +61,11 @@ def register_step(step: ExtraStep) -> None:
     """Called once a process, where the floor above declares its admin."""
     if step not in _steps:
         _steps.append(step)
+
+
+def extras_said(campaign: Campaign) -> list[tuple[ExtraStep, str, str]]:
+    """Every step in one sentence, with what it sends."""
+    return [(step, step.summary(campaign), step.text(campaign)) for step in _steps]
 
 
 def extra_steps() -> tuple[ExtraStep, ...]:

@@ -107,11 +107,17 @@ class BoosterStep:
             return str(_("Off"))
         parts = BoosterForm(rule).size.parts
         words = ngettext("%(parts)d part each", "%(parts)d parts each", parts) % {"parts": parts}
+        if rule.counts_clicks:
+            words += ", " + str(_("counting who follows its link"))
         return str(_("To those who did not open within %(wait)s, at most %(most)s SMS, %(parts)s")) % {
             "wait": span(rule.wait_minutes * 60),
             "most": number(rule.max_messages),
             "parts": words,
         }
+
+    def text(self, campaign: Campaign) -> str:
+        rule = rule_of(campaign)
+        return rule.text if rule.is_enabled else ""
 
     def report(self, campaign: Campaign) -> Mapping[str, Any] | None:
         found = booster_report(campaign)

@@ -1,5 +1,5 @@
-// The message step: language tabs, counters, personalisation, buttons. Works on what stands in the page now, because
-// adding a language replaces the step.
+// The message step: language tabs, counters, personalisation, places for buttons and data. Works on what stands in the
+// page now, because adding a language replaces the step.
 const form = document.getElementById("builder");
 const FALLBACK = /\{\{[^}|]*(?:\|\s*default:\s*(?:"([^"]*)"|'([^']*)'))?[^}]*\}\}/g;
 const LOGIC = /\{%.*?%\}/gs;
@@ -28,7 +28,7 @@ function count(field) {
 
 function countAll() {
   for (const field of form.querySelectorAll("[data-counted] :is(input, textarea)")) count(field);
-  for (const group of form.querySelectorAll("[data-buttons]")) offerButton(group);
+  for (const group of form.querySelectorAll("[data-places]")) offerPlace(group);
   sumShares();
   showDecision();
 }
@@ -68,22 +68,24 @@ function sumShares() {
   line.toggleAttribute("data-wrong", sum !== 100);
 }
 
-function offerButton(group) {
-  group.querySelector("[data-add-button]").hidden = !group.querySelector("[data-button-place][hidden]");
+function offerPlace(group) {
+  group.querySelector("[data-add-place]").hidden = !group.querySelector("[data-place][hidden]");
 }
 
-function addButton(group) {
-  const place = group.querySelector("[data-button-place][hidden]");
+function addPlace(group) {
+  const place = group.querySelector("[data-place][hidden]");
   place.hidden = false;
-  place.querySelector('[name$="_open"]').value = "1";
+  for (const open of place.querySelectorAll('[name$="_open"]')) open.value = "1";
   place.querySelector(".hg-input").focus();
-  offerButton(group);
+  offerPlace(group);
 }
 
-function removeButton(place) {
+function removePlace(place) {
   for (const field of place.querySelectorAll('.hg-input, [name$="_open"]')) field.value = "";
   place.hidden = true;
-  offerButton(place.closest("[data-buttons]"));
+  const group = place.closest("[data-places]");
+  offerPlace(group);
+  group.querySelector("[data-add-place]").focus();
   htmx.trigger(form, "save-now");
 }
 
@@ -120,8 +122,8 @@ document.body.addEventListener("click", (event) => {
   if (button.dataset.variant) openVariant(button.dataset.variant);
   if (button.dataset.language || button.dataset.variant) htmx.trigger(form, "save-now");
   if (button.dataset.insertVariable) personalise(button.dataset.insertVariable);
-  if ("addButton" in button.dataset) addButton(button.closest("[data-buttons]"));
-  if ("removeButton" in button.dataset) removeButton(button.closest("[data-button-place]"));
+  if ("addPlace" in button.dataset) addPlace(button.closest("[data-places]"));
+  if ("removePlace" in button.dataset) removePlace(button.closest("[data-place]"));
   if ("closeDialog" in button.dataset) button.closest("dialog").close();
 });
 

@@ -1,6 +1,7 @@
 """Four eyes on screen: ask from Review, see exactly what will be sent, answer; and the count that is typed."""
 
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -12,7 +13,9 @@ from apps.campaigns.models import Approval, Campaign, Variant
 from apps.campaigns.services.approvals import approve, request_approval, withdraw
 from apps.campaigns.services.launch import launch_due
 from apps.customers.models import Customer
-from tests.factories import make_app, make_people, make_ready_campaign, make_user
+from apps.deliveries.rendering.analysis import FIELDS
+from apps.sms_booster.models import BoostRule
+from tests.factories import make_app, make_channel, make_people, make_ready_campaign, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -100,6 +103,51 @@ def test_an_approver_sees_all_of_it_and_says_yes(approver: Client, asked: Approv
     afterwards = approver.get(page_of(asked.campaign)).content.decode()
     asked.refresh_from_db()
     assert (f"by {asked.decider}" in afterwards, "asked for by mary, for 10 people" in afterwards) == (True, True)
+
+
+# Every field that contents may have: one more has to be shown, too.
+WHOLE = {
+    "title": "Hello",
+    "subtitle": "Only today",
+    "body": "Come and see.",
+    "image_url": "https://shop.example/i.png",
+    "link": "https://shop.example/sale",
+    "buttons": [{"id": "b1", "label": "Buy", "link": "https://shop.example/buy", "icon": "https://shop.example/b.png"}],
+    "link_tags": {"utm_source": "hg", "utm_medium": "push", "utm_campaign": "spring"},
+    "counts_clicks": True,
+    "data": {"sku": "4711"},
+    "badge": 0,
+    "sound": "ping.caf",
+    "silent": True,
+    "urgency": "normal",
+    "collapse_key": "weekly-offer",
+    "android_channel": "offers",
+    "interruption_level": "passive",
+    "android_icon": "ic_parcel",
+    "lock_screen": "secret",
+}
+IN_WORDS = {
+    "link_tags": "utm_campaign=spring",
+    "counts_clicks": "Clicks in browsers counted",
+    "buttons": "Buy → https://shop.example/buy (with the picture https://shop.example/b.png)",
+    "data": "sku = 4711",
+    "badge": '<dd class="ap-break">0</dd>',
+    "silent": "Silent: for the app, not for eyes",
+    "urgency": "when convenient",
+    "lock_screen": "On a locked Android",
+}
+
+
+def test_an_approver_sees_whatever_will_be_sent(approver: Client, campaign: Campaign, mary: User) -> None:
+    assert set(WHOLE) == set(FIELDS)
+    campaign.variants.update(texts={"en": WHOLE})
+    boost = {"is_enabled": True, "text": "Last day. STOP to end", "max_messages": 5, "wait_minutes": 60}
+    BoostRule.objects.create(campaign=campaign, **boost)
+    make_channel(campaign.app, gateway="sms")
+    request_approval(campaign=campaign, version=1, actor=mary, note="", now=timezone.now())
+    shown = unescape(approver.get(page_of(campaign)).content.decode())
+    missing = [name for name, value in WHOLE.items() if IN_WORDS.get(name, str(value)) not in shown]
+    assert (missing, "Last day. STOP to end" in shown) == ([], True)
 
 
 def test_people_are_called_by_their_full_names(approver: Client, asked: Approval, mary: User) -> None:

@@ -290,7 +290,7 @@ def test_an_added_button_stays_before_it_has_a_name(marketer: Client, campaign: 
     save(marketer, campaign, **{"text-en-button0_id": "b1", "text-en-button0_open": "1"})
     assert campaign.variants.get().texts["en"]["buttons"] == [{"id": "b1", "label": ""}]
     page = marketer.get(f"/admin/campaigns/campaign/{campaign.pk}/change/").content.decode()
-    assert page.count("data-button-place hidden") == 2
+    assert page.split("data-places")[1].count("data-place hidden") == 2
 
 
 def test_what_one_platform_alone_shows_is_offered_kept_and_previewed(marketer: Client, campaign: Campaign) -> None:
@@ -302,6 +302,7 @@ def test_what_one_platform_alone_shows_is_offered_kept_and_previewed(marketer: C
     phone = {"push-sent": "1", "push-android_icon": "ic_parcel", "push-lock_screen": "private"}
     shown = save(marketer, campaign, **icon, **phone, **{"text-en-subtitle": "Only today"}).content.decode()
     assert 'class="hg-ios-subtitle" dir="auto">Only today' in shown
+    assert "Contents hidden" in shown
     text = campaign.variants.get().texts["en"]
     assert text["buttons"] == [{"id": "b1", "label": "Go", "icon": "https://x.example/i.png"}]
     assert (text["subtitle"], text["android_icon"], text["lock_screen"]) == ("Only today", "ic_parcel", "private")
@@ -311,10 +312,13 @@ def test_what_one_platform_alone_shows_is_offered_kept_and_previewed(marketer: C
 
 def test_a_page_of_before_a_field_takes_nothing_away(marketer: Client, campaign: Campaign) -> None:
     button = {"id": "b1", "label": "Go", "icon": "https://x.example/i.png"}
-    campaign.variants.update(texts={"en": {"title": "a", "body": "b", "subtitle": "c", "buttons": [button]}})
-    save(marketer, campaign, **{"text-en-button0_id": "b1", "text-en-button0_label": "Now"})
+    kept = {"subtitle": "c", "android_icon": "ic_parcel", "lock_screen": "secret", "data": {"sku": "1"}}
+    campaign.variants.update(texts={"en": {"title": "a", "body": "b", "buttons": [button], "sound": "a.caf", **kept}})
+    sent = {"text-en-button0_id": "b1", "text-en-button0_label": "Now", "push-sent": "1", "push-sound": ""}
+    save(marketer, campaign, **sent)
     text = campaign.variants.get().texts["en"]
-    assert (text["subtitle"], text["buttons"]) == ("c", [{**button, "label": "Now"}])
+    assert ({name: text.get(name) for name in kept}, text["buttons"]) == (kept, [{**button, "label": "Now"}])
+    assert "sound" not in text
 
 
 def test_settings_of_the_push_hold_for_every_language(marketer: Client, campaign: Campaign) -> None:
@@ -332,6 +336,23 @@ def test_settings_of_the_push_hold_for_every_language(marketer: Client, campaign
     variant.refresh_from_db()
     assert variant.texts["pl"]["sound"] == "ping.caf"
     assert not {"silent", "badge"} & variant.texts["en"].keys()
+
+
+def test_data_for_the_app_hold_for_every_language_or_not_at_all(marketer: Client, campaign: Campaign) -> None:
+    campaign.variants.update(texts={"en": {"title": "a", "body": "b"}, "pl": {"title": "c", "body": "d"}})
+    pl = {"text-pl-title": "c", "text-pl-body": "d"}
+    two = {"data-0_key": "sku", "data-0_value": "4711", "data-1_key": "", "data-1_value": "", "data-2_key": "who"}
+    save(marketer, campaign, **pl, **two, **{"data-2_value": "{{ first_name }}"})
+    both = [text["data"] for text in campaign.variants.get().texts.values()]
+    assert both == [{"sku": "4711", "who": "{{ first_name }}"}] * 2
+    wrong = {"aps": "is reserved by the gateways", "sku": "stands above already", "": "that your developers know"}
+    for key, said in wrong.items():
+        sent = {**pl, **two, "data-2_key": key, "data-2_value": "x"}
+        answer = unescape(save(marketer, stored(campaign), **sent).content.decode())
+        assert said in answer.partition('id="problems-data-2_key"')[2].partition("</div>")[0].lower()
+    assert campaign.variants.get().texts["pl"]["data"] == both[0]
+    save(marketer, stored(campaign), **pl, **dict.fromkeys(two, ""))
+    assert not [text for text in campaign.variants.get().texts.values() if "data" in text]
 
 
 def test_a_page_without_settings_changes_none(marketer: Client, campaign: Campaign) -> None:

@@ -1,6 +1,8 @@
 """Words of campaigns that templates need one by one."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from django import template
 from django.utils.html import conditional_escape, format_html
@@ -8,7 +10,10 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 
+from apps.campaigns import admin_push_settings
+from apps.campaigns.models import Campaign
 from apps.core.words import spoken
+from apps.customers.models import Topic
 from apps.deliveries.admin_words import PLATFORM_LABELS
 
 register = template.Library()
@@ -26,6 +31,19 @@ def variable(name: str) -> str:
 def platform_name(word: str) -> str:
     """ "iOS" for ios."""
     return PLATFORM_LABELS.get(word, word)
+
+
+@register.filter
+def said_settings(text: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How a stored text behaves on the device, in words: (label, value), without what is as usual."""
+    return list(admin_push_settings.said_settings(text))
+
+
+@register.filter
+def topic_name(campaign: Campaign) -> str:
+    """The topic as people read it; its key where it is gone."""
+    found = Topic.objects.filter(app=campaign.app_id, key=campaign.topic).values_list("name", flat=True)
+    return found.first() or campaign.topic
 
 
 @register.filter

@@ -19,7 +19,7 @@ from apps.deliveries.rendering.visible import is_blank
 MOST_CHARACTERS = {"title": 500, "subtitle": 500, "body": 4000, "label": 40, "data": 2000}
 MOST_BUTTONS = 3
 MOST_DATA_KEYS = 50
-_FIELDS = (
+FIELDS = (
     "title",
     "body",
     "image_url",
@@ -108,7 +108,7 @@ def analyse(
         return [FieldProblem("", "type", _("must be an object with title and body"), rules.came(body))]
     judge = _Judge(known_names, link_schemes)
     found = [
-        *_unknown_fields(body, _FIELDS, ""),
+        *_unknown_fields(body, FIELDS, ""),
         *_wording(body, judge),
         *_given(body, "subtitle", judge.subtitle),
         *_given(body, "image_url", judge.image),
@@ -118,6 +118,11 @@ def analyse(
         *_settings(body),
     ]
     return found or [*_always_failing(body), *payload_problems(body)]
+
+
+def data_problems(data: Any, known_names: Collection[str] | None) -> list[FieldProblem]:
+    """Every problem of a body's `data` alone, with pointers as `analyse` has them ("/data/<key>")."""
+    return list(_data(data, _Judge(known_names, ())))
 
 
 def _always_failing(body: Mapping[str, Any]) -> Iterator[FieldProblem]:
