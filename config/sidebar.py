@@ -13,13 +13,14 @@ from django.utils.translation import gettext_lazy as _
 class Page:
     """One entry: the change list of a model, or the page `view` for those who may view the model.
 
-    icon: a name among the Material Symbols.
+    icon: a name among the Material Symbols. badge: where a function of the request says a number to show beside it.
     """
 
     model: str
     title: Any
     icon: str
     view: str = ""
+    badge: str = ""
 
 
 # A page whose model has no admin is left out.
@@ -27,7 +28,9 @@ GROUPS: list[tuple[Any, list[Page]]] = [
     (
         _("Engage"),
         [
-            Page("campaigns.campaign", _("Campaigns"), "campaign"),
+            Page(
+                "campaigns.campaign", _("Campaigns"), "campaign", badge="apps.campaigns.admin_dashboard.waiting_badge"
+            ),
             Page("campaigns.campaign", _("Calendar"), "calendar_month", view="campaigns_campaign_calendar"),
             Page("campaigns.automation", _("Automations"), "account_tree"),
             Page("campaigns.messagetemplate", _("Message templates"), "bookmarks"),
@@ -97,4 +100,5 @@ def is_shown(request: HttpRequest, page: Page) -> bool:
 
 def as_item(page: Page) -> dict[str, Any]:
     name = page.view or f"{page.model.replace('.', '_')}_changelist"
-    return {"title": page.title, "icon": page.icon, "link": reverse(f"admin:{name}")}
+    item = {"title": page.title, "icon": page.icon, "link": reverse(f"admin:{name}")}
+    return {**item, "badge": page.badge} if page.badge else item

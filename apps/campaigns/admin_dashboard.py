@@ -22,7 +22,7 @@ from apps.campaigns.admin_troubles import campaigns_in_trouble
 from apps.campaigns.admin_words import is_running, state_of
 from apps.campaigns.funnel import stopped_automations
 from apps.campaigns.models import Campaign
-from apps.campaigns.queries import campaigns_of
+from apps.campaigns.queries import waiting_for
 from apps.customers.services.sealing_start import who_is_waited_for
 from apps.devices.models import Channel, Device
 from apps.segments.models import Segment
@@ -50,9 +50,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if chosen:
         context.update(overview(chosen, timezone.now()), may_add=request.user.has_perm("campaigns.add_campaign"))
         if request.user.has_perm("campaigns.approve_campaign"):
-            context["to_approve"] = campaigns_of([app.pk for app in chosen]).filter(state="awaiting_approval")[
-                :MOST_RECENT
-            ]
+            context.update(to_approve(request, chosen))
         if request.user.has_perm("campaigns.view_automation"):
             context["stopped_automations"] = stopped_automations([app.pk for app in chosen])[:MOST_RECENT]
         if request.user.has_perm("segments.view_segment"):
@@ -64,6 +62,20 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context["in_trouble"] = list(islice(troubled, MOST_RECENT))
         context.update(checklist(request, [app.pk for app in chosen]))
     return context
+
+
+def to_approve(request: HttpRequest, apps: Sequence[App]) -> dict[str, Any]:
+    """How many wait for this person's yes, and the most urgent of them."""
+    user: Any = request.user
+    waiting = waiting_for(user, [app.pk for app in apps])
+    return {"to_approve": waiting[:MOST_RECENT], "to_approve_count": waiting.count()}
+
+
+def waiting_badge(request: HttpRequest) -> str:
+    """The same number for the side bar of every page; "" = nothing waits for this person."""
+    if not request.user.has_perm("campaigns.approve_campaign"):  # type: ignore[union-attr]
+        return ""
+    return str(to_approve(request, list(apps_of(request.user)))["to_approve_count"] or "")
 
 
 class ReachView(View):

@@ -18,6 +18,7 @@ from apps.campaigns.services.local_time import FARTHEST_AHEAD, is_local
 from apps.campaigns.services.occurrences import next_times
 from apps.core.sql import Compiled, compiled, rows
 from apps.deliveries.models import Dispatch
+from apps.deliveries.policy import CAP_LOOKS_BACK
 from apps.segments.models import SegmentMember
 
 PLANNED_STATES = ("scheduled", "awaiting_approval")
@@ -26,8 +27,6 @@ COUNTING_SECONDS = 5.0
 # As many as a mask has bits (sql/audience_masks.sql).
 MOST_COUNTED = 256
 MOST_READ = 200_000
-# A push counts against the cap from when it was accepted, which may be days after its dispatch was planned.
-CAP_LOOKS_BACK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet, Sum
 
-from apps.accounts.models import App
+from apps.accounts.models import App, User
 from apps.campaigns.experiments.standing import (
     GoalStanding,
     Standing,
@@ -16,7 +16,7 @@ from apps.campaigns.experiments.standing import (
     variant_json,
 )
 from apps.campaigns.experiments.standing import interval_json as _interval
-from apps.campaigns.models import Campaign, MessageTemplate
+from apps.campaigns.models import Approval, Campaign, MessageTemplate
 from apps.campaigns.parts import parts
 from apps.core.sql import rows
 from apps.deliveries.models import Dispatch
@@ -31,6 +31,12 @@ def template_named(app: App, wanted: int | str) -> MessageTemplate | None:
     """The app's message template of this id or name."""
     mine = MessageTemplate.objects.filter(app=app)
     return mine.filter(pk=wanted).first() if isinstance(wanted, int) else mine.filter(name=wanted).first()
+
+
+def waiting_for(user: User, app_ids: Sequence[int]) -> QuerySet[Approval]:
+    """Questions of these apps that somebody else asked, so that this person may answer; the most urgent first."""
+    waiting = Approval.objects.filter(campaign__app__in=app_ids, state="waiting").exclude(requested_by=user)
+    return waiting.select_related("campaign__app", "requested_by").order_by("expires_at")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from itertools import accumulate
 from typing import Any, Self
 
 _UNSAID = frozenset({"default_language", "named_after", "has_personal_facts"})
 # What a frequency cap counts, and holds back.
 CAPPED_KINDS = ("campaign", "automation")
+# A push counts against the cap from when it was accepted, which may be days after its dispatch was planned.
+CAP_LOOKS_BACK = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from apps.core.sql import rows
 from apps.customers.models import Consent, Customer
 from apps.deliveries.models import Delivery, Dispatch
-from apps.deliveries.policy import CAPPED_KINDS, Policy
+from apps.deliveries.policy import CAP_LOOKS_BACK, CAPPED_KINDS, Policy
 from apps.deliveries.services.moments import Moment, moment_of
 from apps.deliveries.states import OUTCOME_WORDS, OUTCOMES
 from apps.devices.models import Device
@@ -120,7 +120,7 @@ def _spent_by(case: Case, days: int, topic: str) -> list[dict[str, Any]]:
         customer_id__in=case.ids,
         outcome__in=_COUNTED,
         recorded_at__gte=since,
-        planned_on__gte=(since - timedelta(days=7)).date(),
+        planned_on__gte=(since - CAP_LOOKS_BACK).date(),
     ).exclude(dispatch_id=case.dispatch.pk)
     first: dict[int, datetime] = {}
     for dispatch_id, at in theirs.order_by("recorded_at").values_list("dispatch_id", "recorded_at"):

@@ -69,10 +69,11 @@ def test_a_second_persons_yes_is_asked_for_read_and_withdrawn(api, app):
     asked = api.post(path, {"note": "The price is new"})
     assert (asked.status_code, asked.json()["state"], asked.json()["people"]) == (201, "waiting", 3)
     assert (asked.json()["note"], asked.json()["decided_by"]) == ("The price is new", "")
-    again = api.post(path, {})
-    assert (again.status_code, again.json()["code"]) == (409, "invalid_transition")
-    assert AuditEntry.objects.latest("id").action == "campaign.approval_requested"
-    assert api.delete(path).json()["state"] == "withdrawn"
+    again = api.post(path, {"note": "Asked twice"})
+    assert (again.status_code, again.json()) == (200, asked.json())
+    assert AuditEntry.objects.filter(action="campaign.approval_requested").count() == 1
+    assert [api.delete(path).json()["state"] for _twice in range(2)] == ["withdrawn"] * 2
+    assert AuditEntry.objects.filter(action="campaign.approval_withdrawn").count() == 1
     assert api.get(f"{CAMPAIGNS}/{campaign.pk}").json()["state"] == "draft"
 
 
@@ -84,6 +85,8 @@ def test_the_yes_of_a_person_is_read_by_the_asker(api, app):
     approve(approval=campaign.approvals.get(), fingerprint=fingerprint, actor=paul, comment="Good", now=timezone.now())
     read = api.get(path).json()
     assert (read["state"], read["decided_by"], read["comment"]) == ("approved", "paul", "Good")
+    too_late = api.delete(path)
+    assert (too_late.status_code, too_late.json()["code"]) == (409, "invalid_transition")
 
 
 def test_a_campaign_is_paused_resumed_and_cancelled(api, launched):

@@ -150,6 +150,17 @@ def test_an_approver_sees_whatever_will_be_sent(approver: Client, campaign: Camp
     assert (missing, "Last day. STOP to end" in shown) == ([], True)
 
 
+def test_who_may_answer_is_told_how_many_wait(approver: Client, asked: Approval, app: App, marketer: Client) -> None:
+    home = approver.get("/admin/")
+    assert [one.pk for one in home.context["to_approve"]] == [asked.pk]
+    assert "1 campaign waits for your yes or no" in home.content.decode()
+    elsewhere = "/admin/segments/segment/"
+    assert "sidebar-badge" in approver.get(elsewhere).content.decode()
+    Approval.objects.update(requested_by=User.objects.get(memberships__role="approver"))
+    assert "sidebar-badge" not in approver.get(elsewhere).content.decode()
+    assert "to_approve_count" not in marketer.get("/admin/").context
+
+
 def test_people_are_called_by_their_full_names(approver: Client, asked: Approval, mary: User) -> None:
     User.objects.filter(pk=mary.pk).update(first_name="Mary", last_name="Stone")
     assert "Mary Stone asks to send it" in approver.get(page_of(asked.campaign)).content.decode()

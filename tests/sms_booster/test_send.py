@@ -1,7 +1,9 @@
 """SMS through the real client to the sandbox: at most once, and only to those who still want it."""
 
+import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +14,7 @@ from apps.accounts.models import App
 from apps.customers.models import Customer
 from apps.deliveries.services.stop import resume_sending, stop_sending
 from apps.devices.models import Channel
+from apps.devices.services.channels import pause_channel
 from apps.gateways.contract import TextMessage, Verdict
 from apps.gateways.faults import TOO_LATE
 from apps.sms_booster.models import BoostRule, SmsMessage
@@ -211,6 +214,23 @@ def test_wrong_credentials_stop_the_channel_and_fail_nobody(
     channel.refresh_from_db()
     assert channel.state == "active"
     assert len(arrived(sandbox)) == 2
+
+
+def test_a_closed_account_stays_closed_until_the_provider_answers(
+    people: list[Customer], way: Way, sandbox: RunningSandbox
+) -> None:
+    channel = Channel.objects.get(gateway="sms")
+    pause_channel(channel_id=channel.pk, reason="20003", now=LATER, probe_after=LATER)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        nowhere = replace(way.endpoints, sms_base_url=f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        send_due(way=Way(nowhere, way.public_url), now=LATER)
+    channel.refresh_from_db()
+    assert (channel.state, channel.probe_after) == ("paused", LATER + timedelta(minutes=1))
+    channel.save()
+    assert send_due(way=way, now=LATER + timedelta(minutes=1)) == 2
+    channel.refresh_from_db()
+    assert (channel.state, len(arrived(sandbox))) == ("active", 2)
 
 
 def test_a_number_that_answered_stop_loses_its_consent(

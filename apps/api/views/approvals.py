@@ -10,9 +10,10 @@ from apps.api.base import json_response
 from apps.api.calls import NULLABLE_TIME, NUMBER, TEXT, TIME, Answer, Call, record
 from apps.api.shapes import Record, Text
 from apps.api.views.campaigns import CampaignView
-from apps.campaigns.models import Approval
+from apps.campaigns.models import Approval, Campaign
 from apps.campaigns.services import approvals
 from apps.campaigns.states import APPROVAL_STATES
+from apps.core.states import repeatable
 
 _APPROVAL = record(
     {
@@ -48,8 +49,9 @@ class CampaignApprovalView(CampaignView):
             "askForCampaignApproval",
             "campaigns:write",
             "Ask a second person: freezes content, audience definition, policy and the count of a draft.\n\nAn approver"
-            " or an owner answers in the admin; a yes launches it, or schedules it where it has a time.",
-            {201: _THE_APPROVAL},
+            " or an owner answers in the admin; a yes launches it, or schedules it where it has a time. 200: it was"
+            " asked for already, and stays as it is.",
+            {200: _THE_APPROVAL, 201: _THE_APPROVAL},
             body=_QUESTION,
             refusals=(409,),
         ),
@@ -68,11 +70,13 @@ class CampaignApprovalView(CampaignView):
     def post(self, request: Request, campaign_id: int) -> HttpResponse:
         campaign, note = self.campaign(campaign_id), self.body().get("note", "")
         actor, now = self.caller.actor, timezone.now()
-        approvals.request_approval(campaign=campaign, version=campaign.version, actor=actor, note=note, now=now)
-        return json_response(self._latest(campaign_id), status=201)
+        asked = _ids(campaign)
+        ask = repeatable(approvals.request_approval)
+        ask(campaign=campaign, version=campaign.version, actor=actor, note=note, now=now)
+        return json_response(self._latest(campaign_id), status=200 if _ids(campaign) == asked else 201)
 
     def delete(self, request: Request, campaign_id: int) -> HttpResponse:
-        approvals.withdraw(campaign=self.campaign(campaign_id), actor=self.caller.actor, now=timezone.now())
+        repeatable(approvals.withdraw)(campaign=self.campaign(campaign_id), actor=self.caller.actor, now=timezone.now())
         return json_response(self._latest(campaign_id))
 
     def _latest(self, campaign_id: int) -> dict[str, Any]:
@@ -80,6 +84,10 @@ class CampaignApprovalView(CampaignView):
         if approval is None:
             raise Http404
         return _shown(approval)
+
+
+def _ids(campaign: Campaign) -> set[int]:
+    return set(Approval.objects.filter(campaign=campaign).values_list("pk", flat=True))
 
 
 def _shown(approval: Approval) -> dict[str, Any]:

@@ -80,12 +80,14 @@ def refuse(*, approval: Approval, actor: Actor, comment: str, now: datetime) -> 
 
 
 def withdraw(*, campaign: Campaign, actor: Actor, now: datetime) -> Campaign:
-    """Back to draft before anybody answered. Raises InvalidTransition."""
+    """Back to draft before anybody answered. Raises InvalidTransition: of the last question where there was one."""
     with transaction.atomic():
         fresh = _locked(campaign.pk)
-        if fresh.state != "awaiting_approval":
+        approval = Approval.objects.filter(campaign=fresh).order_by("-pk").first()
+        if approval is None:
             raise InvalidTransition(CAMPAIGN_STATES, fresh.state, "draft")
-        approval = Approval.objects.get(campaign=fresh, state="waiting")
+        if approval.state != "waiting":
+            raise InvalidTransition(APPROVAL_STATES, approval.state, "withdrawn")
         end_approval(fresh, "withdrawn")
         CAMPAIGN_STATES.require(Campaign.objects.filter(pk=fresh.pk), "draft")
         _note(approval, actor, "approval_withdrawn", now)

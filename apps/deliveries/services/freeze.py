@@ -11,15 +11,13 @@ from django.db import connection
 
 from apps.accounts.models import App
 from apps.core.sql import Compiled, execute, rows
-from apps.deliveries.policy import CAPPED_KINDS, Policy
+from apps.deliveries.policy import CAP_LOOKS_BACK, CAPPED_KINDS, Policy
 from apps.deliveries.services.moments import Moment, moment_of
 from apps.deliveries.states import GATEWAY_NUMBERS, OUTCOME_WORDS, PLATFORM_NUMBERS
 
 AUDIENCE_MILLISECONDS = 30_000
 # Hash tables of a million people stay in memory (measured: a third of the time, half of the noise).
 WORK_MEM = "128MB"
-# A push counts against the cap from when it was accepted, which may be days after its dispatch was planned.
-CAP_LOOKS_BACK = timedelta(days=7)
 
 _EVERYBODYS_ROWS = Compiled("select * from deliveries_delivery")
 _THEIR_ROWS = Compiled(

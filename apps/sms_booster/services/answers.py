@@ -23,10 +23,22 @@ def record_slice(channel: Channel, taken: Sequence[SmsMessage], results: Sequenc
     broken = next((result for result in results if result.verdict == Verdict.CONFIG_BAD), None)
     if broken is not None:
         stop_channel(channel, f"{broken.vendor_code} {broken.detail}".strip(), now)
-    elif taken and channel.state == "paused":
-        resume_channel(channel_id=channel.pk, now=now)
-        channel.state = "active"
-    return broken is None
+        return False
+    return not taken or channel.state != "paused" or _is_open_again(channel, results, now)
+
+
+def _is_open_again(channel: Channel, results: Sequence[SendResult], now: datetime) -> bool:
+    """Whether the probe let it go on: the provider itself has answered. What never reached it has proved nothing."""
+    if not any(_is_an_answer(result) for result in results):
+        Channel.objects.filter(pk=channel.pk, state="paused").update(probe_after=now + _PROBE_AFTER)
+        return False
+    resume_channel(channel_id=channel.pk, now=now)
+    channel.state = "active"
+    return True
+
+
+def _is_an_answer(result: SendResult) -> bool:
+    return result.retry_reason not in (RetryReason.NETWORK, RetryReason.UNKNOWN_OUTCOME)
 
 
 def _record(message: SmsMessage, result: SendResult, now: datetime) -> None:
