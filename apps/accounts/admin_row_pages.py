@@ -31,6 +31,10 @@ class RowPagesAdmin(AppScopedAdmin):
     def get_urls(self) -> list[Any]:
         return [*self._row_urls(), *super().get_urls()]
 
+    def all_row_pages(self) -> Mapping[str, tuple[RowView, str]]:
+        """`row_pages`, and those that other floors add to such rows."""
+        return self.row_pages
+
     def may_open(self, permission: str, request: HttpRequest, row: Any) -> bool:
         """Whether this person may open such pages of the row."""
         if permission == "add":
@@ -38,7 +42,7 @@ class RowPagesAdmin(AppScopedAdmin):
         return bool(getattr(self, f"has_{permission}_permission")(request, row))
 
     def _row_urls(self) -> Iterator[Any]:
-        for name, (view, permission) in self.row_pages.items():
+        for name, (view, permission) in self.all_row_pages().items():
             door = self.admin_site.admin_view(self._door(view, permission))
             yield path(f"<int:row_id>/{name}/", door, name=f"{self._model_name}_{name}")
 

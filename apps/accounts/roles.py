@@ -25,6 +25,7 @@ _ENGINE_ROWS: Mapping[str, str] = {
     "sms_booster.fallback": _VIEW,
     "sms_booster.smsmessage": _VIEW,
     "sms_booster.smsreply": _VIEW,
+    "sms_booster.smstrial": _VIEW,
 }
 _PEOPLE_TO_READ: Mapping[str, str] = {
     "accounts.app": _VIEW,
@@ -58,6 +59,7 @@ _CAMPAIGNS_TO_READ: Mapping[str, str] = {
     "campaigns.segmenttrigger": _VIEW,
     "campaigns.variant": _VIEW,
     "sms_booster.boostrule": _VIEW,
+    "sms_booster.trialnumber": _VIEW,
 }
 _TO_READ: Mapping[str, str] = {**_PEOPLE_TO_READ, **_CAMPAIGNS_TO_READ, **_ENGINE_ROWS}
 _AUDIENCES: Mapping[str, str] = {
@@ -76,6 +78,7 @@ _CAMPAIGNS: Mapping[str, str] = {
     "campaigns.variant": _ALL,
     "devices.paireddevice": _ALL,
     "sms_booster.boostrule": _ALL,
+    "sms_booster.trialnumber": _ALL,
 }
 _WEBHOOKS: Mapping[str, str] = {
     "api.webhookendpoint": _ALL,

@@ -35,7 +35,7 @@ class PushDataForm(forms.Form):
         self.campaign = campaign
         self.stored: dict[str, str] = dict(text.get("data") or {})
         places = min(len(self.stored) + SPARE, MOST_DATA_KEYS) if sent is None else _places_in(sent)
-        initial = {}
+        initial: dict[str, str] = {}
         for place, (key, value) in enumerate(self.stored.items()):
             initial |= {f"{place}_key": key, f"{place}_value": value}
         super().__init__(sent if places else None, prefix="data", initial=initial, auto_id="%s")

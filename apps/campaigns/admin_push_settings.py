@@ -153,10 +153,14 @@ def said_settings(text: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if value is True:
             yield str(field.label), gettext("yes")
         elif value is not None:
-            words = dict(field.choices) if isinstance(field, forms.ChoiceField) else {}
-            yield str(field.label), str(words.get(value, value))
+            yield str(field.label), str(_in_words(field, value))
     for key, value in (text.get("data") or {}).items():
         yield gettext("Data for your app"), f"{key} = {value}"
+
+
+def _in_words(field: forms.Field, value: Any) -> Any:
+    choices: Any = field.choices if isinstance(field, forms.ChoiceField) else ()
+    return dict(choices).get(value, value)
 
 
 def _usual(value: Any) -> Any:

@@ -65,7 +65,7 @@ def devices(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpRespo
 
 def add(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
     """How a device is added: a code to scan, or a person whose devices to choose from."""
-    if not _may_pair(request):
+    if not may_pair(request):
         raise Http404
     user: Any = request.user
     code = make_code(app=draft.app, user=user, now=timezone.now())
@@ -85,7 +85,7 @@ def found(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpRespons
 
 def pair(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
     """Make a device a test device; answers with the list."""
-    device = _sent(request, Device.objects.filter(app=draft.app_id).select_related("customer"), "device")
+    device = sent_row(request, Device.objects.filter(app=draft.app_id).select_related("customer"), "device")
     user: Any = request.user
     problem = ""
     try:
@@ -99,7 +99,7 @@ def pair(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse
 def unpair(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
     """No test device any more; answers with the list."""
     user: Any = request.user
-    paired = _sent(request, paired_devices(draft.app), "paired")
+    paired = sent_row(request, paired_devices(draft.app), "paired")
     unpair_device(paired=paired, user=user, now=timezone.now())
     return devices(model_admin, request, draft)
 
@@ -148,7 +148,7 @@ def result(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpRespon
     """What became of a test, asked for until every device has its answer."""
     origin = f"trial:{draft.pk}" if isinstance(draft, Campaign) else f"trial:automation:{draft.pk}"
     tests = Dispatch.objects.filter(app=draft.app_id, kind="test", origin=origin)
-    dispatch = _sent(request, tests, "dispatch")
+    dispatch = sent_row(request, tests, "dispatch")
     context = {"base": base_of(draft), **_became(dispatch, timezone.now())}
     return TemplateResponse(request, "campaigns/trial/answers.html", context)
 
@@ -188,23 +188,23 @@ def _listed(request: HttpRequest, draft: Draft) -> dict[str, Any]:
         "base": base_of(draft),
         "step": request.GET.get("step", ""),
         "paired": list(paired_devices(draft.app)),
-        "unchecked": _unchecked(request),
-        "may_pair": _may_pair(request),
+        "unchecked": unchecked(request),
+        "may_pair": may_pair(request),
         "may_try": request.user.has_perm("campaigns.try_campaign"),  # type: ignore[union-attr]
     }
 
 
-def _unchecked(request: HttpRequest) -> set[int]:
+def unchecked(request: HttpRequest) -> set[int]:
     """Devices that were listed and not chosen when the list was asked for again: they stay so."""
     sent = request.POST if request.method == "POST" else request.GET
     return {int(word) for word in set(sent.getlist("known")) - set(sent.getlist("on")) if word.isdecimal()}
 
 
-def _may_pair(request: HttpRequest) -> bool:
+def may_pair(request: HttpRequest) -> bool:
     return request.user.has_perm("devices.add_paireddevice")  # type: ignore[union-attr]
 
 
-def _sent(request: HttpRequest, rows: Any, name: str) -> Any:
+def sent_row(request: HttpRequest, rows: Any, name: str) -> Any:
     """The row whose number was sent under this name, or 404."""
     number = request.POST.get(name) or request.GET.get(name) or ""
     row = rows.filter(pk=int(number)).first() if number.isascii() and number.isdecimal() and len(number) < 19 else None

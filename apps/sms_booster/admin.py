@@ -10,15 +10,18 @@ from unfold.decorators import display
 
 from apps.accounts.admin_first_step import FirstStep
 from apps.accounts.admin_scope import AppScopedAdmin, apps_in_view
+from apps.campaigns.admin_rights import register_row_pages
 from apps.campaigns.admin_steps import register_step
 from apps.core.masking import masked_phone
 from apps.customers.contact_search import has_contact, kind_sought
 from apps.customers.sealed import PHONE
 from apps.sms_booster import admin_automation_step  # noqa: F401  (registers its card)
 from apps.sms_booster.admin_step import BoosterStep
+from apps.sms_booster.admin_trial import PAGES
 from apps.sms_booster.models import SmsMessage, SmsReply
 
 register_step(BoosterStep())
+register_row_pages(PAGES)
 
 _STATE_COLOURS = {
     "planned": "info",

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -116,6 +117,54 @@ class SmsMessage(models.Model):
         if self.rule is not None:
             return self.rule.campaign.name
         return self.step.automation.name if self.step is not None else str(_("after a push"))
+
+
+class TrialNumber(models.Model):
+    """A phone on which the team reads its SMS before everybody gets them. Whose it is does not matter."""
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    name = models.CharField(_("name"), max_length=60)
+    phone = EncryptedJSONField(_("phone number"))
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    added_at = models.DateTimeField(_("added at"))
+
+    class Meta:
+        verbose_name = _("test number")
+        verbose_name_plural = _("test numbers")
+        ordering: ClassVar = ["name", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SmsTrial(models.Model):
+    """An SMS of a draft to a test number; nothing counts it, and it is gone after a week.
+
+    subject: whose text it is, as in the audit log. name: the number's, also once it is none any more. sealed: phone and
+    text. detail: what the provider said where it did not take it.
+    """
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="+")
+    subject = models.CharField(max_length=60)
+    name = models.CharField(max_length=60)
+    sealed = EncryptedJSONField()
+    parts = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=12, choices=SMS_STATES.choices, default="planned")
+    code = models.CharField(max_length=60, blank=True)
+    detail = models.CharField(max_length=300, blank=True)
+    planned_at = models.DateTimeField()
+    sending_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("test SMS")
+        verbose_name_plural = _("test SMS")
+        default_permissions = ("view",)
+        constraints: ClassVar = [SMS_STATES.constraint("sms_trial")]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], name="sms_trial_open", condition=models.Q(state__in=["planned", "sending"])),
+            models.Index(fields=["app", "planned_at"], name="sms_trial_lately"),
+        ]
 
 
 class SmsReply(models.Model):

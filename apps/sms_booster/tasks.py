@@ -7,6 +7,7 @@ from django.utils import timezone
 from apps.sms_booster.services.choose import choose_due
 from apps.sms_booster.services.fall_back import choose_fallbacks
 from apps.sms_booster.services.send import Way, send_due
+from apps.sms_booster.services.trials import send_trials
 from config import stopping
 
 
@@ -19,7 +20,8 @@ def boost() -> None:
 
 @shared_task(name="sms_booster.fall_back")
 def fall_back() -> None:
-    """The SMS after transactional pushes; in the urgent lane, so that no campaign is in their way."""
+    """Tests, and the SMS after transactional pushes; in the urgent lane, so that no campaign is in their way."""
+    send_trials(way=_way(), now=timezone.now())
     choose_fallbacks(now=timezone.now())
     send_due(way=_way(), now=timezone.now(), seconds=1.0, after_pushes=True)
 

@@ -156,7 +156,7 @@ def test_who_may_answer_is_told_how_many_wait(approver: Client, asked: Approval,
     assert "1 campaign waits for your yes or no" in home.content.decode()
     elsewhere = "/admin/segments/segment/"
     assert "sidebar-badge" in approver.get(elsewhere).content.decode()
-    Approval.objects.update(requested_by=User.objects.get(memberships__role="approver"))
+    Approval.objects.update(requested_by=User.objects.get(groups__name="approver"))
     assert "sidebar-badge" not in approver.get(elsewhere).content.decode()
     assert "to_approve_count" not in marketer.get("/admin/").context
 

@@ -332,7 +332,7 @@ def test_settings_of_the_push_hold_for_every_language(marketer: Client, campaign
     for text in variant.texts.values():
         assert (text["sound"], text["silent"], text["badge"]) == ("ping.caf", True, 0)
     campaign.refresh_from_db()
-    save(marketer, campaign, **{"push-sent": "1", "push-sound": "no good", **pl})
+    save(marketer, campaign, **{"push-sent": "1", "push-sound": "no good", "push-badge": "", **pl})
     variant.refresh_from_db()
     assert variant.texts["pl"]["sound"] == "ping.caf"
     assert not {"silent", "badge"} & variant.texts["en"].keys()

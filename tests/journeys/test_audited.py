@@ -21,7 +21,8 @@ from apps.customers.models import Customer
 from apps.deliveries.models import Dispatch
 from apps.devices.models import Channel
 from apps.segments.models import Segment
-from tests.factories import make_app, make_customer, make_ready_campaign, make_user
+from apps.sms_booster.models import BoostRule, TrialNumber
+from tests.factories import make_app, make_channel, make_customer, make_ready_campaign, make_user
 from tests.factories.api import make_key
 from tests.factories.automations import make_active, make_automation
 from tests.factories.webhooks import make_endpoint
@@ -96,6 +97,17 @@ def make_a_replay(campaign: Campaign) -> None:
     start_replay(endpoint=endpoint, since=now - timedelta(hours=1), until=None, actor="test", now=now)
 
 
+def name_number(campaign: Campaign) -> Mapping[str, str]:
+    number = TrialNumber.objects.create(app=campaign.app, name="Mine", phone="+48500600700", added_at=timezone.now())
+    return {"number": str(number.pk)}
+
+
+def write_sms(campaign: Campaign) -> Mapping[str, str]:
+    make_channel(campaign.app, "sms")
+    BoostRule.objects.create(campaign=campaign, text="Come back")
+    return {"on": name_number(campaign)["number"]}
+
+
 def name_own(campaign: Campaign) -> Mapping[str, str]:
     return {"typed": str(Customer.objects.order_by("pk")[0].external_id)}
 
@@ -128,6 +140,9 @@ ACTS: Mapping[str, Act] = {
     "campaigns_automation_resume": Act("automation.resumed", prepare=pause_automation),
     "campaigns_automation_end": Act("automation.ended", prepare=activate),
     "campaigns_automation_duplicate": Act("automation.duplicated", prepare=draft_automation),
+    "campaigns_campaign_sms-trial-add": Act("trialnumber.added", {"phone": "+48500600700"}),
+    "campaigns_campaign_sms-trial-remove": Act("trialnumber.removed", prepare=name_number),
+    "campaigns_campaign_sms-trial-send": Act("campaign.tried", prepare=write_sms),
     "devices_channel_pause": Act("channel.changed"),
     "devices_channel_resume": Act("channel.changed", prepare=pause_channel),
     "devices_channel_restore": Act("channel.changed"),
@@ -159,6 +174,9 @@ SILENT: Mapping[str, str] = {
     "campaigns_automation_trial-send": "goes to the tester's own devices",
     "campaigns_automation_trial-pair": "as trial-send",
     "campaigns_automation_trial-unpair": "as trial-send",
+    "campaigns_automation_sms-trial-add": "as a campaign's",
+    "campaigns_automation_sms-trial-remove": "as a campaign's",
+    "campaigns_automation_sms-trial-send": "automation.tried, where it has an SMS (tests/sms_booster)",
     "campaigns_campaign_languages": "as save",
     "campaigns_campaign_variants": "as save",
     "campaigns_campaign_choose": "campaign.decided, for a running test alone (tests/campaigns)",

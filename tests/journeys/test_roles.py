@@ -142,11 +142,26 @@ SPECIAL: Mapping[str, str] = {
     "campaigns_automation_trial-send": "campaigns.try_campaign",
     "campaigns_automation_trial-pair": "devices.add_paireddevice",
     "campaigns_automation_trial-unpair": "devices.add_paireddevice",
+    "campaigns_campaign_sms-trial": "campaigns.view_campaign",
+    "campaigns_campaign_sms-trial-result": "campaigns.view_campaign",
+    "campaigns_campaign_sms-trial-send": "campaigns.try_campaign",
+    "campaigns_campaign_sms-trial-add": "devices.add_paireddevice",
+    "campaigns_campaign_sms-trial-remove": "devices.add_paireddevice",
+    "campaigns_automation_sms-trial": "campaigns.view_automation",
+    "campaigns_automation_sms-trial-result": "campaigns.view_automation",
+    "campaigns_automation_sms-trial-send": "campaigns.try_campaign",
+    "campaigns_automation_sms-trial-add": "devices.add_paireddevice",
+    "campaigns_automation_sms-trial-remove": "devices.add_paireddevice",
     "campaigns_campaign_trial-pair": "devices.add_paireddevice",
     "campaigns_campaign_trial-unpair": "devices.add_paireddevice",
 }
 # Dialogs, opened by a button that is shown to who may use them.
-BEHIND = {"campaigns_campaign_trial", "campaigns_automation_trial"}
+BEHIND = {
+    "campaigns_campaign_trial",
+    "campaigns_automation_trial",
+    "campaigns_campaign_sms-trial",
+    "campaigns_automation_sms-trial",
+}
 # For everybody who is logged in, or for nobody; pages of the frame that decide nothing.
 FRAME = {
     "index",

@@ -30,7 +30,7 @@ from apps.sms_booster.zones import zone_of
 
 SLICE = 20
 TICK_SECONDS = 4.0
-_CRASHED_AFTER = timedelta(minutes=2)
+CRASHED_AFTER = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def send_due(*, way: Way, now: datetime, seconds: float = TICK_SECONDS, after_pu
     mark_crashed(now)
     ends_at, sent = time.monotonic() + seconds, 0
     for channel in _open_channels(now, after_pushes=after_pushes):
-        provider = _usable_provider(channel, way, now)
+        provider = usable_provider(channel, way, now)
         while provider and time.monotonic() < ends_at and not way.is_stopping():
             start_by = time.monotonic() + HOLDS_SECONDS
             taken = _take_slice(channel, now, after_pushes=after_pushes)
@@ -65,7 +65,7 @@ def send_due(*, way: Way, now: datetime, seconds: float = TICK_SECONDS, after_pu
     return sent
 
 
-def _usable_provider(channel: Channel, way: Way, now: datetime) -> TextGateway | None:
+def usable_provider(channel: Channel, way: Way, now: datetime) -> TextGateway | None:
     """Opened before anything is committed to `sending`; what cannot be opened closes its channel."""
     try:
         return provider_of(channel, way.endpoints)
@@ -76,7 +76,7 @@ def _usable_provider(channel: Channel, way: Way, now: datetime) -> TextGateway |
 
 def mark_crashed(now: datetime) -> int:
     """sending -> unknown where no answer was written in time: the process died between the call and its record."""
-    left = SmsMessage.objects.filter(state="sending", sending_at__lt=now - _CRASHED_AFTER)
+    left = SmsMessage.objects.filter(state="sending", sending_at__lt=now - CRASHED_AFTER)
     return SMS_STATES.move(left, "unknown", code="crashed", settled_at=now)
 
 
