@@ -224,7 +224,7 @@ def test_a_button_leaves_its_entry(name: str, client: Client, app: App, campaign
     more = act.prepare(campaign) or {}
     rows: Mapping[str, Any] = {
         "campaigns": campaign,
-        "devices": Channel.objects.get(),
+        "devices": Channel.objects.get(gateway="fcm"),
         "customers": Customer.objects.order_by("pk")[0],
         "segments": Segment.objects.get(),
         "accounts": make_user(app),
