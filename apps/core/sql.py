@@ -26,8 +26,13 @@ class Compiled:
 
 @cache
 def statement(app: str, name: str) -> str:
-    """The text of apps/<app>/sql/<name>.sql. Raises FileNotFoundError naming the path."""
-    return (Path(apps.get_app_config(app).path) / "sql" / f"{name}.sql").read_text()
+    """The text of apps/<app>/sql/<name>.sql without comments and indents. Raises FileNotFoundError naming the path.
+
+    So it is short enough for psycopg, which looks for the places of the values once in texts of up to 4,096 bytes, but
+    at every call in longer ones: 0.2 ms.
+    """
+    lines = (Path(apps.get_app_config(app).path) / "sql" / f"{name}.sql").read_text().splitlines()
+    return "\n".join(line for line in map(str.strip, lines) if line and not line.startswith("--"))
 
 
 def execute(app: str, name: str, params: Mapping[str, Any], **parts: Compiled) -> int:

@@ -45,7 +45,7 @@ def send(lane: str) -> None:
         is_stopping=stopping.requested.is_set,
     )
     if done.is_more and not stopping.requested.is_set():
-        wake.wake(lane)
+        wake.go_on(lane)
 
 
 @shared_task(name="deliveries.look")

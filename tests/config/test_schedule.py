@@ -1,9 +1,11 @@
 """Beat's table: what the schedule says, no more, and nothing that could pile up."""
 
+from typing import Any
+
 import pytest
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
-from django_celery_beat.schedulers import DatabaseScheduler
 
+from config.beat import SteadyScheduler
 from config.celery import app
 from config.queues import LANES
 from config.schedule import TICKS, beat_schedule, forget_removed
@@ -13,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.django_db(transaction=True)  # the scheduler mends connections, and so would end the test's transaction
 def test_beat_takes_over_every_tick() -> None:
-    DatabaseScheduler(app=app).setup_schedule()
+    SteadyScheduler(app=app).setup_schedule()
     rows = PeriodicTask.objects.filter(name__startswith="tick: ")
     assert {row.task for row in rows} == {tick.task for tick in TICKS}
     assert {row.queue for row in rows} == set(LANES)
@@ -35,3 +37,24 @@ def test_every_lane_has_a_heartbeat() -> None:
 
 def test_names_are_unique() -> None:
     assert len(beat_schedule()) == len(TICKS)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tick_switched_off_in_the_admin_is_taken_up() -> None:
+    scheduler = SteadyScheduler(app=app)
+    scheduler.look_every_seconds = 0.0
+    before = dict(scheduler.schedule)
+    chosen = PeriodicTask.objects.get(name=TICKS[0].name)
+    chosen.enabled = False
+    chosen.save()
+    after = scheduler.schedule
+    assert before.keys() - after.keys() == {chosen.name}
+    assert not scheduler.schedules_equal(before, after)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_beat_does_not_ask_at_every_tick_whether_something_changed(django_assert_num_queries: Any) -> None:
+    scheduler = SteadyScheduler(app=app)
+    scheduler.look_every_seconds = 3600.0
+    with django_assert_num_queries(0):
+        assert TICKS[0].name in scheduler.schedule

@@ -1,9 +1,13 @@
 """Named SQL, prepared: the same rows, planned once; or several, while something else is done here."""
 
-import pytest
-from django.db import DatabaseError, connection, transaction
+from pathlib import Path
 
-from apps.core.sql import Compiled, execute_prepared, prepared_rows, rows, rows_of_each
+import pytest
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH
+
+from apps.core.sql import Compiled, execute_prepared, prepared_rows, rows, rows_of_each, statement
 
 pytestmark = pytest.mark.django_db
 
@@ -31,6 +35,13 @@ def test_the_rows_are_the_same() -> None:
 def test_faults_are_djangos() -> None:
     with pytest.raises(DatabaseError), transaction.atomic():
         execute_prepared("deliveries", "give_back_batches", {"batch_ids": ["x"], "fences": [1]})
+
+
+def test_no_statement_is_too_long_for_the_driver_to_remember() -> None:
+    """Longer ones are taken apart at every call."""
+    named = [(path.parts[-3], path.stem) for path in Path(settings.BASE_DIR).glob("apps/*/sql/*.sql")]
+    assert len(named) > 50
+    assert [one for one in named if len(statement(*one)) > MAX_CACHED_STATEMENT_LENGTH] == []
 
 
 def test_a_new_connection_prepares_anew(transactional_db: None) -> None:

@@ -54,6 +54,14 @@ def test_every_device_gets_the_message_once(app: App, phones: Phones, run_lane: 
     assert set(Batch.objects.values_list("state", flat=True)) == {"done"}
 
 
+def test_a_shift_whose_time_is_over_says_that_somebody_should_go_on(app: App, run_lane: Worker) -> None:
+    """Wake-ups are rare while a lane is at work, so until the next one nobody would look."""
+    make_people(app, 1)
+    make_dispatch(app)
+    assert run_lane(slot_seconds=0.0).is_more
+    assert not run_lane().is_more
+
+
 def test_the_message_carries_the_signed_id_and_the_content(app: App, phones: Phones, run_lane: Worker) -> None:
     (device,) = make_people(app, 1)
     dispatch = make_dispatch(app)

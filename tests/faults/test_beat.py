@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
-from django_celery_beat.schedulers import DatabaseScheduler
 
 from apps.accounts.models import App
 from apps.campaigns.models import Campaign
 from apps.campaigns.services import lifecycle
 from apps.campaigns.services.launch import launch_due
 from apps.deliveries.models import Dispatch
+from config.beat import SteadyScheduler
 from config.celery import app as celery_app
 from config.queues import LANES
 from config.schedule import TICKS
@@ -55,7 +55,7 @@ def test_f16_what_expired_meanwhile_is_missed_and_says_so() -> None:
 def test_f16_ticks_of_a_lost_hour_come_once(alone: House, valkey: Valkey) -> None:
     """F16. A real beat that slept for two hours sends each tick once, not once for each time missed."""
     valkey.start()
-    DatabaseScheduler(app=celery_app).setup_schedule()
+    SteadyScheduler(app=celery_app).setup_schedule()
     PeriodicTask.objects.update(last_run_at=timezone.now() - 2 * HOUR)
     alone.start_beat()
     alone.until(lambda: tasks_waiting(valkey)["deliveries.ensure_partitions"] > 0, seconds=30, what="sent")

@@ -47,21 +47,29 @@ _at_work: dict[str, Lock] = {"urgent": Lock(), "bulk": Lock()}
 class Rhythm:
     """How a lane works. Units: batches, seconds.
 
-    batches: held at once. look_every: how often an idle hand looks for new batches. linger: how long after the last
-    work it goes on looking; longer than wake-ups are thinned (services.wake), so none is missed.
+    batches: held at once. look_every: how often an idle hand looks for new batches. gather: a cycle begins so long
+    after the one before at the earliest, so that what comes one by one shares its transactions. linger: how long after
+    the last work it goes on looking; longer than wake-ups are thinned (services.wake), so none is missed.
     """
 
     batches: int
     look_every: float
+    gather: float
     linger: float
 
 
-RHYTHMS = {"urgent": Rhythm(batches=500, look_every=0.01, linger=1.0), "bulk": Rhythm(10, 0.05, 0.5)}
+RHYTHMS = {
+    "urgent": Rhythm(batches=500, look_every=0.02, gather=0.02, linger=1.0),
+    "bulk": Rhythm(batches=10, look_every=0.05, gather=0.0, linger=0.5),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class WorkDone:
-    """devices: recorded in this call. is_more: it stopped for the time, not for want of work."""
+    """devices: recorded in this call. is_more: it stopped for the time, not for want of work, so somebody should go on.
+
+    Where the lane is only warm that counts as more: until the next wake-up nobody would look.
+    """
 
     devices: int = 0
     is_more: bool = False
@@ -117,13 +125,14 @@ class _Shift:
         self._rests_until: dict[int, float] = {}
         self._may_repeat = False
         self._is_away = False
+        self._cycle_at = 0.0
         self._look_at = 0.0
         self._renew_at = 0.0
         self._devices = 0
 
     def run(self, slot_seconds: float) -> WorkDone:
         begun = busy_at = monotonic()
-        is_over = False
+        is_over = is_idle = False
         while not is_over or self._flying or self._answers:
             is_over = is_over or self._is_stopping() or monotonic() - begun > slot_seconds
             try:
@@ -145,15 +154,15 @@ class _Shift:
             if was_busy or self._flying or self._held:
                 busy_at = monotonic()
             elif monotonic() - busy_at > self._rhythm.linger:
+                is_idle = True
                 break
             self._collect()
             if self._tally.is_due():
                 self._report()
         self._report()
         self._purse.settle(now=self._clock())
-        is_more = bool(self._held)
         give_back(held=list(self._held.values()))
-        return WorkDone(self._devices, is_more)
+        return WorkDone(self._devices, is_more=not is_idle)
 
     def _rest(self, error: Exception) -> None:
         """The database is away: say so once, forget the connection, wait a little."""
@@ -165,7 +174,8 @@ class _Shift:
 
     def _cycle(self, *, takes_more: bool) -> bool:
         """One transaction, then the sending. True where it got anything done."""
-        now, start_by = self._clock(), monotonic() + HOLDS_SECONDS
+        self._cycle_at = monotonic()
+        now, start_by = self._clock(), self._cycle_at + HOLDS_SECONDS
         written = self._answers
         opened: list[Slice] = []
         self._purse.fill(held=self._held.values(), now=now)
@@ -202,7 +212,7 @@ class _Shift:
             now=now,
         )
         if len(claimed) < room:
-            self._look_at = monotonic() + self._rhythm.look_every
+            self._look_at = self._cycle_at + self._rhythm.look_every
         wanted = {one.dispatch_id for one in [*self._held.values(), *claimed]}
         self._texts = {key: text for key, text in self._texts.items() if key in wanted}
         self._texts |= texts_of(wanted - self._texts.keys()) if wanted - self._texts.keys() else {}
@@ -270,6 +280,10 @@ class _Shift:
     def _collect(self) -> None:
         """Answers that came; their batches stand past them from now on. A shift that failed may have left others."""
         found = self._wire.collect(wait_seconds=self._rhythm.look_every)
+        rest = self._cycle_at + self._rhythm.gather - monotonic()
+        if rest > 0:
+            sleep(rest)
+            found += self._wire.collect(wait_seconds=0)
         answers = [one for one in found if self._flying.get(one.slice.held.batch_id) is one.slice]
         for answer in answers:
             held = answer.slice.held
