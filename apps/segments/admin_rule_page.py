@@ -166,13 +166,17 @@ class Drawer:
         problems: list[str] | None = None,
         adds_condition: bool = False,
     ) -> RuleView:
-        """One row. An operator that the field does not have becomes its first; a value of another kind is dropped."""
+        """One row. Where none is said, the operator is the field's first; one that the field does not have is to be
+        chosen anew, or whoever saves the page would ask something else. A value of another kind is dropped."""
         own = node or fresh_id()
         chosen = self.catalogue.fields.get(str(leaf.get("field") or ""))
         view = RuleView(own, parent, self.groups, chosen, "", None, None, problems=problems or [])
         if chosen is None:
             return view
-        operator = chosen.operator(str(leaf.get("op") or "")) or chosen.operators[0]
+        operator = chosen.operator(said := str(leaf.get("op") or ""))
+        if operator is None and (said or problems):
+            return view
+        operator = operator or chosen.operators[0]
         view.op = operator.key
         value = leaf.get("value")
         if operator.kind is Kind.EVENT:

@@ -73,6 +73,18 @@ def test_a_starter_is_drawn_into_the_builder(app: App, marketer: Client) -> None
     assert "checked>iOS</label>" in html
 
 
+def test_a_comparison_that_is_gone_is_chosen_anew_and_not_saved_as_another(app: App, marketer: Client) -> None:
+    """Everybody whose address is known would be far more than those of one company."""
+    rule = {"match": "all", "rules": [{"field": "email", "op": "contains", "value": "@example.com"}]}
+    segment = make_segment(app, kind="dynamic", rule=rule)
+    page = marketer.get(f"{LIST}{segment.pk}/change/").content.decode()
+    assert 'value="is_known" selected' not in page
+    saved = marketer.post(f"{LIST}{segment.pk}/change/", inputs_of(page))
+    assert (saved.status_code, 'value="is_known" selected' in saved.content.decode()) == (422, False)
+    segment.refresh_from_db()
+    assert segment.rule == rule
+
+
 def test_a_rule_goes_out_as_a_file_and_comes_in_again(app: App, marketer: Client) -> None:
     segment = make_segment(app, kind="dynamic", name="Paris!", rule=RULE)
     out = marketer.get(f"{LIST}{segment.pk}/export/")

@@ -131,7 +131,9 @@ class _Reader:
         if found is None:
             allowed = ", ".join(operator.key for operator in operators)
             message = _("this field can be asked: %(words)s") % {"words": allowed}
-            if kind == "contact" and key in _OF_PARTS:
+            if not key:
+                message = _("choose how it is compared")
+            elif kind == "contact" and key in _OF_PARTS:
                 message = whole_contacts_only()
             self.problem(f"{pointer}/op", "wrong_operator", message, key if key is not None else "")
         return found
