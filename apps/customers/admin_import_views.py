@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as told
 from apps.accounts.admin_pages import draw_page
 from apps.accounts.models import App
 from apps.accounts.queries import apps_of
-from apps.core.problems import FieldProblem, InvalidInput
+from apps.core.problems import Conflict, FieldProblem, InvalidInput
 from apps.core.states import InvalidTransition
 from apps.core.templatetags.house import number
 from apps.core.words import Word
@@ -32,13 +32,15 @@ from apps.customers.admin_import_forms import (
 )
 from apps.customers.import_extras import Place
 from apps.customers.models import Consent, ImportRun, Topic
-from apps.customers.queries import refused_by_code, refused_lines, warned_by_code
+from apps.customers.queries import refused_by_code, warned_by_code
 from apps.customers.services import imports
 from apps.customers.services.import_columns import Column
 from apps.customers.services.import_errors import lines_csv
 from apps.customers.services.import_files import MOST_BYTES, store_upload, too_large
 from apps.customers.services.import_text import ENCODINGS
+from apps.customers.services.import_wordings import add_wording
 from apps.customers.services.wordings import current_wordings, topic_subject
+from apps.customers.told_lines import told_lines
 
 type Admin = ModelAdmin[ImportRun]
 
@@ -165,6 +167,19 @@ def cancel(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpResp
     return _to(run)
 
 
+def words(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpResponse:
+    """What people saw, known only now."""
+    try:
+        add_wording(run=run, text=request.POST.get("wording", ""), actor=request.user, now=timezone.now())  # type: ignore[arg-type]
+    except InvalidInput as refusal:
+        messages.error(request, _("Not written down: it %(why)s.") % {"why": refusal.problems[0].message})
+    except Conflict as refusal:
+        messages.error(request, _("Not written down: %(why)s.") % {"why": refusal})
+    else:
+        messages.success(request, _("Written down."))
+    return _to(run)
+
+
 def refused(model_admin: Admin, request: HttpRequest, run: ImportRun) -> StreamingHttpResponse:
     """The refused lines as they came, to be mended."""
     return _lines_file(run, "refused", is_stored=False)
@@ -257,10 +272,11 @@ def _progress(run: ImportRun) -> dict[str, Any]:
         "left": left,
         "unchanged": run.stored_count - run.created_count - run.updated_count,
         "reasons": refused_by_code(run) if run.state != "running" else [],
-        "examples": refused_lines(run)[:10] if run.state != "running" else [],
+        "examples": list(told_lines(run, limit=10)) if run.state != "running" else [],
         "warnings": warned_by_code(run) if run.warned_count and run.state != "running" else [],
         "place": _place(run),
         "unworded": _unworded(run) if run.started_at else "",
+        "added": run.wordings.first(),
     }
 
 

@@ -29,6 +29,7 @@ class ImportAdmin(RowPagesAdmin):
         "reread": (views.reread, "add"),
         "start": (views.start, "add"),
         "cancel": (views.cancel, "add"),
+        "words": (views.words, "add"),
         "refused": (views.refused, "download"),
         "warned": (views.warned, "download"),
     }
@@ -54,7 +55,7 @@ class ImportAdmin(RowPagesAdmin):
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImportRun]:
-        return super().get_queryset(request).select_related("app")
+        return super().get_queryset(request).select_related("app").defer("file_key")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

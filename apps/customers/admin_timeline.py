@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from apps.customers.models import Customer
-from apps.customers.queries import Place, consents_of, event_names_of, events_of
+from apps.customers.queries import Place, consents_of, event_names_of, events_of, wordings_added
 
 type Admin = ModelAdmin[Customer]
 EVENTS_A_PAGE = 20
@@ -45,7 +45,9 @@ def answers_shown(customer: Customer, *, before: str = "") -> dict[str, Any]:
     found = list(consents_of(customer, before=_place(before))[: ANSWERS_A_PAGE + 1])
     shown = found[:ANSWERS_A_PAGE]
     last = shown[-1] if len(found) > ANSWERS_A_PAGE else None
-    return {"answers": shown, "answers_before": last and _written(last.at, last.pk)}
+    added = wordings_added(customer.app_id, shown)
+    told = [{"answer": one, "added": added.get(one.pk)} for one in shown]
+    return {"answers": told, "answers_before": last and _written(last.at, last.pk)}
 
 
 def _written(at: datetime, row_id: int) -> str:

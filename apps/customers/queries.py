@@ -11,7 +11,7 @@ from django.db.models.fields.json import KT
 from apps.accounts.models import App
 from apps.core.sql import statement
 from apps.customers.contact_search import has_contact, kind_sought
-from apps.customers.models import Consent, Customer, Event, ImportLine, ImportRun, Topic
+from apps.customers.models import Consent, Customer, Event, ImportLine, ImportRun, ImportWording, Topic
 from apps.customers.sealed import unseal
 
 # (time, id) of the last row of a page.
@@ -98,6 +98,28 @@ def consents_of(customer: Customer, *, before: Place | None = None) -> QuerySet[
     return consents.order_by("-at", "-id")
 
 
+def wordings_added(app_id: int, answers: Sequence[Consent]) -> dict[int, ImportWording]:
+    """{an answer's id: what staff said afterwards that was shown}, of those that came in files without words.
+
+    An answer knows its file by app and time; where two such files ran at that moment, neither is said.
+    """
+    bare = [one for one in answers if one.granted and one.source == "import" and not (one.wording or one.topic)]
+    if not bare:
+        return {}
+    began_by, ended_since = max(one.at for one in bare), min(one.at for one in bare)
+    runs = ImportRun.objects.filter(app=app_id, consent_wording="", started_at__lte=began_by).defer("file_key")
+    runs = runs.exclude(finished_at__lt=ended_since).prefetch_related("wordings")
+    found = {one.pk: [run for run in runs if _brought(run, one)] for one in bare}
+    return {pk: mine[0].wordings.all()[0] for pk, mine in found.items() if len(mine) == 1 and mine[0].wordings.all()}
+
+
+def _brought(run: ImportRun, answer: Consent) -> bool:
+    """Whether it may be of this file."""
+    is_then = run.started_at is not None and run.started_at <= answer.at
+    is_then = is_then and (run.finished_at is None or answer.at <= run.finished_at)
+    return is_then and any(column["to"] == answer.channel for column in run.columns)
+
+
 def events_of(customer: Customer, *, name: str = "", before: Place | None = None, limit: int = 20) -> list[Event]:
     """What a person did, newest first, below `before`. Index: customers_event_person."""
     events = Event.objects.filter(customer_id=customer.pk)
@@ -124,7 +146,7 @@ def event_names_of(customer: Customer) -> list[str]:
 
 def refused_by_code(run: ImportRun) -> list[Mapping[str, Any]]:
     """Why lines of an import were refused, the most frequent first: code, column, an example's message, count."""
-    return _by_code(refused_lines(run))
+    return _by_code(ImportLine.objects.filter(run=run, is_stored=False))
 
 
 def warned_by_code(run: ImportRun) -> list[Mapping[str, Any]]:
@@ -141,8 +163,3 @@ def _by_code(lines: QuerySet[ImportLine]) -> list[Mapping[str, Any]]:
         .order_by("-count", "code")[:20]
     )
     return list(found)
-
-
-def refused_lines(run: ImportRun) -> QuerySet[ImportLine]:
-    """The refused lines in the order of the file. Index: import_line_in_order."""
-    return ImportLine.objects.filter(run=run, is_stored=False).order_by("line", "id")

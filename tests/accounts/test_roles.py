@@ -48,6 +48,7 @@ def test_owner_may_view_every_table_a_person_can_make_sense_of():
         "customers.sealingstart",
         "customers.importline",
         "customers.importpart",
+        "customers.importwording",
         "api.idempotencyrecord",
         "api.identityday",
     }

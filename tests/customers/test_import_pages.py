@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts.models import App, AuditEntry
-from apps.customers.models import Customer, ImportLine, ImportRun
+from apps.customers.models import Customer, ImportRun
 from apps.customers.services.consent import record_consent
+from apps.customers.services.disclosure import export_person
 from apps.customers.services.erasure import erase
 from apps.customers.services.import_files import MOST_BYTES
 from apps.customers.services.import_work import continue_imports
 from apps.customers.services.wordings import write_wording
+from apps.customers.told_lines import told_lines
 from tests.factories import NOW, make_app, make_customer, make_segment, make_user
 
 pytestmark = pytest.mark.django_db
@@ -228,13 +231,12 @@ def test_an_import_thrown_away_says_how_far_it_came(app: App) -> None:
 
 def test_erasing_takes_refused_lines_along(app: App) -> None:
     marketer = client_of(app, "marketer")
-    send(marketer, app, "id,email\nanna,x\nbob,y\n")
+    send(marketer, app, "id,email,phone\nanna,x,\nbob,y,\n,z,500 600 700\n")
     run = ImportRun.objects.get()
-    marketer.post(f"{LIST}{run.pk}/start/", columns(("external_id",), ("email",)))
+    marketer.post(f"{LIST}{run.pk}/start/", columns(("external_id",), ("email",), ("phone",)))
     continue_imports(clock=lambda: NOW, slot_seconds=30)
-    anna = Customer.objects.create(app=app, external_id="anna", created_at=NOW, updated_at=NOW)
-    erase(customer=anna, actor="test", now=NOW)
-    assert [one.cells[0] for one in ImportLine.objects.all()] == ["bob"]
+    erase(customer=make_customer(app, external_id="anna", phone="+48500600700"), actor="test", now=NOW)
+    assert [one.cells[0] for one in told_lines(run)] == ["bob"]
 
 
 def test_a_yes_without_words_is_told_before_and_after(app: App) -> None:
@@ -255,6 +257,26 @@ def test_a_yes_without_words_is_told_before_and_after(app: App) -> None:
     assert "The file did not say which words they saw." in answers
 
 
+def test_words_found_later_stand_beside_each_yes_with_who_added_them(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    send(marketer, app, "id,push\na-1,yes\na-2,no\n")
+    page = f"{LIST}{ImportRun.objects.get().pk}/"
+    assert "Not written down" in marketer.post(f"{page}words/", {"wording": "Too early"}, follow=True).content.decode()
+    marketer.post(f"{page}start/", columns(("external_id",), ("push",)))
+    continue_imports(clock=timezone.now, slot_seconds=60)
+    assert "Add the words they saw" in marketer.get(f"{page}change/").content.decode()
+    assert "must not be empty" in marketer.post(f"{page}words/", {"wording": " "}, follow=True).content.decode()
+    marketer.post(f"{page}words/", {"wording": "Yes to pushes, on paper"})
+    assert "they were added later" in marketer.get(f"{page}change/").content.decode()
+    people = [Customer.objects.get(external_id=name) for name in ("a-1", "a-2")]
+    told = [export_person(customer=one, actor="test", now=NOW)["consents"][0] for one in people]
+    assert [one.get("wording_added") for one in told] == ["Yes to pushes, on paper", None]
+    assert told[0]["wording"] == ""
+    shown = marketer.get(f"/admin/customers/customer/{people[0].pk}/change/").content.decode()
+    assert "Yes to pushes, on paper" in shown
+    assert f"{AuditEntry.objects.get(action='importrun.worded').actor} added these later" in shown
+
+
 def test_the_words_of_the_app_can_be_taken(app: App) -> None:
     write_wording(app=app, subject="push", text="Offers, twice a week", author="anna", now=NOW)
     marketer = client_of(app, "marketer")
@@ -266,4 +288,5 @@ def test_the_words_of_the_app_can_be_taken(app: App) -> None:
     assert "without the words people saw" not in shown
     marketer.post(f"{LIST}{run.pk}/start/", {**chosen, "known": "", "wording": "Offers, twice a week"})
     continue_imports(clock=lambda: NOW, slot_seconds=60)
-    assert Customer.objects.get().consents.get().wording == "Offers, twice a week"
+    answer = Customer.objects.get().consents.get()
+    assert (answer.wording, answer.wording_version) == ("Offers, twice a week", 1)

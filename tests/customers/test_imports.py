@@ -16,11 +16,12 @@ from apps.customers.models import Consent, Customer, ImportLine, ImportPart, Imp
 from apps.customers.services.consent import record_consent
 from apps.customers.services.erasure import erase
 from apps.customers.services.import_columns import Column, RecordReader, guess_columns
-from apps.customers.services.import_files import PART_BYTES, store_upload
+from apps.customers.services.import_files import PART_BYTES, read_bytes, store_upload
 from apps.customers.services.import_work import continue_imports
 from apps.customers.services.imports import cancel, choose, columns_of, forget_old, preview, reading_of, start
 from apps.customers.services.merging import merge_customers
 from apps.customers.services.profiles import CustomerDraft, upsert_customers
+from apps.customers.told_lines import told_lines
 from apps.segments.models import SegmentMember
 from tests.factories import NOW, make_app, make_customer, make_segment, make_user
 
@@ -74,8 +75,8 @@ def test_good_lines_are_stored_and_each_bad_one_is_kept_with_its_reason(app: App
         (5, ["columns_missing"]),
         (6, ["quotes"]),
     ]
-    first = ImportLine.objects.get(run=run, line=3)
-    assert first.cells == ["a-2", "no address", "12", "Bob", "x"]
+    first = next(told_lines(run))
+    assert (first.line, first.cells) == (3, ["a-2", "no address", "12", "Bob", "x"])
     assert (first.problems[0]["column"], first.problems[0]["came"]) == ("E-mail", "no address")
     assert not ImportPart.objects.exists()
     assert set(AuditEntry.objects.values_list("action", flat=True)) == {"importrun.started"}
@@ -207,8 +208,8 @@ def test_a_list_of_topics_puts_nobody_back_into_one_they_left(app: App) -> None:
     run = run_through(upload(app, "id,topics\na,news;tips\nb,news\n"), wording="I want these")
     assert (topics_of(app), topics_of(app, "b")) == (["tips"], ["news"])
     assert (run.stored_count, run.refused_count, run.warned_count) == (2, 0, 1)
-    warned = ImportLine.objects.get(run=run)
-    assert (warned.line, warned.is_stored, warned.cells) == (2, True, ["a", "news;tips"])
+    [warned] = told_lines(run, is_stored=True)
+    assert (warned.line, warned.cells) == (2, ["a", "news;tips"])
     assert [(one["column"], one["code"], one["came"]) for one in warned.problems] == [
         ("topics", "opt_out_kept", "news")
     ]
@@ -439,6 +440,27 @@ def test_dates_and_numbers_are_read_as_people_write_them(app: App) -> None:
     assert [one.code for one in reader.read(["c", "31.02.2026", "x"]).problems] == ["date_format", "type"]
 
 
+def test_a_file_taken_in_by_a_version_before_is_read_and_its_lines_stay_plain(app: App) -> None:
+    run = upload(app, "id,email\na,a@example.com\nb,x\n")
+    ImportPart.objects.update(body=read_bytes(run, 0, run.size_bytes), sealed=None)
+    ImportRun.objects.update(file_key=None)
+    run = run_through(ImportRun.objects.get())
+    assert (run.state, run.created_count, ImportLine.objects.get().cells) == ("done", 1, ["b", "x"])
+    assert [one.cells for one in told_lines(run)] == [["b", "x"]]
+
+
+def test_a_file_that_no_key_opens_fails_alone_and_says_why(app: App) -> None:
+    lost, sound = upload(app, "id\na\n"), upload(app, "id\nb\n")
+    for run in (lost, sound):
+        start(run=run, actor=make_user(app), now=NOW)
+    ImportPart.objects.filter(run=lost).update(sealed=b"another file's, or changed on the way")
+    assert continue_imports(clock=lambda: NOW, slot_seconds=60) is False
+    for run in (lost, sound):
+        run.refresh_from_db()
+    assert (lost.state, lost.parts.count(), sound.state) == ("failed", 0, "done")
+    assert "Upload it again" in lost.failure
+
+
 def test_empty_cells_keep_what_is_known_unless_they_are_to_clear(app: App) -> None:
     make_customer(app, external_id="a", first_name="Ann", traits={"plan": "pro"})
     text = "id,first_name,plan\na,,\n"
@@ -456,5 +478,5 @@ def test_old_files_and_refused_lines_are_forgotten(app: App) -> None:
     assert forget_old(now=NOW + timedelta(days=31)) == 1
     left.refresh_from_db()
     run.refresh_from_db()
-    assert (left.state, run.refused_count) == ("cancelled", 1)
+    assert (left.state, run.refused_count, run.key) == ("cancelled", 1, None)
     assert (ImportPart.objects.count(), ImportLine.objects.count()) == (0, 0)

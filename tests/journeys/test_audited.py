@@ -191,6 +191,7 @@ SILENT: Mapping[str, str] = {
     "customers_importrun_reread": "as columns",
     "customers_importrun_start": "as columns",
     "customers_importrun_cancel": "as columns",
+    "customers_importrun_words": "importrun.worded, of an import that is over (tests/customers)",
     "customers_importrun_refused": "a look at what was refused",
     "customers_importrun_warned": "a look at what was not taken",
     "segments_segment_refresh": "computes what is computed every quarter of an hour anyway; SegmentRefresh keeps it",

@@ -20,8 +20,11 @@ from apps.accounts.models import App
 from apps.accounts.services.second_factor import _totp, begin_set_up, confirm_set_up
 from apps.api.models import ApiKey, IdentityCheck, IdentityKey
 from apps.api.services.identity import forget_rules
-from apps.customers.models import Customer
+from apps.customers.models import Customer, ImportLine, ImportPart
 from apps.customers.services.contact_sealing import seal_open_contacts
+from apps.customers.services.import_files import store_upload
+from apps.customers.services.import_work import continue_imports
+from apps.customers.services.imports import start
 from apps.devices.models import Channel, Device
 from apps.sms_booster.models import SmsMessage, SmsReply
 from apps.sms_booster.services.choose import choose_due
@@ -67,6 +70,7 @@ def cage() -> Cage:
         cage.secrets[f"key {kind}"] = make_key(app, kind=kind)
     _people(cage)
     _pushes(cage)
+    _files(cage)
     _staff(cage)
     check = IdentityCheck.objects.create(app=app, mode="enforce")
     cage.secrets["identity"] = IdentityKey.objects.create(
@@ -104,6 +108,16 @@ def _pushes(cage: Cage) -> None:
     assert SmsMessage.objects.get().phone == PHONE
     reply("who is this?")
     assert SmsReply.objects.get().phone == PHONE
+
+
+def _files(cage: Cage) -> None:
+    """One that nobody started, and one that is through but for its line."""
+    for line in (f"ada,{EMAIL},{PHONE}", f",{EMAIL},{PHONE}"):
+        pieces = [f"id,email,phone\n{line}\n".encode()]
+        run = store_upload(app=cage.app, pieces=pieces, file_name="people.csv", created_by="ada", now=timezone.now())
+    start(run=run, actor=make_user(cage.app), now=timezone.now())
+    continue_imports(clock=timezone.now, slot_seconds=60)
+    assert (ImportPart.objects.count(), ImportLine.objects.count()) == (1, 1)
 
 
 def _staff(cage: Cage) -> None:

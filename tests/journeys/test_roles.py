@@ -63,6 +63,7 @@ SPECIAL: Mapping[str, str] = {
     "customers_importrun_start": "customers.add_importrun",
     "customers_importrun_cancel": "customers.add_importrun",
     "customers_importrun_refused": "customers.add_importrun",
+    "customers_importrun_words": "customers.add_importrun",
     "customers_importrun_warned": "customers.add_importrun",
     "customers_topic_preview": "customers.view_topic",
     "customers_customer_events": "customers.view_customer",

@@ -6,8 +6,8 @@ from typing import Any
 from apps.accounts.models import App, User
 from apps.accounts.services.audit import write_audit
 from apps.customers.belongings import all_belongings
-from apps.customers.models import Consent, Customer, Event
-from apps.customers.queries import person_named
+from apps.customers.models import Consent, Customer, Event, ImportWording
+from apps.customers.queries import person_named, wordings_added
 
 _COLUMNS = ("external_id", "email", "phone", "first_name", "last_name", "language", "time_zone", "country")
 
@@ -36,15 +36,22 @@ def export_person(*, customer: Customer, actor: User | str, now: datetime) -> di
             "created_at": customer.created_at.isoformat(),
             "updated_at": customer.updated_at.isoformat(),
         },
-        "consents": [_consent(one) for one in Consent.objects.filter(customer=customer)],
+        "consents": _consents(customer),
         "events": [_event(one) for one in Event.objects.filter(customer_id=customer.pk).order_by("occurred_at")],
         **{part.key: part.disclose(customer_id=customer.pk) for part in all_belongings()},
     }
 
 
-def _consent(consent: Consent) -> dict[str, Any]:
+def _consents(customer: Customer) -> list[dict[str, Any]]:
+    answers = list(Consent.objects.filter(customer=customer))
+    added = wordings_added(customer.app_id, answers)
+    return [_consent(one, added.get(one.pk)) for one in answers]
+
+
+def _consent(consent: Consent, added: ImportWording | None) -> dict[str, Any]:
     words = ("channel", "topic", "granted", "source", "wording", "wording_version")
-    return {**{name: getattr(consent, name) for name in words}, "at": consent.at.isoformat()}
+    later = {"wording_added": added.text, "wording_added_at": added.at.isoformat()} if added else {}
+    return {**{name: getattr(consent, name) for name in words}, "at": consent.at.isoformat(), **later}
 
 
 def _event(event: Event) -> dict[str, Any]:

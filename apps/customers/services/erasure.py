@@ -12,8 +12,9 @@ from apps.accounts.services.audit import write_audit
 from apps.core.admin_log import forget_names
 from apps.core.sql import execute
 from apps.customers.belongings import all_belongings
-from apps.customers.models import Customer, ImportLine
+from apps.customers.models import Customer, ImportLine, ImportRun
 from apps.customers.queries import person_named
+from apps.customers.services.import_lines import marks_of
 from apps.customers.services.tombstones import key_for_sealing, sealed_name, tombstone_of
 
 # Files write addresses as they like, profiles in small letters.
@@ -59,9 +60,7 @@ def erase(*, customer: Customer, actor: User | str, now: datetime) -> bool:
 
 def _forget_refused_lines(app_id: int, parts: Sequence[Customer]) -> None:
     """Lines of imports that name the person; nobody waits for them to be mended any more."""
-    names = [one.external_id for one in parts if one.external_id]
-    if names:
-        ImportLine.objects.filter(run__app=app_id, cells__overlap=names).delete()
+    _forget_lines(app_id, {one.external_id for one in parts if one.external_id})
 
 
 def _locked_parts(customer: Customer) -> list[Customer]:
@@ -77,14 +76,22 @@ def _forget_copies(app_id: int, parts: Sequence[Customer]) -> None:
 
     The parts are as they were before. Cost: a look at every refused line that is still kept.
     """
-    lines = ImportLine.objects.filter(run__app=app_id)
-    words = {word for one in parts for word in (one.external_id, one.email, one.phone) if word}
-    if words:
-        lines.filter(cells__overlap=sorted(words)).delete()
-    addresses = sorted({one.email.lower() for one in parts if one.email})
-    if addresses:
-        lines.alias(in_small=_IN_SMALL).filter(in_small__overlap=addresses).delete()
+    _forget_lines(app_id, {word for one in parts for word in (one.external_id, one.email, one.phone) if word})
     forget_names(Customer, [one.pk for one in parts])
+
+
+def _forget_lines(app_id: int, words: set[str]) -> None:
+    """Lines of files in which a cell is one of these words; an address in any way of writing it."""
+    lines = ImportLine.objects.filter(run__app=app_id)
+    if not words or not lines.exists():
+        return
+    for run in ImportRun.objects.filter(pk__in=lines.exclude(sealed=None).values("run")):
+        if run.key:
+            lines.filter(run=run, marks__overlap=sorted(marks_of(run.key, words))).delete()
+    plain = lines.filter(sealed=None)
+    plain.filter(cells__overlap=sorted(words)).delete()
+    addresses = sorted(word.lower() for word in words if "@" in word)
+    plain.alias(in_small=_IN_SMALL).filter(in_small__overlap=addresses).delete()
 
 
 def _sealed(app_id: int, parts: Sequence[Customer]) -> list[bytes | None]:

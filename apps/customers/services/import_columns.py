@@ -6,7 +6,7 @@ A cell becomes what a call would have said, and then the rules of calls judge it
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -93,6 +93,7 @@ class Reading:
     wording: str
     empties_clear: bool
     is_mended: bool = False
+    versions: Mapping[str, int] = field(default_factory=dict)
 
 
 def guess_columns(header: Sequence[str], known_traits: Mapping[str, str]) -> list[Column]:
@@ -285,7 +286,7 @@ class RecordReader:
         return judge
 
     def _read_answers(self, cells: Sequence[str], clean: CleanCustomer) -> None:
-        clean.wording = self._reading.wording
+        clean.wording, clean.versions = self._reading.wording, self._reading.versions
         for index, word, judge in self._answers:
             granted, wrong = judge(cells[index])
             if wrong:

@@ -5,8 +5,9 @@ import io
 from collections.abc import Iterator
 
 from apps.core.csv import safe_cell
-from apps.customers.models import ImportLine, ImportRun
+from apps.customers.models import ImportRun
 from apps.customers.services.import_columns import REASONS
+from apps.customers.told_lines import told_lines
 
 _AT_ONCE = 2_000
 
@@ -18,9 +19,8 @@ def lines_csv(run: ImportRun, *, is_stored: bool = False) -> Iterator[bytes]:
     """
     width = len(run.header)
     yield b"\xef\xbb\xbf" + _lines([[*run.header, *REASONS]])
-    lines = ImportLine.objects.filter(run=run, is_stored=is_stored).order_by("line", "id")
     some: list[list[str]] = []
-    for one in lines.iterator(chunk_size=_AT_ONCE):
+    for one in told_lines(run, is_stored=is_stored):
         cells = [*one.cells, *[""] * (width - len(one.cells))][:width]
         reasons = [
             str(one.line),

@@ -1,4 +1,4 @@
-"""Uploaded files: taken in piece by piece, kept in the database, read from any place. Memory stays flat."""
+"""Uploaded files: taken in piece by piece, kept sealed in the database, read from any place. Memory stays flat."""
 
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator
@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
+from apps.core.file_sealing import FileKey, new_file_key
 from apps.core.problems import FieldProblem, InvalidInput
 from apps.customers.models import ImportPart, ImportRun
 from apps.customers.services.import_columns import guess_columns
@@ -25,7 +26,7 @@ MOST_BYTES = 500_000_000
 MOST_COLUMNS = 200
 MOST_HEADER_LINES = 50
 PART_BYTES = 1_000_000
-_COPY = "copy customers_importpart (run_id, number, body) from stdin"
+_COPY = "copy customers_importpart (run_id, number, body, sealed) from stdin"
 _UTF8_MARK = b"\xef\xbb\xbf"
 
 
@@ -38,15 +39,21 @@ def store_upload(*, app: App, pieces: Iterable[bytes], file_name: str, created_b
     judge, size, lines, parts = Utf8Judge(), 0, 0, 0
     with transaction.atomic():
         run = ImportRun.objects.create(
-            app=app, file_name=file_name[-255:], created_by=created_by[:150], uploaded_at=now, state="waiting"
+            app=app,
+            file_name=file_name[-255:],
+            created_by=created_by[:150],
+            uploaded_at=now,
+            state="waiting",
+            file_key=new_file_key(),
         )
+        key = FileKey(run.file_key)
         # COPY, for psycopg keeps the text of the last hundred statements, and with it what an insert puts in.
         with connection.cursor() as cursor, cursor.cursor.copy(_COPY) as copy:
             for parts, piece in enumerate(_in_parts(_as_ascii_like(_checked(pieces))), start=1):
                 size += len(piece)
                 lines += piece.count(b"\n")
                 judge.look(piece)
-                copy.write_row((run.pk, parts - 1, piece))
+                copy.write_row((run.pk, parts - 1, b"", key.seal_piece(parts - 1, piece)))
         if not parts:
             raise refusal("file_empty", _("is empty: the first line names the columns, each line below is a person"))
         run.size_bytes, run.total_count = size, max(lines - 1, 1)
@@ -127,10 +134,14 @@ def _is_no_title(cell: str) -> bool:
 
 
 def read_bytes(run: ImportRun, position: int, count: int) -> bytes:
-    """`count` bytes from `position`, fewer at the end."""
+    """`count` bytes from `position`, fewer at the end. Raises BrokenSeal, WrongKey."""
     first, last = position // PART_BYTES, (position + count - 1) // PART_BYTES
     found = ImportPart.objects.filter(run=run, number__range=(first, last)).order_by("number")
-    bodies = b"".join(bytes(body) for body in found.values_list("body", flat=True))
+    key = run.key
+    bodies = b"".join(
+        key.open_piece(number, bytes(sealed)) if key and sealed is not None else bytes(body)
+        for number, body, sealed in found.values_list("number", "body", "sealed")
+    )
     return bodies[position - first * PART_BYTES :][:count]
 
 

@@ -1,10 +1,15 @@
-"""Lines of a file that a person is told of: refused, or stored without all that they say."""
+"""Lines of a file that a person is told of: refused, or stored without all that they say. Kept sealed.
+
+What came is sealed under the file's key; what is wrong with it, which the page counts, lies plain.
+"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from django.db import connection
 
+from apps.core.file_sealing import FileKey
 from apps.core.problems import FieldProblem
 from apps.customers.models import ImportRun
 from apps.customers.services.bulk import Stored
@@ -13,31 +18,48 @@ from apps.customers.services.import_columns import Column
 from apps.customers.services.import_text import Fault
 from apps.customers.services.imports import columns_of
 from apps.customers.services.profile_fields import CleanCustomer
-from apps.customers.services.profiles import opt_outs_kept
+from apps.customers.services.profiles import CONTACTS, opt_outs_kept
+from apps.customers.told_lines import seal_told
 
-# Line, cells, what is told of it, and whether its person was stored all the same.
-type Line = tuple[int, Sequence[str], list[dict[str, str]], bool]
+_COPY = "copy customers_importline (run_id, line, is_stored, cells, problems, sealed, marks) from stdin"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line as it came, and what is told of it. names: of its person, as the rules understood them."""
+
+    line: int
+    cells: Sequence[str]
+    problems: Sequence[dict[str, str]]
+    is_stored: bool = False
+    names: Sequence[str] = ()
 
 
 def refused_lines(run: ImportRun, prepared: Prepared) -> list[Line]:
     """Lines of which nothing was stored, with every reason."""
     columns = columns_of(run)
     return [_refused_fault(fault) for fault in prepared.faults] + [
-        (line, _kept_cells(cells, clean), _told(clean.problems, columns, run.header), False)
+        _refused(line, cells, clean, _told(clean.problems, columns, run.header))
         for line, cells, clean in prepared.people
         if clean.problems
     ]
 
 
-def _kept_cells(cells: Sequence[str], clean: CleanCustomer) -> Sequence[str]:
+def _refused(line: int, cells: Sequence[str], clean: CleanCustomer, told: Sequence[dict[str, str]]) -> Line:
     """Of somebody erased nothing is kept, not even the line that would have brought them back."""
-    is_erased = any(problem.code == "customer_erased" for problem in clean.problems)
-    return [""] * len(cells) if is_erased else cells
+    if any(problem.code == "customer_erased" for problem in clean.problems):
+        return Line(line, [""] * len(cells), told)
+    return Line(line, cells, told, names=_names(clean))
 
 
 def _refused_fault(fault: Fault) -> Line:
     told = {"column": "", "code": fault.code, "message": fault.message, "came": ""}
-    return fault.line, fault.cells, [told], False
+    return Line(fault.line, fault.cells, [told])
+
+
+def _names(clean: CleanCustomer) -> list[str]:
+    """However the line wrote them: an erasure knows them as the profile does."""
+    return [clean.external_id, *(clean.fields.get(contact, "") for contact in CONTACTS)]
 
 
 def warned_lines(run: ImportRun, prepared: Prepared, stored: Stored) -> list[Line]:
@@ -46,7 +68,7 @@ def warned_lines(run: ImportRun, prepared: Prepared, stored: Stored) -> list[Lin
         return []
     columns = columns_of(run)
     return [
-        (line, cells, _told(warnings, columns, run.header), True)
+        Line(line, cells, _told(warnings, columns, run.header), is_stored=True, names=_names(clean))
         for line, cells, clean in prepared.people
         if not clean.problems
         and (left := stored.stayed_left.get(clean.external_id))
@@ -69,13 +91,26 @@ def keep_lines(run: ImportRun, lines: Sequence[Line]) -> None:
     """Write them down, for the page and the file of a person who mends them. Touches customers_importline."""
     if not lines:
         return
-    with (
-        connection.cursor() as cursor,
-        cursor.cursor.copy("copy customers_importline (run_id, line, cells, problems, is_stored) from stdin") as copy,
-    ):
-        for line, cells, problems, is_stored in lines:
-            told = [{word: _storable(value) for word, value in problem.items()} for problem in problems]
-            copy.write_row((run.pk, line, [_storable(cell) for cell in cells], json.dumps(told), is_stored))
+    key = run.key
+    with connection.cursor() as cursor, cursor.cursor.copy(_COPY) as copy:
+        for one in lines:
+            copy.write_row((run.pk, one.line, one.is_stored, *_kept(one, key)))
+
+
+def _kept(one: Line, key: FileKey | None) -> tuple[list[str], str, bytes | None, list[int] | None]:
+    """Cells, problems, sealed, marks; plain where a version before took the file in."""
+    cells = [_storable(cell) for cell in one.cells]
+    told = [{word: _storable(value) for word, value in problem.items()} for problem in one.problems]
+    if key is None:
+        return cells, json.dumps(told), None, None
+    sealed = seal_told(key, cells, [problem.pop("came") for problem in told])
+    return [], json.dumps(told), sealed, sorted(marks_of(key, [*cells, *one.names]))
+
+
+def marks_of(key: FileKey, words: Iterable[str]) -> set[int]:
+    """What finds a line by a word that stands in a cell of it; an address, however it is written."""
+    plain = {word.strip() for word in words}
+    return {key.mark(word.lower() if "@" in word else word) for word in plain if word}
 
 
 def _storable(text: str) -> str:

@@ -14,7 +14,9 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
+from apps.core.encryption import WrongKey
 from apps.core.problems import FieldProblem
+from apps.core.sealing import BrokenSeal
 from apps.customers import import_extras
 from apps.customers.models import ImportRun
 from apps.customers.sealed import sealer_of
@@ -63,6 +65,9 @@ def continue_imports(
             _work(run, clock, lambda: is_stopping() or monotonic() >= until, block_bytes)
         except (LeaseLost, FileGone):
             continue
+        except (BrokenSeal, WrongKey) as error:
+            _log.error("import %s: its file cannot be opened: %s", run.pk, error)
+            _fail(run, clock())
     return ImportRun.objects.filter(_free(clock())).exists()
 
 
@@ -73,6 +78,7 @@ def _free(now: datetime) -> Q:
 def _claim(now: datetime) -> ImportRun | None:
     with transaction.atomic():
         free = ImportRun.objects.select_for_update(skip_locked=True, of=("self",)).select_related("app")
+        free = free.defer("file_key")  # one that no key opens must not stand before the others
         run = free.filter(_free(now)).order_by("started_at", "id").first()
         if run is not None:
             run.fence += 1
@@ -173,6 +179,15 @@ def _refuse(cleaned: Sequence[CleanCustomer], names: frozenset[str] | set[str], 
     for clean in cleaned:
         if clean.external_id in names:
             clean.problems.append(problem)
+
+
+def _fail(run: ImportRun, now: datetime) -> None:
+    why = _("The file cannot be opened any more: the key it was kept under is not there. Upload it again.")
+    with transaction.atomic():
+        mine = ImportRun.objects.filter(pk=run.pk, fence=run.fence)
+        if IMPORT_STATES.move(mine, "failed", finished_at=now, leased_until=None, failure=why):
+            import_extras.finish(run.destination, now)
+            drop_file(run)
 
 
 def _finish(run: ImportRun, now: datetime) -> None:

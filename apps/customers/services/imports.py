@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
@@ -19,6 +21,7 @@ from apps.customers.services.import_text import DELIMITERS, ENCODINGS, Block, Fa
 from apps.customers.services.profile_fields import CleanCustomer
 from apps.customers.services.profiles import OPT_OUT_KEPT, store_cleaned
 from apps.customers.services.vocabulary import declare_traits, types_of
+from apps.customers.services.wordings import versions_of
 from apps.customers.states import IMPORT_STATES
 
 PREVIEW_BYTES = 65_536
@@ -51,8 +54,9 @@ def columns_of(run: ImportRun) -> list[Column]:
 def reading_of(run: ImportRun) -> Reading:
     """How the run's lines are read."""
     app, is_mended = run.app, tuple(run.header[-len(REASONS) :]) == REASONS
-    columns = columns_of(run)
-    return Reading(columns, app.default_country, app.time_zone, run.consent_wording, run.empties_clear, is_mended)
+    wording, columns = run.consent_wording, columns_of(run)
+    versions = versions_of(app.pk, wording) if wording else {}
+    return Reading(columns, app.default_country, app.time_zone, wording, run.empties_clear, is_mended, versions)
 
 
 def reread(*, run: ImportRun, encoding: str, delimiter: str) -> None:
@@ -233,11 +237,13 @@ def cancel(*, run: ImportRun, actor: User, now: datetime) -> None:
 def forget_old(*, now: datetime) -> int:
     """Refused lines KEPT_DAYS after the end, files that nobody started after WAITS_DAYS; returns the runs touched.
 
-    Both hold what people told, and nobody needs them any more; the numbers stay.
+    Both hold what people told, and nobody needs them any more; the numbers stay. Their key goes, too: what a backup or
+    a page of the disk still holds of them opens with an older key only.
     """
     old = ImportRun.objects.filter(finished_at__lt=now - timedelta(days=KEPT_DAYS))
     ImportLine.objects.filter(run__in=old.values("pk")).delete()
-    left = ImportRun.objects.filter(state="waiting", uploaded_at__lt=now - timedelta(days=WAITS_DAYS))
+    old.alias(kept=Cast("file_key", TextField())).exclude(kept="").update(file_key=None)
+    left = ImportRun.objects.filter(state="waiting", uploaded_at__lt=now - timedelta(days=WAITS_DAYS)).defer("file_key")
     count = 0
     for run in left:
         with transaction.atomic():

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib import resources
+from types import MappingProxyType
 from typing import Any
 
 from django.core.validators import EmailValidator
@@ -52,7 +53,7 @@ class CustomerDraft:
 class CleanCustomer:
     """A draft after the rules. fields: column -> value, only those mentioned. Anything in problems = refused.
 
-    consent: channel, or TOPIC and a topic -> granted.
+    consent: channel, or TOPIC and a topic -> granted. versions: the same words -> which Wording of the app that was.
     """
 
     external_id: str = ""
@@ -60,6 +61,7 @@ class CleanCustomer:
     traits: Mapping[str, Any] | None = None
     consent: dict[str, bool] = field(default_factory=dict)
     wording: str = ""
+    versions: Mapping[str, int] = MappingProxyType({})
     problems: list[FieldProblem] = field(default_factory=list)
     warnings: list[FieldProblem] = field(default_factory=list)
 

@@ -269,9 +269,14 @@ def _log_consent(people: dict[str, CleanCustomer], outcome: dict[str, _Row], sou
 def answers_of(clean: CleanCustomer, customer_id: int) -> list[Answer]:
     """A person's answers as the ledger takes them; one to a topic is an answer about pushes."""
     return [
-        Answer(customer_id, "push", granted, topic=word.removeprefix(TOPIC), wording=clean.wording)
-        if word.startswith(TOPIC)
-        else Answer(customer_id, word, granted, wording=clean.wording)
+        Answer(
+            customer_id,
+            "push" if word.startswith(TOPIC) else word,
+            granted,
+            topic=word.removeprefix(TOPIC) if word.startswith(TOPIC) else "",
+            wording=clean.wording,
+            wording_version=clean.versions.get(word),
+        )
         for word, granted in clean.consent.items()
     ]
 

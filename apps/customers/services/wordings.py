@@ -54,6 +54,12 @@ def current_wordings(app_id: int) -> dict[str, Shown]:
     return {**{channel: built_in(channel) for channel in CHANNELS}, **written}
 
 
+def versions_of(app_id: int, text: str) -> dict[str, int]:
+    """{subject: the newest version that says exactly this}. Cost: one query."""
+    same = Wording.objects.filter(app_id=app_id, text=text).order_by("subject", "-version").distinct("subject")
+    return {one.subject: one.version for one in same}
+
+
 def shown_wordings(app_id: int, versions: Mapping[str, int]) -> dict[str, Shown]:
     """The texts of these versions, as a form says it showed them; what was never written is left out."""
     subjects = [subject for subject, version in versions.items() if version]
