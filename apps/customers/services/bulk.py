@@ -11,10 +11,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection
+from django.db import IntegrityError, connection
+from psycopg.errors import UniqueViolation
 
 from apps.accounts.models import App
-from apps.core.sql import compiled, execute, rows_of_each, statement
+from apps.core.sql import compiled, rows_of_each, statement
 from apps.customers.sealed import Sealer
 from apps.customers.services.consent import Answer, append_topic_answers, log_answers
 from apps.customers.services.profile_fields import CHANNELS, CleanCustomer
@@ -108,11 +109,8 @@ def store_people(*, app: App, chunk: Chunk, now: datetime, meanwhile: Callable[[
     """
     people = chunk.people
     _copy(chunk)
-    parameters = {"app_id": app.pk, "now": now, "made_by_test": False, "keeps_left_topics": True}
-    known_to, new_to = (compiled("customers", name, {}) for name in ("people_of_import", "new_people_of_import"))
-    update = compiled("customers", "update_customers", parameters, people=known_to)
-    insert = compiled("customers", "insert_customers", parameters, people=new_to)
-    found, made = rows_of_each([update, insert], meanwhile=meanwhile)
+    told = [clean for clean in people if clean.consent]
+    found, made = _found_and_made(app, told[0] if told else CleanCustomer(), now, meanwhile)
     if len(found) + len(made) != len(people):
         raise Raced
     created: dict[str, int] = dict(made)
@@ -121,7 +119,7 @@ def store_people(*, app: App, chunk: Chunk, now: datetime, meanwhile: Callable[[
         created = {name: customer_id for name, customer_id in created.items() if name not in taken_back}
     known = {name: customer_id for name, customer_id, is_erased, _, kept, *_rest in found if not (is_erased or kept)}
     _log_topics(people, created, found, now)
-    _log(people, created, known, now)
+    _log(told, created, known, now)
     merged = _store_merged(app, people, {name for name, _id, _erased, _was, kept, *_rest in found if kept}, now)
     return Stored(
         created,
@@ -130,6 +128,26 @@ def store_people(*, app: App, chunk: Chunk, now: datetime, meanwhile: Callable[[
         frozenset(name for name, _id, is_erased, *_rest in found if is_erased) | taken_back,
         {name: stayed_left for name, *_rest, stayed_left in found if stayed_left} | dict(merged.stayed_left),
     )
+
+
+def _found_and_made(
+    app: App, told: CleanCustomer, now: datetime, meanwhile: Callable[[], object]
+) -> list[list[tuple[Any, ...]]]:
+    """The rows of update_customers and import_new_people. told: somebody who answers, for the words. Raises Raced."""
+    about = {"app_id": app.pk, "now": now}
+    switches = {"made_by_test": False, "keeps_left_topics": True}
+    people = compiled("customers", "people_of_import", {})
+    words = {"wording": told.wording, **{f"{channel}_version": told.versions.get(channel) for channel in CHANNELS}}
+    statements = [
+        compiled("customers", "update_customers", about | switches, people=people),
+        compiled("customers", "import_new_people", about | words),
+    ]
+    try:
+        return rows_of_each(statements, meanwhile=meanwhile)
+    except IntegrityError as error:
+        if isinstance(error.__cause__, UniqueViolation):
+            raise Raced from error
+        raise
 
 
 def _copy(chunk: Chunk) -> None:
@@ -162,16 +180,8 @@ def _log_topics(
     append_topic_answers(answers=answers, source=FILE_LIST, now=now)
 
 
-def _log(people: Sequence[CleanCustomer], created: Mapping[str, int], known: Mapping[str, int], now: datetime) -> None:
-    """New people's answers to channels by the thousand; the rest one by one, where they differ."""
-    told = [clean for clean in people if clean.consent]
-    if not told:
-        return
-    names = [clean.external_id for clean in told if clean.external_id in created]
-    if names:
-        ids = [created[name] for name in names]
-        parameters = {"names": names, "ids": ids, "wording": told[0].wording, "now": now}
-        execute("customers", "import_first_answers", parameters)
+def _log(told: Sequence[CleanCustomer], created: Mapping[str, int], known: Mapping[str, int], now: datetime) -> None:
+    """Answers but new people's to channels, which came in with them: where they differ."""
     log_answers(
         answers=list(_answers(told, created, known)), source="import", now=now, only_changes=True, keeps_opt_out=True
     )
