@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from phonenumbers import PhoneMetadata, PhoneNumberFormat, PhoneNumberType
 
 _CHARACTERS = re.compile(r"\+?[0-9 ().\-/]+")
+_FIRST = frozenset("+0123456789")
 _SEPARATORS = str.maketrans("", "", " ().-/")
 _MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 # Kinds that the library asks for before it asks whether a number is a mobile one.
@@ -52,9 +53,13 @@ def e164_of(text: str, default_country: str) -> tuple[str, str, str]:
 
 def plain_mobile(text: str, default_country: str) -> str:
     """The number in E.164 where it is beyond doubt a mobile one; "" says nothing."""
-    if not (text.isascii() and _CHARACTERS.fullmatch(text)):
+    if not text.isascii():
         return ""
-    digits = text if text[1:].isdigit() else text.translate(_SEPARATORS)
+    digits = text
+    if not (text[1:].isdigit() and text[0] in _FIRST):
+        if not _CHARACTERS.fullmatch(text):
+            return ""
+        digits = text.translate(_SEPARATORS)
     if not digits.startswith("+"):
         plan = _plan_of_country(default_country)
         return f"+{plan.calling_code}{digits}" if plan and plan.is_plain_at_home(digits) else ""
