@@ -73,7 +73,10 @@ def looked_at(app: App, world: dict[str, int]) -> list[str]:
     count_device_days(now=timezone.now())
     count_consent_days(now=timezone.now())
     times = {"started_at": NOW, "uploaded_at": NOW, "header": ["id", "email"], "size_bytes": 900, "total_count": 10}
-    over = ImportRun.objects.create(app=app, file_name="a.csv", state="done", finished_at=NOW, refused_count=1, **times)
+    push = [{"to": "push", "name": "", "kind": ""}]
+    over = ImportRun.objects.create(
+        app=app, file_name="a.csv", state="done", finished_at=NOW, refused_count=1, columns=push, **times
+    )
     problem = {"column": "email", "code": "email_invalid", "message": "must be an address", "came": "x"}
     ImportLine.objects.create(run=over, line=2, cells=["a", "x"], problems=[problem])
     running = ImportRun.objects.create(app=app, file_name="b.csv", state="running", position=300, **times)
