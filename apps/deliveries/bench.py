@@ -32,6 +32,14 @@ from config.up import programs
 LONGEST_SECONDS = 3600
 _PLATFORMS = {"fcm": "android", "apns": "ios", "webpush": "web"}
 _EVERYBODY = "select id as customer_id from customers_customer where app_id = %(bench_app)s"
+_AT_WORK = """
+    select count(*),
+           count(*) filter (where wait_event_type = 'Lock'),
+           count(*) filter (where wait_event_type = 'LWLock')
+    from pg_stat_activity
+    where datname = current_database() and backend_type = 'client backend'
+      and state = 'active' and pid <> pg_backend_pid()
+"""
 _HELLO = {"title": "{{ first_name | default: 'Hello' }}, a word", "body": "News from {{ city | default: 'town' }}."}
 
 Say = Callable[[str], None]
@@ -42,7 +50,7 @@ def campaign(options: dict[str, Any], say: Say) -> Measured:
 
     The sink is nginx where it is installed (see apps.sandbox.sink), else the slower sandbox. Fails if the ids that it
     counted differ from the ledger. Extra fields: distinct_at_sink, accepted, plan_seconds, sending_rate (no planning),
-    worker_mb (the largest worker), wal_bytes_per_item, cpu_us_by_program, CPU of database and sink,
+    worker_mb (the largest worker), wal_bytes_per_item, lock_waits_percent, cpu_us_by_program, CPU of database and sink,
     baseline where asked for: each library's rate and CPU, and how many times that the whole road is.
     """
     now = timezone.now()
@@ -58,12 +66,12 @@ def campaign(options: dict[str, Any], say: Say) -> Measured:
             worker.start()
         wait_for_beat(say)
         say("launching")
-        spent = _Spent(sink, workers)
+        spent, waits = _Spent(sink, workers), _LockWaits()
         with timed() as watch:
             started = time.perf_counter()
             dispatch = launch(app)
             planned = time.perf_counter()
-            wait_until_done(dispatch, say)
+            wait_until_done(dispatch, say, meanwhile=waits.look)
             ended = time.perf_counter()
             spent.stop()
         watch.seconds, watch.cpu_seconds = ended - started, watch.cpu_seconds + sum(spent.programs.values())
@@ -86,6 +94,7 @@ def campaign(options: dict[str, Any], say: Say) -> Measured:
         sending_rate=round(accepted / (ended - planned), 1),
         worker_mb=round(peak_child_mb(), 1),
         wal_bytes_per_item=round(spent.wal_bytes / rows),
+        lock_waits_percent=waits.percent,
         cpu_us_by_program={name: round(seconds * 1e6 / rows, 2) for name, seconds in spent.programs.items()},
         database_us_per_item=round(spent.database * 1e6 / rows, 2),
         sink_us_per_item=round(spent.sink * 1e6 / rows, 2),
@@ -118,6 +127,28 @@ class _Spent:
     def _read(self) -> list[float]:
         each = [cpu_seconds_below(one.pid) for one in self._programs]
         return [database_cpu_seconds(), self._sink.cpu_seconds(), wal_position(), *each]
+
+
+class _LockWaits:
+    """How often a session that was at work was found waiting for another: for its lock, or for a latch of the server
+    (PostgreSQL's LWLock, of which most are the turn to write the log)."""
+
+    def __init__(self) -> None:
+        self._at_work = self._locks = self._latches = 0
+
+    def look(self) -> None:
+        """One sample of all sessions but our own. Cost: 0.2 ms of the database."""
+        with connection.cursor() as cursor:
+            cursor.execute(_AT_WORK)
+            at_work, locks, latches = cursor.fetchone()
+        self._at_work += at_work
+        self._locks += locks
+        self._latches += latches
+
+    @property
+    def percent(self) -> dict[str, float]:
+        waits = {"locks": self._locks, "latches": self._latches}
+        return {name: round(100 * count / max(1, self._at_work), 2) for name, count in waits.items()}
 
 
 def export(options: dict[str, Any], say: Say) -> Measured:
@@ -195,8 +226,11 @@ def launch(app: App, *, cap_count: int = 5, canary_devices: int | None = None) -
     )
 
 
-def wait_until_done(dispatch: Dispatch, say: Say) -> None:
-    """Raises RuntimeError when it takes longer than LONGEST_SECONDS, or ends otherwise than done."""
+def wait_until_done(dispatch: Dispatch, say: Say, *, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Look 20 times a second; meanwhile: done at each look.
+
+    Raises RuntimeError when it takes longer than LONGEST_SECONDS, or ends otherwise than done.
+    """
     deadline = time.monotonic() + LONGEST_SECONDS
     said = time.monotonic()
     while time.monotonic() < deadline:
@@ -208,6 +242,7 @@ def wait_until_done(dispatch: Dispatch, say: Say) -> None:
         if time.monotonic() - said > 10:
             said = time.monotonic()
             say(f"{_recorded(dispatch):,} of {dispatch.planned_devices:,}")
+        meanwhile()
         time.sleep(0.05)
     raise RuntimeError(f"not done after {LONGEST_SECONDS} s: {_recorded(dispatch):,} recorded")
 

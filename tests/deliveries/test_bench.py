@@ -51,5 +51,6 @@ def test_a_campaign_is_compared_with_the_libraries(
     monkeypatch.setenv("DATABASE_URL", process_environment["DATABASE_URL"])
     result = bench("campaign", devices=100, baseline=True)
     assert result["accepted"] == result["distinct_at_sink"] == 96
+    assert result["lock_waits_percent"].keys() == {"locks", "latches"}
     assert result["baseline"].keys() == {"firebase-admin", "aioapns", "pywebpush"}
     assert all(one.keys() == {"gateway", "rate", "cpu_us_per_item", "ratio"} for one in result["baseline"].values())
