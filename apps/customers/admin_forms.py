@@ -32,9 +32,10 @@ class ProfileForm(forms.Form):
             field.widget.attrs.update({"class": "hg-input", "autocomplete": "off"})
 
     def draft(self) -> CustomerDraft:
-        """What was typed; an emptied field is emptied."""
+        """What was changed; an emptied field is emptied, and a contact that could not be shown stays as it is."""
         self.is_valid()
-        return CustomerDraft(**{name: self.cleaned_data.get(name, "") for name in ("external_id", *COLUMNS)})
+        changed = [name for name in COLUMNS if name in self.changed_data]
+        return CustomerDraft(**{name: self.cleaned_data.get(name, "") for name in ("external_id", *changed)})
 
     def refuse(self, problems: Iterable[FieldProblem]) -> None:
         """Show the service's problems beside the fields."""

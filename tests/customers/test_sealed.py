@@ -121,7 +121,7 @@ def test_only_a_text_that_reads_the_address_opens_it(app: App) -> None:
 
 
 def test_a_damaged_contact_costs_no_page_and_is_kept_as_it_is(app: App, client: Client) -> None:
-    anna = make_customer(app, phone=NUMBER, email=ADDRESS)
+    anna = make_customer(app, external_id="anna", phone=NUMBER, email=ADDRESS)
     with connection.cursor() as cursor:
         cursor.execute("update customers_customer set phone = left(phone, -4) || '0000'")
     damaged = kept()
@@ -129,8 +129,10 @@ def test_a_damaged_contact_costs_no_page_and_is_kept_as_it_is(app: App, client: 
     page = client.get(f"/admin/customers/customer/{anna.pk}/change/")
     assert (page.status_code, "cannot be read" in page.content.decode()) == (200, True)
     assert client.get("/admin/customers/customer/").status_code == 200
+    typed = {"first_name": "Anne", "email": ADDRESS, "phone": ""}
+    assert client.post(f"/admin/customers/customer/{anna.pk}/edit/", typed).status_code == 302
     read = Customer.objects.get()
-    assert (read.phone, read.email) == ("", ADDRESS)
+    assert (read.first_name, read.phone, read.email) == ("Anne", "", ADDRESS)
     read.save()
     assert kept() == damaged
 
