@@ -1,7 +1,7 @@
 """The page of a campaign that waits for a second person: exactly what will be sent, what changed, yes or no."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import messages
@@ -110,7 +110,7 @@ def texts_of(campaign: Campaign) -> Iterator[Text]:
         default = campaign.app.default_language
         for language in sorted(variant.texts, key=lambda code: (code != default, code)):
             letter = chr(ord("A") + variant.position)
-            screen = screen_of(variant, language=language)
+            screen = replace(screen_of(variant, language=language), facts=())  # no reader, so nothing is known of one
             yield Text(letter, variant.share, language_name(language), variant.texts[language], screen)
 
 
