@@ -1,4 +1,4 @@
-"""The settings of a message's links: opened, used, and seen at once in the preview; clean at a desk and on a phone."""
+"""The settings of a message's links, and its data: opened, used, seen at once in the preview; clean on any screen."""
 
 import pytest
 from django.test import Client
@@ -10,6 +10,7 @@ from apps.campaigns.models import Campaign
 from apps.sms_booster.models import BoostRule
 from tests.browser.test_accessible import FIND, RULES, WIDE, window
 from tests.factories import make_app, make_ready_campaign, make_user
+from tests.house import GENEROSITY, wait_for
 
 __all__ = ["window"]
 pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
@@ -20,16 +21,21 @@ def app() -> App:
     return make_app()
 
 
-@pytest.mark.parametrize("window", [(1360, "light"), (390, "dark")], indirect=True, ids=["desktop", "phone"])
-def test_tags_are_switched_on_and_shown(window: Page, live_server: LiveServer, app: App) -> None:
-    campaign = make_ready_campaign(app, name="Spring sale")
-    BoostRule.objects.create(campaign=campaign, is_enabled=True, text="Come back: https://shop.example STOP to end")
+def open_message(window: Page, live_server: LiveServer, app: App, campaign: Campaign) -> None:
+    """As a marketer of the app."""
     client = Client()
     client.force_login(make_user(app, role="marketer"))
     cookie = client.cookies["sessionid"].value
     window.context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
     window.goto(f"{live_server.url}/admin/campaigns/campaign/{campaign.pk}/change/")
     window.get_by_role("tab", name="Message").click()
+
+
+@pytest.mark.parametrize("window", [(1360, "light"), (390, "dark")], indirect=True, ids=["desktop", "phone"])
+def test_tags_are_switched_on_and_shown(window: Page, live_server: LiveServer, app: App) -> None:
+    campaign = make_ready_campaign(app, name="Spring sale")
+    BoostRule.objects.create(campaign=campaign, is_enabled=True, text="Come back: https://shop.example STOP to end")
+    open_message(window, live_server, app, campaign)
     window.get_by_label("On tap, open").fill("https://shop.example/x?a=1#top")
     window.get_by_role("heading", name="Who follows the links").click()
     source = window.get_by_label("Source utm_source")
@@ -47,3 +53,22 @@ def test_tags_are_switched_on_and_shown(window: Page, live_server: LiveServer, a
     expect(window.get_by_text("utm_campaign=the campaign’s name")).to_be_visible()
     expect(window.get_by_text("has problems")).to_be_attached()
     assert window.evaluate(FIND, RULES) + window.evaluate(WIDE) == []
+
+
+@pytest.mark.parametrize("window", [(1360, "light")], indirect=True, ids=["desktop"])
+def test_data_for_the_app_are_written_by_keyboard_alone(window: Page, live_server: LiveServer, app: App) -> None:
+    campaign = make_ready_campaign(app)
+    open_message(window, live_server, app, campaign)
+    window.get_by_role("heading", name="How it behaves on the device").click()
+    add = window.get_by_role("button", name="Add a name")
+    add.press("Enter")
+    window.keyboard.type("aps")
+    expect(window.get_by_label("Name 1")).to_be_focused()
+    expect(window.locator('[id="problems-data-0_key"]')).to_contain_text("reserved", timeout=15_000)
+    window.get_by_label("Name 1").fill("sku")
+    window.get_by_label("Text 1").fill("4711")
+    expect(window.locator('[id="problems-data-0_key"]')).to_be_empty(timeout=15_000)
+    wait_for(lambda: campaign.variants.get().texts["en"].get("data") == {"sku": "4711"}, 5 * GENEROSITY)
+    window.get_by_role("button", name="Remove name 1").press("Enter")
+    expect(add).to_be_focused()
+    wait_for(lambda: "data" not in campaign.variants.get().texts["en"], 5 * GENEROSITY)

@@ -42,7 +42,7 @@ def test_from_the_code_to_the_phone(page: Page, house: House) -> None:
     page.get_by_label("Message", exact=True).fill("Seen on a test phone.")
     expect(page.get_by_label("On an iPhone: Hello friend. Seen on a test phone.")).to_be_visible()
 
-    page.get_by_role("button", name="Send a test").click()
+    page.get_by_role("button", name="Send a test", exact=True).click()
     expect(page.get_by_text("No test device yet")).to_be_visible()
     page.get_by_role("button", name="Add a device").click()
     expect(page.get_by_role("img", name="QR code of the pairing link")).to_be_visible()
@@ -52,6 +52,29 @@ def test_from_the_code_to_the_phone(page: Page, house: House) -> None:
     page.get_by_role("button", name="Send the test").click()
     answer = page.locator("#trial-answers li").filter(has_text="My Android")
     expect(answer).to_contain_text("Accepted", timeout=15_000)
+    assert ("Hello friend", "Seen on a test phone.") in arrived(house)
+
+
+def arrived(house: House) -> list[tuple[str, str]]:
     with urllib.request.urlopen(f"{house.sandbox_url}/_inbox?limit=50", timeout=10) as inbox:
-        seen = [(one["title"], one["body"]) for one in json.load(inbox)["messages"]]
-    assert ("Hello friend", "Seen on a test phone.") in seen
+        return [(one["title"], one["body"]) for one in json.load(inbox)["messages"]]
+
+
+def test_an_sms_goes_to_the_teams_number(page: Page, house: House) -> None:
+    log_in(page, house, "marketer")
+    page.get_by_role("link", name="New campaign").first.click()
+    page.get_by_label("What is it called?").fill("Trial by SMS")
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("tab", name="SMS Booster").click()
+    page.get_by_label("Follow up by SMS").check()
+    page.get_by_label("SMS text").fill('Hello {{ first_name | default: "friend" }}. STOP to end')
+    expect(page.locator("#save-state")).to_contain_text(re.compile(r"Saved \d"))
+    page.get_by_role("button", name="Send a test SMS").click()
+    expect(page.get_by_text("No test number yet")).to_be_visible()
+    page.get_by_role("textbox", name="Phone number").fill("+48 500 600 701")
+    page.get_by_label("Whose is it?").fill("Mary")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("checkbox", name=re.compile("Mary"))).to_be_checked()
+    page.get_by_role("button", name="Send the test").click()
+    expect(page.locator("#trial-answers li")).to_contain_text("Accepted", timeout=15_000)
+    assert "Hello friend. STOP to end" in [body for _title, body in arrived(house)]
