@@ -254,6 +254,21 @@ def test_who_leaves_a_topic_while_the_file_is_stored_stays_out(app: App) -> None
     assert Consent.objects.filter(customer=anna, topic="news").get().granted is False
 
 
+@pytest.mark.django_db(transaction=True)
+def test_somebody_who_is_created_at_the_same_moment_is_changed_by_the_file(app: App) -> None:
+    run = upload(app, "id,first_name,push\na,Anna,yes\nb,Bob,yes\n")
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            make_customer(app, external_id="a", first_name="Ann")
+            storing = pool.submit(in_own_connection, lambda: run_through(run))
+            wait_for_a_lock()
+        storing.result()
+    run.refresh_from_db()
+    assert (run.stored_count, run.created_count, run.updated_count, run.refused_count) == (2, 1, 1, 0)
+    assert Customer.objects.get(app=app, external_id="a").first_name == "Anna"
+    assert Consent.objects.filter(granted=True, source="import").count() == 2
+
+
 def in_own_connection(work: Callable[[], Any]) -> None:
     try:
         work()
