@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from apps.campaigns.models import Campaign, LaunchFault, SegmentTrigger
 from apps.campaigns.services.large_triggers import expires_at
+from apps.campaigns.services.local_time import is_time_to_launch
 from apps.core.words import Word
 from apps.deliveries.services.stop import is_stopped
 from apps.segments.models import Segment
@@ -77,6 +78,8 @@ def troubles_of(campaign: Campaign, now: datetime) -> list[Trouble]:
             "It is tried again by itself every two minutes, until its pushes would have expired. Tell whoever runs the "
             "system. “Back to draft” or “Cancel” ends the tries."
         )
+        if campaign.timing == "at" and not is_time_to_launch(campaign, now):
+            then = _("It is tried again at its time. Tell whoever runs the system before.")
         return [Trouble(title, f"{text % {'tries': fault.tries}} {then}", since=fault.first_at, error=fault.error)]
     due_at, lease = campaign.scheduled_at, campaign.launching_until
     is_late = due_at is not None and now - due_at >= LATE_AFTER and (lease is None or lease <= now)

@@ -20,10 +20,10 @@ def boost() -> None:
 
 @shared_task(name="sms_booster.fall_back")
 def fall_back() -> None:
-    """Tests, and the SMS after transactional pushes; in the urgent lane, so that no campaign is in their way."""
-    send_trials(way=_way(), now=timezone.now())
+    """The SMS after transactional pushes, and tests; in the urgent lane, so that no campaign is in their way."""
     choose_fallbacks(now=timezone.now())
     send_due(way=_way(), now=timezone.now(), seconds=1.0, after_pushes=True)
+    send_trials(way=_way(), now=timezone.now())
 
 
 def _way() -> Way:

@@ -158,6 +158,17 @@ def test_what_passes_by_itself_is_no_fault_and_soon_tried_again(
     assert [launch_due(NOW + timedelta(seconds=late)) for late in (seconds - 1, seconds)] == [0, 1]
 
 
+def test_launched_ahead_in_vain_it_keeps_its_time(app: App) -> None:
+    campaign = make_ready_campaign(app, timing="at", scheduled_at=NOW + timedelta(hours=1))
+    lifecycle.schedule(campaign=campaign, version=1, actor="mary", now=NOW)
+    with connection.cursor() as cursor:
+        cursor.execute("alter table deliveries_batch add constraint none_today check (attempt < 0) not valid")
+        with pytest.raises(lifecycle.LaunchDelayed, match="stays scheduled for its time"):
+            lifecycle.launch_now(campaign=campaign, version=1, actor="mary", now=NOW)
+        cursor.execute("alter table deliveries_batch drop constraint none_today")
+    assert [launch_due(NOW + timedelta(minutes=late)) for late in (3, 60)] == [0, 1]
+
+
 def test_a_plan_that_failed_sends_the_campaign_back_with_the_reason(scheduled: Campaign) -> None:
     origin = f"campaign:{scheduled.pk}"
     make_counted_dispatch(scheduled.app, origin=origin, state="failed", reason="audience_timeout")

@@ -59,18 +59,20 @@ class LaunchFailed(Conflict):
 class LaunchDelayed(Conflict):
     """It is scheduled, and an error that nobody foresaw undid its launch; it is tried again by itself.
 
-    Code `launch_delayed`. The error itself is its cause, and in the log.
+    Code `launch_delayed`. The error itself is its cause, and in the log. is_due: its time has come, so that is soon.
     """
 
-    def __init__(self) -> None:
-        super().__init__(
-            "launch_delayed",
-            _(
-                "it could not be launched just now, and nobody was sent anything. It is scheduled and tried again by "
-                "itself within two minutes: load its page again then. If it has not gone out by then, tell whoever "
-                "runs the system."
-            ),
+    def __init__(self, *, is_due: bool) -> None:
+        soon = _(
+            "it could not be launched just now, and nobody was sent anything. It is scheduled and tried again by itself"
+            " within two minutes: load its page again then. If it has not gone out by then, tell whoever runs the"
+            " system."
         )
+        later = _(
+            "it could not be launched just now, and nobody was sent anything. It stays scheduled for its time: try"
+            " again in two minutes, or let it go out then. If it fails again, tell whoever runs the system."
+        )
+        super().__init__("launch_delayed", soon if is_due else later)
 
 
 def schedule(*, campaign: Campaign, version: int, actor: Actor, now: datetime) -> Campaign:
@@ -120,7 +122,8 @@ def launch_now(*, campaign: Campaign, version: int, actor: Actor, now: datetime)
         launching.launch_leased(campaign_id=campaign.pk, now=now)
     except Exception as error:
         _log.exception("campaign %s cannot be launched", campaign.pk)
-        raise LaunchDelayed from error
+        is_ahead = fresh.timing == "at" and not is_local(fresh) and not is_time_to_launch(fresh, now)
+        raise LaunchDelayed(is_due=not is_ahead) from error
     launched = Campaign.objects.select_related("app", "dispatch").get(pk=campaign.pk)
     if launched.state == "draft":
         raise LaunchFailed(launched.launch_problem)
