@@ -23,8 +23,10 @@ from apps.devices.standing import Standing, standing_of
 
 # Work that nobody has taken up for so long waits for us, not for a vendor.
 UNTOUCHED_FOR = timedelta(seconds=20)
-# A quota's bucket so empty, so lately, is what holds us.
+# A bucket so empty, so lately, is what holds us: whoever is held asks it again within a token's time, or a tenth of a
+# second. One that was emptied longer ago has filled up since: a process took its part ahead and lives on that.
 SPENT_SHARE = 0.1
+ASKED_WITHIN_SECONDS, ASKED_WITHIN_TOKENS = 1.0, 3.0
 _OPEN_STATES = ["waiting", "leased"]
 
 
@@ -162,5 +164,6 @@ def _limits(dispatch: Dispatch, now: datetime) -> Iterator[Standing]:
 
 
 def _is_spent(owner: str, per_second: float, now: datetime) -> bool:
-    bucket = PaceBucket.objects.filter(owner=owner, refilled_at__gt=now - timedelta(seconds=5)).first()
+    within = timedelta(seconds=max(ASKED_WITHIN_SECONDS, ASKED_WITHIN_TOKENS / per_second))
+    bucket = PaceBucket.objects.filter(owner=owner, refilled_at__gt=now - within).first()
     return bucket is not None and bucket.tokens < max(1.0, SPENT_SHARE * per_second)

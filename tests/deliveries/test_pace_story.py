@@ -117,6 +117,12 @@ def test_whatever_slows_it_has_its_sentence(
     assert (found, said in text, bool(advice)) == (kind, True, True)
 
 
+def test_a_part_of_the_quota_taken_ahead_does_not_hold_a_slow_campaign(app: App) -> None:
+    dispatch = make_dispatch(app)
+    at_its_quota(dispatch)
+    assert story_of(dispatch, at=NOW + timedelta(seconds=2))[0] == ""
+
+
 def test_its_own_throttle(app: App) -> None:
     assert "7.5 a second" in story_of(make_dispatch(app, throttle_per_second=7.5))[1]
 
