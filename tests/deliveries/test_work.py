@@ -17,6 +17,7 @@ from apps.deliveries.models import Batch, Delivery, Dispatch, LedgerPage, Retry
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.claim import reclaim_batches
 from apps.deliveries.services.plan import ContentDraft
+from apps.deliveries.services.work import WorkDone
 from apps.deliveries.states import OUTCOME_WORDS
 from apps.devices.models import Channel, Device
 from apps.gateways.contract import RetryReason, SendResult, Verdict
@@ -59,6 +60,17 @@ def test_a_shift_whose_time_is_over_says_that_somebody_should_go_on(app: App, ru
     make_people(app, 1)
     make_dispatch(app)
     assert run_lane(slot_seconds=0.0).is_more
+    assert not run_lane().is_more
+
+
+def test_who_is_woken_while_a_shift_ends_is_not_forgotten(run_lane: Worker) -> None:
+    """A shift asks for the time before each look, and once behind its last."""
+
+    def somebody_else_is_woken() -> datetime:
+        assert run_lane() == WorkDone()  # sent away: the lane is being worked on
+        return NOW
+
+    assert run_lane(clock=somebody_else_is_woken).is_more
     assert not run_lane().is_more
 
 

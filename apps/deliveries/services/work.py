@@ -8,10 +8,10 @@ while the database works. At most IN_FLIGHT devices are in flight per process: t
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
-from threading import Lock
+from threading import Event, Lock
 from time import monotonic, sleep
 
 from django.db import connection, transaction
@@ -41,6 +41,8 @@ LONGEST_REST_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 _at_work: dict[str, Lock] = {"urgent": Lock(), "bulk": Lock()}
+# Somebody was woken for the lane since this process last looked for work in it.
+_is_called: dict[str, Event] = {"urgent": Event(), "bulk": Event()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ RHYTHMS = {
 class WorkDone:
     """devices: recorded in this call. is_more: it stopped for the time, not for want of work, so somebody should go on.
 
-    Where the lane is only warm that counts as more: until the next wake-up nobody would look.
+    Where the lane is only warm that counts as more: until the next wake-up nobody would look. So does a wake-up that
+    came behind the last look: whoever brought it was sent away.
     """
 
     devices: int = 0
@@ -90,12 +93,14 @@ def work(
     A second call for a lane that this process already works on returns at once. A database that is away is waited
     for, with nothing sent meanwhile and the answers that came kept; a stop ends that wait.
     """
+    _is_called[lane].set()  # before the lock is asked for: who holds it reads this once it is free
     if not _at_work[lane].acquire(blocking=False):
         return WorkDone()
     try:
-        return _Shift(lane, wire, clock, chance, lease, is_stopping).run(slot_seconds)
+        done = _Shift(lane, wire, clock, chance, lease, is_stopping).run(slot_seconds)
     finally:
         _at_work[lane].release()
+    return replace(done, is_more=done.is_more or _is_called[lane].is_set())
 
 
 class _Shift:
@@ -203,6 +208,7 @@ class _Shift:
         room = self._rhythm.batches - len(self._held)
         if room <= 0 or monotonic() < self._look_at:
             return {}
+        _is_called[self._lane].clear()
         claimed = claim_batches(
             lane=self._lane,
             most=room,
