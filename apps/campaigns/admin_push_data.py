@@ -73,7 +73,7 @@ class PushDataForm(forms.Form):
                 self.add_error(f"{place}_key", _("This name stands above already."))
             elif key or value:
                 found[key] = place
-        texts = {key: cleaned.get(f"{place}_value", "") for key, place in found.items()}
+        texts = {key: self._as_stored(key, cleaned.get(f"{place}_value", "")) for key, place in found.items()}
         for key, text in texts.items():
             self._judge(found[key], key, text)
         cleaned["texts"] = texts
@@ -84,6 +84,11 @@ class PushDataForm(forms.Form):
         if not self.is_bound or self.errors or self.cleaned_data["texts"] == self.stored:
             return {}
         return {"data": self.cleaned_data["texts"] or None}
+
+    def _as_stored(self, key: str, text: str) -> str:
+        """A field of one line sends a text of several, which an API call may have stored, without its breaks."""
+        stored = self.stored.get(key, "")
+        return stored if stored.replace("\r", "").replace("\n", "") == text else text
 
     def _judge(self, place: int, key: str, text: str) -> None:
         """By the rules of the API; what is wrong with a name stands under the name."""

@@ -355,6 +355,15 @@ def test_data_for_the_app_hold_for_every_language_or_not_at_all(marketer: Client
     assert not [text for text in campaign.variants.get().texts.values() if "data" in text]
 
 
+def test_a_text_of_several_lines_for_the_app_stays_so(marketer: Client, campaign: Campaign) -> None:
+    """Browsers take the breaks out of a field of one line."""
+    campaign.variants.update(texts={"en": {"title": "a", "body": "b", "data": {"json": '{\r\n"a": 1\n}'}}})
+    save(
+        marketer, campaign, **{"data-0_key": "json", "data-0_value": '{"a": 1}', "data-1_key": "n", "data-1_value": "2"}
+    )
+    assert campaign.variants.get().texts["en"]["data"] == {"json": '{\r\n"a": 1\n}', "n": "2"}
+
+
 def test_a_page_without_settings_changes_none(marketer: Client, campaign: Campaign) -> None:
     campaign.variants.update(texts={"en": {"title": "a", "body": "b", "sound": "ping.caf"}})
     save(marketer, campaign)
