@@ -13,14 +13,17 @@ from apps.api.services import idempotency
 from apps.api.webhooks.services.courier import STOP_SECONDS, Courier
 from apps.api.webhooks.services.purging import purge_webhooks
 from apps.sms_booster.services.fall_back import purge_fallbacks
+from apps.sms_booster.services.trials import purge_trials
 from config import stopping
 
 
 @shared_task(name="api.purge_expired")
 def purge_expired() -> None:
-    """Forget idempotency keys older than promised, texts of SMS after pushes, webhooks' attempts and dead letters."""
+    """Forget idempotency keys older than promised, texts of SMS after pushes, test SMS, webhooks' attempts and dead
+    letters."""
     idempotency.purge_expired(now=timezone.now())
     purge_fallbacks(now=timezone.now())
+    purge_trials(now=timezone.now())
     purge_webhooks(now=timezone.now())
 
 

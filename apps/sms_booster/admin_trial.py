@@ -18,6 +18,7 @@ from apps.core.masking import masked_phone
 from apps.core.problems import InvalidInput
 from apps.customers.models import Customer
 from apps.customers.queries import person_named
+from apps.gateways.faults import TOO_LATE
 from apps.sms_booster.admin_step import rule_of
 from apps.sms_booster.models import SmsTrial, TrialNumber
 from apps.sms_booster.services.automation_step import SmsStep
@@ -126,6 +127,9 @@ def _answer(one: SmsTrial) -> Answer:
         return Answer(one.name, phone, _("Accepted"), _("the provider took it"), "good")
     if one.state == "unknown":
         return Answer(one.name, phone, _("No answer"), _("it may have arrived: look at the phone"), "warn")
+    if one.code == TOO_LATE:
+        late = _("nobody took it in time: try again, or ask whoever runs the system whether its workers are well")
+        return Answer(one.name, phone, _("Not sent"), late, "bad")
     return Answer(one.name, phone, _("Not sent"), " ".join(filter(None, (one.code, one.detail))), "bad")
 
 

@@ -14,7 +14,7 @@ from apps.deliveries.services.stop import stop_sending
 from apps.devices.models import Channel
 from apps.sms_booster.models import BoostRule, SmsMessage, SmsTrial, TrialNumber
 from apps.sms_booster.services.send import Way
-from apps.sms_booster.services.trials import MOST_AN_HOUR, send_trials
+from apps.sms_booster.services.trials import EXPIRES_AFTER, KEPT_FOR, MOST_AN_HOUR, purge_trials, send_trials
 from tests.factories import make_app, make_campaign, make_customer, make_user
 from tests.factories.automations import make_automation
 from tests.fixtures_sandbox import RunningSandbox
@@ -114,11 +114,23 @@ def test_what_the_provider_refuses_is_shown_and_not_tried_again(
     assert (SmsTrial.objects.get().state, arrived(sandbox)) == ("failed", [])
 
 
+def test_what_nobody_takes_in_time_is_given_up_and_forgotten_after_a_week(
+    marketer: Client, campaign: Campaign, number: TrialNumber, way: Way
+) -> None:
+    try_it(marketer, campaign, number)
+    assert send_trials(way=way, now=timezone.now() + EXPIRES_AFTER + timedelta(minutes=1)) == 0
+    told = marketer.get(page(campaign, "-result"), {"sms": SmsTrial.objects.get().pk}).content.decode()
+    assert ("nobody took it in time" in told, "hx-get" in told) == (True, False)
+    later = timezone.now() + KEPT_FOR
+    assert [purge_trials(now=later + timedelta(hours=hours)) for hours in (-1, 1)] == [0, 1]
+
+
 def test_numbers_are_added_once_named_and_removed(marketer: Client, campaign: Campaign) -> None:
     added = marketer.post(page(campaign, "-add"), {"phone": "500 600 700", "name": "Mary"}).content.decode()
     assert ("Mary" in added, PHONE in added) == (True, False)
     marketer.post(page(campaign, "-add"), {"phone": PHONE, "name": "Mary Stone"})
     assert [(one.name, one.phone) for one in TrialNumber.objects.all()] == [("Mary Stone", PHONE)]
+    assert [one.action for one in AuditEntry.objects.order_by("pk")] == ["trialnumber.added", "trialnumber.renamed"]
     refused = marketer.post(page(campaign, "-add"), {"phone": "22 555"}).content.decode()
     assert ('aria-invalid="true"' in refused, 'value="22 555"' in refused) == (True, True)
     elsewhere = TrialNumber.objects.create(app=make_app(), name="Theirs", phone=PHONE, added_at=timezone.now())

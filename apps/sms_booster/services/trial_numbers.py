@@ -20,14 +20,16 @@ def add_number(*, app: App, name: str, phone: str, user: User, now: datetime) ->
     number = _number(app, phone)
     name = " ".join(name.split())[:60] or masked_phone(number)
     with transaction.atomic():
-        App.objects.select_for_update().get(pk=app.pk)  # twins wait here, so none passes the limit
+        App.objects.select_for_update(no_key=True).get(pk=app.pk)  # twins wait here, so none passes the limit
         known = list(TrialNumber.objects.filter(app=app))
         same = next((one for one in known if one.phone == number), None)
         if same is None and len(known) >= MOST:
             message = _("there are %(most)s test numbers already: remove one first") % {"most": MOST}
             raise InvalidInput([FieldProblem("/phone", "too_many", message)])
         if same is not None:
-            TrialNumber.objects.filter(pk=same.pk).update(name=name)
+            same.name = name
+            same.save(update_fields=["name"])
+            _note(same, "renamed", user, now)
             return same
         stored = TrialNumber.objects.create(app=app, name=name, phone=number, added_by=user, added_at=now)
         _note(stored, "added", user, now)

@@ -25,6 +25,7 @@ from apps.deliveries.services.wake import Wish, ask_for
 from apps.deliveries.services.work import HOLDS_SECONDS
 from apps.devices.models import Channel
 from apps.gateways.contract import RetryReason, SendResult, TextMessage, Verdict
+from apps.gateways.faults import TOO_LATE
 from apps.sms_booster.models import SmsTrial, TrialNumber
 from apps.sms_booster.services.answers import stop_channel
 from apps.sms_booster.services.provider import send_texts
@@ -64,14 +65,14 @@ def try_text(
         problems.append(FieldProblem("/numbers", "required", _("choose at least one test number")))
     if is_stopped("test"):
         problems.append(FieldProblem("", "sending_stopped", _("all sending is stopped")))
-    SmsTrial.objects.filter(planned_at__lt=now - KEPT_FOR).delete()
-    lately = SmsTrial.objects.filter(app=tried.app, planned_at__gt=now - timedelta(hours=1)).count()
-    if lately + len(numbers) > MOST_AN_HOUR:
-        message = _("an app may send %(most)s test SMS an hour: wait a little") % {"most": MOST_AN_HOUR}
-        problems.append(FieldProblem("/numbers", "too_many", message))
-    if problems:
-        raise InvalidInput(problems)
     with transaction.atomic():
+        App.objects.select_for_update(no_key=True).get(pk=tried.app.pk)  # twins wait here, so none passes the limit
+        lately = SmsTrial.objects.filter(app=tried.app, planned_at__gt=now - timedelta(hours=1)).count()
+        if lately + len(numbers) > MOST_AN_HOUR:
+            message = _("an app may send %(most)s test SMS an hour: wait a little") % {"most": MOST_AN_HOUR}
+            problems.append(FieldProblem("/numbers", "too_many", message))
+        if problems:
+            raise InvalidInput(problems)
         planned = [_plan(tried, number, body, parts, now) for number in numbers]
         write_audit(
             app=tried.app,
@@ -93,10 +94,16 @@ def send_trials(*, way: Way, now: datetime) -> int:
     left = waiting.filter(state="sending", sending_at__lt=now - CRASHED_AFTER)
     SMS_STATES.move(left, "unknown", code="crashed", settled_at=now)
     old = waiting.filter(state="planned", planned_at__lt=now - EXPIRES_AFTER)
-    SMS_STATES.move(old, "failed", code="too_late", settled_at=now)
+    SMS_STATES.move(old, "failed", code=TOO_LATE, settled_at=now)
     apps = waiting.filter(state="planned").values("app")
     channels = Channel.objects.filter(gateway="sms", state="active", app__in=apps)
     return sum(_send_slice(channel, way, now) for channel in channels)
+
+
+def purge_trials(*, now: datetime) -> int:
+    """Forget tests after KEPT_FOR: they hold phones, and what somebody would have read. Returns how many."""
+    count, _each = SmsTrial.objects.filter(planned_at__lt=now - KEPT_FOR).delete()
+    return count
 
 
 def _made(tried: TriedText, customer: Customer | None) -> tuple[str, int, list[FieldProblem]]:
