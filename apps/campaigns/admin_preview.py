@@ -60,7 +60,7 @@ def screen_of(
     customer = person_named(app=app, external_id=external_id) if external_id else None
     text = variant.texts.get(language) or variant.texts.get(app.default_language) or {}
     empty = Screen(app.name, _("Your title"), _("What you write appears here."))
-    if not text.get("title"):
+    if not text.get("title") and text.get("silent") is not True:
         return Screen(app.name, empty.title, str(text.get("body") or empty.body), reader=_reader(customer, external_id))
     said: dict[str, Any] = {
         "variant": variant,

@@ -150,6 +150,13 @@ def test_an_approver_sees_whatever_will_be_sent(approver: Client, campaign: Camp
     assert (missing, "Last day. STOP to end" in shown) == ([], True)
 
 
+def test_a_push_for_the_app_alone_is_shown_without_a_title(approver: Client, campaign: Campaign, mary: User) -> None:
+    campaign.variants.update(texts={"en": {"silent": True, "data": {"sku": "4711"}}})
+    request_approval(campaign=campaign, version=1, actor=mary, note="", now=timezone.now())
+    shown = approver.get(page_of(campaign)).content.decode()
+    assert ("sku = 4711" in shown, "Your title" in shown) == (True, False)
+
+
 def test_who_may_answer_is_told_how_many_wait(approver: Client, asked: Approval, app: App, marketer: Client) -> None:
     home = approver.get("/admin/")
     assert [one.pk for one in home.context["to_approve"]] == [asked.pk]
