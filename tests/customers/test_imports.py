@@ -17,12 +17,13 @@ from apps.customers.services.consent import record_consent
 from apps.customers.services.erasure import erase
 from apps.customers.services.import_columns import Column, RecordReader, guess_columns
 from apps.customers.services.import_files import PART_BYTES, read_bytes, store_upload
-from apps.customers.services.import_work import continue_imports
+from apps.customers.services.import_work import KEY_MISSING_FOR, LEASE, continue_imports
 from apps.customers.services.imports import cancel, choose, columns_of, forget_old, preview, reading_of, start
 from apps.customers.services.merging import merge_customers
 from apps.customers.services.profiles import CustomerDraft, upsert_customers
 from apps.customers.told_lines import told_lines
 from apps.segments.models import SegmentMember
+from tests.core.test_reencryption import UseKeys, keys  # noqa: F401
 from tests.factories import NOW, make_app, make_customer, make_segment, make_user
 
 pytestmark = pytest.mark.django_db
@@ -474,6 +475,21 @@ def test_a_file_that_no_key_opens_fails_alone_and_says_why(app: App) -> None:
         run.refresh_from_db()
     assert (lost.state, lost.parts.count(), sound.state) == ("failed", 0, "done")
     assert "Upload it again" in lost.failure
+
+
+def test_a_worker_that_has_not_the_new_key_yet_leaves_the_file_to_others(app: App, keys: UseKeys) -> None:  # noqa: F811
+    keys("k2", "k1")
+    run, lost = upload(app, "id\na\n"), upload(app, "id\nb\n")
+    start(run=run, actor=make_user(app), now=NOW)
+    keys("k1")
+    assert continue_imports(clock=lambda: NOW, slot_seconds=60) is False
+    keys("k2", "k1")
+    later = NOW + LEASE + timedelta(seconds=1)
+    continue_imports(clock=lambda: later, slot_seconds=60)
+    start(run=lost, actor=make_user(app), now=NOW)
+    keys("k1")
+    continue_imports(clock=lambda: later + KEY_MISSING_FOR, slot_seconds=60)
+    assert list(ImportRun.objects.order_by("pk").values_list("state", flat=True)) == ["done", "failed"]
 
 
 def test_empty_cells_keep_what_is_known_unless_they_are_to_clear(app: App) -> None:

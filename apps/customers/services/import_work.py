@@ -33,6 +33,9 @@ from apps.customers.states import IMPORT_STATES
 # 6,000 lines: two of them, one being stored and one being read, take 60 MB.
 BLOCK_BYTES = 500_000
 LEASE = timedelta(seconds=60)
+# While keys are rotated, a process that was not restarted yet has not the one of a file just taken in: once the lease
+# is over another may have it.
+KEY_MISSING_FOR = timedelta(hours=1)
 # Who imports the same people at the same moment is done within a try or two.
 MOST_TRIES = 10
 
@@ -67,7 +70,8 @@ def continue_imports(
             continue
         except (BrokenSeal, WrongKey) as error:
             _log.error("import %s: its file cannot be opened: %s", run.pk, error)
-            _fail(run, clock())
+            if isinstance(error, BrokenSeal) or clock() - (run.started_at or clock()) > KEY_MISSING_FOR:
+                _fail(run, clock())
     return ImportRun.objects.filter(_free(clock())).exists()
 
 
