@@ -102,3 +102,16 @@ def test_a_channel_keeps_to_its_projects_quota(phones: Phones, run_lane: Worker)
     make_dispatch(app)
     run_lane(slot_seconds=1)  # at a clock that stands still
     assert 1 <= len(phones.inbox) <= 12
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_campaign_uses_no_more_of_its_projects_quota_than_it_sends(phones: Phones, run_lane: Worker) -> None:
+    """What its own pace held back was taken from the quota too, which then held all others of the project."""
+    app = make_app()
+    make_channel(app, project="shop")
+    make_people(app, 60)
+    make_dispatch(app, throttle_per_second=5)
+    PaceBucket.objects.create(owner="project:shop", tokens=5000, refilled_at=NOW)
+    run_lane(slot_seconds=1)
+    assert phones.inbox
+    assert PaceBucket.objects.get(owner="project:shop").tokens == 5000 - len(phones.inbox)

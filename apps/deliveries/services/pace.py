@@ -74,6 +74,12 @@ class Purse:
             cut.append(wish if count == wish.count else Wish(wish.held, count))
         return cut
 
+    def put_back(self, spent: Sequence[Wish], granted: Sequence[Wish]) -> None:
+        """What was spent on devices that a pace then held back, wish by wish: a slow campaign uses up no quota."""
+        for before, after in zip(spent, granted, strict=True):
+            if before.held.project and before.held.quota_per_second is not None:
+                self._left[before.held.project] += before.count - after.count
+
     def settle(self, *, now: datetime) -> None:
         """Give back what is left, pay what is owed."""
         self._ask({project: -int(left) for project, left in self._left.items() if int(left)}, now)

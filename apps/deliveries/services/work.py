@@ -234,7 +234,9 @@ class _Shift:
 
     def _open(self, held: dict[int, Held], now: datetime) -> tuple[dict[int, Held], list[Slice]]:
         """The next slices. Returns what we go on holding: batches that may not be sent now are given back."""
-        wishes = grant(wishes=self._purse.spend(self._wishes(held)), now=now)
+        affordable = self._purse.spend(self._wishes(held))
+        wishes = grant(wishes=affordable, now=now)
+        self._purse.put_back(affordable, wishes)
         granted = [wish for wish in wishes if wish.count]
         opened = open_slices(wishes=granted, texts=self._texts, lease=self._lease, now=now)
         refused = {wish.held.batch_id for wish in granted} - {one.held.batch_id for one in opened}
