@@ -1,6 +1,6 @@
 """Test sends beside the builder: the team's test devices, how one is added, and what became of a test."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -111,7 +111,7 @@ def send(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse
     tried, texts = _message(draft, customer, request)
     language = request.POST.get("preview_language", "")
     code = language if language in texts else draft.app.default_language
-    chosen = {word for word in request.POST.getlist("on") if word.isascii() and word.isdecimal() and len(word) < 19}
+    chosen = row_numbers(request.POST.getlist("on"))
     user: Any = request.user
     context: dict[str, Any] = {"base": base_of(draft), "language": language_name(code), "reader": customer}
     try:
@@ -197,7 +197,12 @@ def _listed(request: HttpRequest, draft: Draft) -> dict[str, Any]:
 def unchecked(request: HttpRequest) -> set[int]:
     """Devices that were listed and not chosen when the list was asked for again: they stay so."""
     sent = request.POST if request.method == "POST" else request.GET
-    return {int(word) for word in set(sent.getlist("known")) - set(sent.getlist("on")) if word.isdecimal()}
+    return row_numbers(sent.getlist("known")) - row_numbers(sent.getlist("on"))
+
+
+def row_numbers(words: Iterable[str]) -> set[int]:
+    """Those of the words sent that may be numbers of rows."""
+    return {int(word) for word in words if word.isascii() and word.isdecimal() and len(word) < 19}
 
 
 def may_pair(request: HttpRequest) -> bool:
@@ -207,7 +212,7 @@ def may_pair(request: HttpRequest) -> bool:
 def sent_row(request: HttpRequest, rows: Any, name: str) -> Any:
     """The row whose number was sent under this name, or 404."""
     number = request.POST.get(name) or request.GET.get(name) or ""
-    row = rows.filter(pk=int(number)).first() if number.isascii() and number.isdecimal() and len(number) < 19 else None
+    row = rows.filter(pk__in=row_numbers([number])).first()
     if row is None:
         raise Http404
     return row

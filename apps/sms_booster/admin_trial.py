@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from apps.campaigns.admin_trial import Answer, Draft, base_of, may_pair, sent_row, unchecked
+from apps.campaigns.admin_trial import Answer, Draft, base_of, may_pair, row_numbers, sent_row, unchecked
 from apps.campaigns.models import Campaign
 from apps.campaigns.services.automations.event_words import sample_facts
 from apps.campaigns.services.readiness import known_names
@@ -61,9 +61,7 @@ def send(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse
     """Send what is stored of the draft, as the person that the preview shows."""
     external_id = request.POST.get("preview_customer", "")
     customer = person_named(app=draft.app, external_id=external_id) if external_id else None
-    chosen = {
-        int(word) for word in request.POST.getlist("on") if word.isascii() and word.isdecimal() and len(word) < 19
-    }
+    chosen = row_numbers(request.POST.getlist("on"))
     user: Any = request.user
     context: dict[str, Any] = {"base": base_of(draft), "reader": customer}
     try:
@@ -83,7 +81,7 @@ def send(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse
 
 def result(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
     """What became of a test, asked for until each number has its answer."""
-    asked = {int(word) for word in request.GET.getlist("sms") if word.isascii() and word.isdecimal() and len(word) < 19}
+    asked = row_numbers(request.GET.getlist("sms"))
     found = SmsTrial.objects.filter(app=draft.app_id, subject=_subject(draft), pk__in=asked)
     context = {"base": base_of(draft), **_became(list(found.order_by("pk")))}
     return TemplateResponse(request, "sms_booster/trial/answers.html", context)
