@@ -94,6 +94,15 @@ def test_what_a_process_did_not_use_goes_back() -> None:
     assert PaceBucket.objects.get().tokens == 490
 
 
+def test_what_was_spent_on_a_batch_that_was_given_back_at_once_is_paid() -> None:
+    """It was never held when a cycle began, so nothing was taken ahead for it."""
+    purse = Purse()
+    PaceBucket.objects.create(owner="project:shop", tokens=500, refilled_at=NOW)
+    purse.spend([Wish(held(project="shop", quota_per_second=1000.0), 10)])
+    purse.settle(now=NOW)
+    assert PaceBucket.objects.get().tokens == 490
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_channel_keeps_to_its_projects_quota(phones: Phones, run_lane: Worker) -> None:
     app = make_app()

@@ -68,6 +68,7 @@ class Purse:
         for wish in wishes:
             count, project, quota = wish.count, wish.held.project, wish.held.quota_per_second
             if project and quota is not None:
+                self._rates[project] = quota * QUOTA_SHARE  # what was never held long enough to be filled is paid, too
                 left = self._left.get(project, 0.0)
                 count = max(0, min(count, int(left + _chunk(quota * QUOTA_SHARE))))
                 self._left[project] = left - count
