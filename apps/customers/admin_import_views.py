@@ -1,5 +1,6 @@
 """The pages of imports: upload, columns with a preview, progress, result."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,9 @@ from django.utils.translation import gettext_lazy as told
 from apps.accounts.admin_pages import draw_page
 from apps.accounts.models import App
 from apps.accounts.queries import apps_of
+from apps.core.encryption import WrongKey
 from apps.core.problems import Conflict, FieldProblem, InvalidInput
+from apps.core.sealing import BrokenSeal
 from apps.core.states import InvalidTransition
 from apps.core.templatetags.house import number
 from apps.core.words import Word
@@ -40,9 +43,10 @@ from apps.customers.services.import_files import MOST_BYTES, store_upload, too_l
 from apps.customers.services.import_text import ENCODINGS
 from apps.customers.services.import_wordings import add_wording
 from apps.customers.services.wordings import current_wordings, topic_subject
-from apps.customers.told_lines import told_lines
+from apps.customers.told_lines import ToldLine, told_lines
 
 type Admin = ModelAdmin[ImportRun]
+_log = logging.getLogger(__name__)
 
 # What surrounds a file in a request: its boundary and the other fields.
 _FORM_BYTES = 100_000
@@ -114,7 +118,12 @@ def page(model_admin: Admin, request: HttpRequest, run: ImportRun) -> HttpRespon
     may_import = model_admin.has_add_permission(request)
     context: dict[str, Any] = {"title": run.file_name, "original": run, "run": run, "may_import": may_import}
     if run.state == "waiting":
-        context |= _mapping(run) if may_import else {}
+        try:
+            context |= _mapping(run) if may_import else {}
+        except (BrokenSeal, WrongKey) as error:
+            _log.error("import %s: its file cannot be opened: %s", run.pk, error)
+            messages.error(request, _("“%(file)s” cannot be opened any more: upload it again.") % {"file": run})
+            return redirect("admin:customers_importrun_changelist")
         return draw_page(model_admin, request, "customers/imports/columns.html", context)
     return draw_page(model_admin, request, "customers/imports/progress.html", {**context, **_progress(run)})
 
@@ -272,12 +281,21 @@ def _progress(run: ImportRun) -> dict[str, Any]:
         "left": left,
         "unchanged": run.stored_count - run.created_count - run.updated_count,
         "reasons": refused_by_code(run) if run.state != "running" else [],
-        "examples": list(told_lines(run, limit=10)) if run.state != "running" else [],
+        "examples": _examples(run) if run.state != "running" else [],
         "warnings": warned_by_code(run) if run.warned_count and run.state != "running" else [],
         "place": _place(run),
         "unworded": _unworded(run) if run.started_at else "",
         "added": run.wordings.first(),
     }
+
+
+def _examples(run: ImportRun) -> list[ToldLine]:
+    """None where no key opens them any more: the page still says what became of the file."""
+    try:
+        return list(told_lines(run, limit=10))
+    except (BrokenSeal, WrongKey) as error:
+        _log.error("import %s: its lines cannot be opened: %s", run.pk, error)
+        return []
 
 
 def _place(run: ImportRun) -> Place | None:

@@ -18,6 +18,7 @@ from apps.customers.services.import_files import MOST_BYTES
 from apps.customers.services.import_work import continue_imports
 from apps.customers.services.wordings import write_wording
 from apps.customers.told_lines import told_lines
+from tests.core.test_reencryption import UseKeys, keys  # noqa: F401
 from tests.factories import NOW, make_app, make_customer, make_segment, make_user
 
 pytestmark = pytest.mark.django_db
@@ -237,6 +238,20 @@ def test_erasing_takes_refused_lines_along(app: App) -> None:
     continue_imports(clock=lambda: NOW, slot_seconds=30)
     erase(customer=make_customer(app, external_id="anna", phone="+48500600700"), actor="test", now=NOW)
     assert [one.cells[0] for one in told_lines(run)] == ["bob"]
+
+
+def test_a_file_whose_key_is_gone_costs_no_page(app: App, keys: UseKeys) -> None:  # noqa: F811
+    keys("k1")
+    marketer = client_of(app, "marketer")
+    for _twice in range(2):
+        send(marketer, app, "id,email\nanna,x\n")
+    through, waiting = ImportRun.objects.order_by("pk")
+    marketer.post(f"{LIST}{through.pk}/start/", columns(("external_id",), ("email",)))
+    continue_imports(clock=lambda: NOW, slot_seconds=30)
+    keys("k2")
+    assert marketer.get(f"{LIST}{through.pk}/change/").status_code == 200
+    answer = marketer.get(f"{LIST}{waiting.pk}/change/", follow=True)
+    assert (answer.redirect_chain[0][0], "upload it again" in answer.content.decode()) == (LIST, True)
 
 
 def test_a_yes_without_words_is_told_before_and_after(app: App) -> None:
