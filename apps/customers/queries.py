@@ -57,6 +57,8 @@ def facts_of(customer: Customer) -> dict[str, Any]:
 
 def person_named(*, app: App, external_id: str) -> Customer | None:
     """The living person of that name, also where it is the name of a row that became part of another."""
+    if "\0" in external_id:  # no text of PostgreSQL's, so nobody's
+        return None
     parameters = {"app_id": app.pk, "external_id": external_id}
     return next(iter(Customer.objects.raw(statement("customers", "person_named"), parameters)), None)
 
@@ -76,6 +78,8 @@ def found_people(people: QuerySet[Customer], words: str, *, apps: Iterable[App])
     words = words.strip()
     if not words:
         return people
+    if "\0" in words:
+        return people.none()
     if kind := kind_sought(words):
         return people.filter(has_contact(people, kind, words, apps) | Q(external_id__startswith=words))
     named = Q()

@@ -15,7 +15,7 @@ from apps.customers import sealed
 from apps.customers.contact_search import AT_ONCE
 from apps.customers.fields import NotSealed
 from apps.customers.models import ContactKey, Customer
-from apps.customers.queries import fact_reader, facts, found_people
+from apps.customers.queries import fact_reader, facts, found_people, person_named
 from apps.customers.sealed import EMAIL, PHONE, forget_keys, forms_of, seal, unseal
 from apps.customers.services.contact_sealing import seal_open_contacts, sealed_tables
 from apps.customers.services.profiles import CustomerDraft, upsert_customers
@@ -81,6 +81,12 @@ def test_a_row_of_before_is_read_and_found(app: App, of_before: Customer) -> Non
     people = Customer.objects.all()
     for words in ("500 600 700", "Anna@example.com", "anna@EXAMPLE.com"):
         assert list(found_people(people, words, apps=[app])) == [person]
+
+
+def test_what_no_row_can_hold_finds_nobody(app: App) -> None:
+    assert [person_named(app=app, external_id="a\0b"), *found_people(Customer.objects.all(), "a\0b", apps=[app])] == [
+        None
+    ]
 
 
 def test_a_search_in_many_apps_seals_by_parts(app: App) -> None:

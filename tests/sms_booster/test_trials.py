@@ -75,6 +75,10 @@ def test_it_arrives_as_the_chosen_person_reads_it_and_counts_nowhere(
     assert AuditEntry.objects.get(action="campaign.tried").details["numbers"] == ["Mine"]
 
 
+def test_a_person_nobody_can_be_called_is_nobody(marketer: Client, campaign: Campaign, number: TrialNumber) -> None:
+    assert "has no SMS provider yet" in try_it(marketer, campaign, number, preview_customer="a\0b")
+
+
 def test_an_automations_sms_speaks_with_its_fallbacks(
     marketer: Client, app: App, number: TrialNumber, way: Way, sandbox: RunningSandbox
 ) -> None:
