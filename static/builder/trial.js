@@ -19,5 +19,10 @@ document.body.addEventListener("click", (event) => {
 reader?.addEventListener("search", () => {
   if (!reader.value) readAs("", "");
 });
+for (const failure of ["htmx:responseError", "htmx:sendError"]) {
+  document.body.addEventListener(failure, ({ detail: { target } }) => {
+    if (target?.id === "trial-body") target.textContent = dialog.dataset.failed;
+  });
+}
 // Its code must not be asked about any more.
 dialog?.addEventListener("close", () => document.getElementById("trial-body").replaceChildren());

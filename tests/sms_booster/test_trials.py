@@ -1,5 +1,6 @@
 """Test sends of SMS: to the team's numbers, as a chosen person, at most once, and counted nowhere."""
 
+import re
 from datetime import timedelta
 from html import unescape
 
@@ -16,7 +17,7 @@ from apps.sms_booster.models import BoostRule, SmsMessage, SmsTrial, TrialNumber
 from apps.sms_booster.services.send import Way
 from apps.sms_booster.services.trials import EXPIRES_AFTER, KEPT_FOR, MOST_AN_HOUR, purge_trials, send_trials
 from tests.factories import make_app, make_campaign, make_customer, make_user
-from tests.factories.automations import make_automation
+from tests.factories.automations import PUSH, make_automation
 from tests.fixtures_sandbox import RunningSandbox
 from tests.sms_booster.test_send import arrived, open_account
 
@@ -88,6 +89,23 @@ def test_an_automations_sms_speaks_with_its_fallbacks(
     send_trials(way=way, now=timezone.now())
     assert [one["body"] for one in sandbox.inbox()["messages"]] == ["Your order waits"]
     assert AuditEntry.objects.filter(action="automation.tried", subject=f"automation:{automation.pk}").exists()
+
+
+def trial_buttons(page: str) -> list[tuple[str, str]]:
+    """Where each button leads, and what it says."""
+    return re.findall(r'data-open-trial hx-get="([^"]*)".*?(Send a test(?: SMS)?)</button>', unescape(page), re.DOTALL)
+
+
+def test_each_button_leads_to_the_test_of_its_own_step(marketer: Client, app: App, campaign: Campaign) -> None:
+    automation = make_automation(app, PUSH, StepDraft("sms", {"text": "Hi"}))
+    for draft, said in ((automation, {"Send a test", "Send a test SMS"}), (campaign, {"Send a test SMS"})):
+        root = f"/admin/campaigns/{draft._meta.model_name}/{draft.pk}"
+        page = marketer.get(f"{root}/change/", {"step": "sms_booster"}).content.decode()
+        buttons = dict(trial_buttons(page))
+        assert set(buttons.values()) >= said
+        for path in buttons:
+            assert re.fullmatch(rf"{root}/(sms-)?trial/(\?step=\d+)?", path)
+            assert marketer.get(path).status_code == 200
 
 
 def test_what_cannot_be_sent_is_said_at_once(marketer: Client, campaign: Campaign, number: TrialNumber) -> None:
