@@ -198,8 +198,8 @@ def test_an_access_token_revoked_in_mid_run_is_renewed_once_for_all(house: House
     house.people(800)
     for _ in range(2):
         house.start_worker()
-    dispatch = house.launch(throttle_per_second=300)
-    house.until(lambda: house.arrived() > 200, seconds=60, what="under way")
+    dispatch = house.launch(throttle_per_second=100)
+    house.until(lambda: house.arrived() > 100, seconds=60, what="under way")
     assert exchanges() == 1, "each worker has a token of its own"
     assert house.sandbox.call("DELETE", "/_bearers")[1]["revoked"] >= 1
     house.until_done(dispatch, seconds=60)
