@@ -13,13 +13,12 @@ from django.utils.translation import gettext as _
 from apps.customers.models import Customer
 from apps.customers.queries import ids_of_people
 from apps.deliveries.delivery_ids import make_delivery_id
-from apps.deliveries.models import Batch, Delivery, Dispatch, Receipt, Retry
+from apps.deliveries.models import Delivery, Dispatch, Receipt
+from apps.deliveries.on_their_way import OnItsWay, on_their_way
 from apps.deliveries.policy import Policy
 from apps.deliveries.states import GATEWAY_WORDS, OUTCOME_WORDS, PLATFORM_WORDS, RECEIPT_WORDS
 from apps.deliveries.why import Case, Decision, Why, day_told, why_of
 from apps.devices.models import Device
-
-_OPEN = ("waiting", "held", "leased")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +54,14 @@ class Explanation:
 def explain_dispatch(*, dispatch: Dispatch, customer: Customer, now: datetime) -> Explanation:
     """Every device of this person in this dispatch, with its reason.
 
-    Cost: six queries by key, a few more where the outcome has a story of its own; however many devices there are.
+    Cost: five queries by key, a few more where the outcome has a story of its own; however many devices there are.
     """
     ids = ids_of_people([customer.pk])
+    waiting = on_their_way(dispatch_ids=[dispatch.pk], people=ids)
     ledger = list(Delivery.objects.filter(planned_on=dispatch.planned_on, dispatch_id=dispatch.pk, customer_id__in=ids))
     reasons = explain_rows(rows=ledger, dispatches={dispatch.pk: dispatch}, customer=customer)
     told = {row.device_id for row in ledger}
-    reasons += [one for one in _on_their_way(dispatch, ids, now) if one.device_id not in told]
+    reasons += _queued(dispatch, [one for one in waiting if one.device_id not in told], now)
     was_reached = any(one.status == "accepted" for one in reasons)
     return Explanation(dispatch, bool(reasons), was_reached, _summary(reasons, was_reached=was_reached), reasons)
 
@@ -97,50 +97,42 @@ def _reason(case: Case, why: Why, receipts: Sequence[tuple[str, datetime]]) -> R
     )
 
 
-def _on_their_way(dispatch: Dispatch, ids: Sequence[int], now: datetime) -> list[Reason]:
+def _queued(dispatch: Dispatch, waiting: Sequence[OnItsWay], now: datetime) -> list[Reason]:
     """Devices that have no outcome yet: in the plan, or waiting for another try."""
-    found: list[tuple[int, int, int, Why]] = []
-    for batch in Batch.objects.filter(dispatch=dispatch, state__in=_OPEN, customer_ids__overlap=list(ids)):
-        why = _waits_for(dispatch, batch, now)
-        for device_id, customer_id, variant in zip(batch.device_ids, batch.customer_ids, batch.variants, strict=True):
-            if customer_id in ids:
-                found.append((device_id, variant, batch.gateway, why))
-    for retry in Retry.objects.filter(dispatch=dispatch, customer_id__in=ids):
-        facts = {"retry_at": retry.due_at.isoformat(), "tries": retry.tries, "gateway_answer": retry.reason}
-        text = _("The last try failed (%(code)s); it is tried again.") % {"code": retry.reason}
-        found.append((retry.device_id, retry.variant, retry.gateway, (text, facts)))
-    platforms = dict(Device.objects.filter(pk__in=[one[0] for one in found]).values_list("pk", "platform"))
-    return [
-        _queued(dispatch, device_id, variant, platforms.get(device_id, ""), gateway, why)
-        for device_id, variant, gateway, why in found
-    ]
+    platforms = dict(Device.objects.filter(pk__in=[one.device_id for one in waiting]).values_list("pk", "platform"))
+    reasons = []
+    for one in waiting:
+        text, facts = _waits_for(dispatch, one, now)
+        reasons.append(
+            Reason(
+                delivery_id=_delivery_id(dispatch, one.device_id, one.variant),
+                device_id=one.device_id,
+                platform=platforms.get(one.device_id, ""),
+                gateway=GATEWAY_WORDS[one.gateway],
+                status="queued",
+                code="",
+                text=text,
+                at=None,
+                facts=facts,
+            )
+        )
+    return reasons
 
 
-def _waits_for(dispatch: Dispatch, batch: Batch, now: datetime) -> Why:
-    facts = {"state": dispatch.state, "release_at": batch.release_at.isoformat()}
+def _waits_for(dispatch: Dispatch, one: OnItsWay, now: datetime) -> Why:
+    if one.retry_at is not None:
+        facts = {"retry_at": one.retry_at.isoformat(), "tries": one.tries, "gateway_answer": one.reason}
+        return _("The last try failed (%(code)s); it is tried again.") % {"code": one.reason}, facts
+    assert one.release_at is not None, "it is in a batch, or in Retry"  # noqa: S101
+    facts = {"state": dispatch.state, "release_at": one.release_at.isoformat()}
     if dispatch.state == "paused":
         return _("The dispatch is paused."), {**facts, "reason": dispatch.reason}
-    if batch.state == "held":
+    if one.state == "held":
         return _("It waits for a decision: which variant is better, or whether the first ones went well."), facts
-    if batch.release_at > now:
-        day = {"day": day_told(batch.release_at)}
+    if one.release_at > now:
+        day = {"day": day_told(one.release_at)}
         return _("It is sent on %(day)s: quiet hours, or the plan, say so.") % day, facts
     return _("It is on its way."), facts
-
-
-def _queued(dispatch: Dispatch, device_id: int, variant: int, platform: str, gateway: int, why: Why) -> Reason:
-    text, facts = why
-    return Reason(
-        delivery_id=_delivery_id(dispatch, device_id, variant),
-        device_id=device_id,
-        platform=platform,
-        gateway=GATEWAY_WORDS[gateway],
-        status="queued",
-        code="",
-        text=text,
-        at=None,
-        facts=facts,
-    )
 
 
 def _delivery_id(dispatch: Dispatch, device_id: int, variant: int) -> str:
