@@ -22,6 +22,7 @@ from apps.api.views import (
     segments,
     webhooks,
 )
+from apps.customers.services.profile_fields import clean_external_id
 
 LARGEST_ID = 2**63 - 1
 
@@ -42,14 +43,18 @@ class Id:
 
 
 class Name:
-    """A caller's own name for something; it may hold slashes, so its path comes after those that end in a word."""
+    """A caller's own name for a person, cleaned as where it was given: whatever could be created can be erased.
 
-    regex = ".{1,255}"
+    It may hold slashes, so its path comes after those that end in a word.
+    """
+
+    regex = ".+"
 
     def to_python(self, text: str) -> str:
-        if not text.isprintable():
+        name = clean_external_id(text, pointer="", problems=[])
+        if name is None:
             raise ValueError(text)
-        return text
+        return name
 
     def to_url(self, text: str) -> str:
         return text

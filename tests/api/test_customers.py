@@ -1,5 +1,8 @@
 """`/v2.1/customers`. Numbers are of bad-input.md, parts B and C."""
 
+import unicodedata
+from urllib.parse import quote
+
 import pytest
 from django.utils import timezone
 
@@ -7,7 +10,7 @@ from apps.accounts.models import AuditEntry
 from apps.customers.models import Customer
 from apps.customers.preference_links import read_signed
 from apps.customers.sealed import EMAIL, forms_of
-from tests.factories import make_customer, make_device
+from tests.factories import make_customer, make_device, make_dispatch
 from tests.factories.api import ApiCaller, codes_of, make_key
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +87,35 @@ def test_more_than_a_thousand_is_413(api):
 def test_a_name_with_a_slash_is_found(api, app):
     make_customer(app, external_id="eu/42")
     assert api.get(f"{CUSTOMERS}/eu%2F42").json()["external_id"] == "eu/42"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a\u200db",
+        "\U0001f469\u200d\U0001f4bb",
+        "a\u202eb",
+        "a\u00adb",
+        "a\u00a0b",
+        "a\u2028b",
+        "\ue000",
+        " padded ",
+        "e\u0301" * 255,
+        "%",
+        "a?b#c",
+        "a//b",
+    ],
+    ids=ascii,
+)
+def test_every_name_that_can_be_created_can_be_read_and_erased(api, app, name):
+    assert api.post(CUSTOMERS, {"external_id": name}).status_code == 201
+    path = f"{CUSTOMERS}/{quote(name, safe='')}"
+    assert api.get(path).json()["external_id"] == unicodedata.normalize("NFC", name).strip()
+    assert api.get(f"{path}/export").status_code == 200
+    dispatch = make_dispatch(app)
+    assert api.get(f"{path}/explain?dispatch={dispatch.pk}").status_code == 200
+    assert api.delete(path).status_code == 204
+    assert api.get(path).status_code == 404
 
 
 def test_the_preference_link_is_for_keys_that_may_change_consent(api, app):

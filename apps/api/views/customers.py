@@ -1,6 +1,5 @@
 """Customers: profile, erase, export."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -203,7 +202,7 @@ class ExportCustomerView(ApiView):
 
 def customer_of(app: App, external_id: str) -> Customer:
     """The app's customer of that name, or of whom it became a part. Raises Http404, also for an erased one."""
-    found = person_named(app=app, external_id=unicodedata.normalize("NFC", external_id))
+    found = person_named(app=app, external_id=external_id)
     if found is None:
         raise Http404
     return found
