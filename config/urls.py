@@ -19,6 +19,7 @@ HOMES = {
 }
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     *(path(f"admin/{label}/", RedirectView.as_view(pattern_name=name)) for label, name in HOMES.items()),

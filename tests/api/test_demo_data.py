@@ -43,10 +43,13 @@ def test_the_world_has_people_segments_history_and_one_draft(load: Any) -> None:
     assert automation_problems(cart) == []
 
 
-def test_a_second_run_keeps_the_world_and_its_passwords(load: Any) -> None:
+def test_a_second_run_keeps_the_world_and_says_how_to_make_it_anew(
+    load: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     first, people = load(), Customer.objects.count()
     assert load() == first
     assert Customer.objects.count() == people
+    assert "manage.py demo_data --reset" in capsys.readouterr().out
 
 
 @pytest.mark.django_db(transaction=True)

@@ -12,6 +12,7 @@ from apps.api.scopes import SCOPES
 
 # Whoever adds one writes why it may be open.
 OPEN = {
+    "": "leads to the console, which asks who it is",
     "healthz": "says that the process lives",
     "readyz": "says what of the house works, without a name",
     "metrics": "this machine alone, or a key with reports:read (tests/api/test_metrics.py)",

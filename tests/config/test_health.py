@@ -53,3 +53,8 @@ def test_an_old_heartbeat_has_its_age() -> None:
     ages = heartbeat.ages(now=time.time() + 100)
     assert 99 < (ages[LANES[0]] or 0) < 300
     assert ages[LANES[1]] is None
+
+
+def test_the_bare_address_leads_to_the_console(client: Client) -> None:
+    answer = client.get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")

@@ -56,7 +56,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             shop = self._house(sandbox, known, now)
             if Customer.objects.filter(app=shop).exists():
-                self.stdout.write("The demo world stands already (--reset makes it anew).")
+                self.stdout.write("The demo world stands already (manage.py demo_data --reset makes it anew).")
                 return
             self._world(shop, sandbox, options, now)
         _analyse()
