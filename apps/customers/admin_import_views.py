@@ -37,7 +37,7 @@ from apps.customers.import_extras import Place
 from apps.customers.models import Consent, ImportRun, Topic
 from apps.customers.queries import refused_by_code, warned_by_code
 from apps.customers.services import imports
-from apps.customers.services.import_columns import Column
+from apps.customers.services.import_columns import REASONS, Column
 from apps.customers.services.import_errors import lines_csv
 from apps.customers.services.import_files import MOST_BYTES, store_upload, too_large
 from apps.customers.services.import_text import ENCODINGS
@@ -234,6 +234,12 @@ def _unworded(run: ImportRun) -> str:
     return get_text_list([str(CHANNELS[channel]) for channel in imports.channels_unworded(run)], _("and"))
 
 
+def _unread(run: ImportRun) -> list[str]:
+    """The columns that became nothing, by their titles; those which a file of refused lines has more are ours."""
+    pairs = zip(run.header, imports.columns_of(run), strict=True)
+    return [title for title, column in pairs if not column.to and title not in REASONS]
+
+
 def _mapping(run: ImportRun) -> dict[str, Any]:
     problems = imports.startable_problems(run)
     lines = imports.preview(run=run, now=timezone.now())
@@ -285,6 +291,7 @@ def _progress(run: ImportRun) -> dict[str, Any]:
         "warnings": warned_by_code(run) if run.warned_count and run.state != "running" else [],
         "place": _place(run),
         "unworded": _unworded(run) if run.started_at else "",
+        "unread": _unread(run) if run.started_at else [],
         "added": run.wordings.first(),
     }
 

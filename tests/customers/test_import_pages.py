@@ -305,3 +305,14 @@ def test_the_words_of_the_app_can_be_taken(app: App) -> None:
     continue_imports(clock=lambda: NOW, slot_seconds=60)
     answer = Customer.objects.get().consents.get()
     assert (answer.wording, answer.wording_version) == ("Offers, twice a week", 1)
+
+
+def test_the_result_names_the_columns_that_were_not_read(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    send(marketer, app, "Customer ID,Shoe size,City,\na-1,38,Gdynia,x\n")
+    run = ImportRun.objects.get()
+    marketer.post(f"{LIST}{run.pk}/start/", columns(("external_id",), ("",), ("trait", "city", "text"), ("",)))
+    continue_imports(clock=lambda: NOW, slot_seconds=30)
+    page = marketer.get(f"{LIST}{run.pk}/change/").content.decode()
+    assert "2 columns were not read" in page
+    assert "Shoe size, Column 4" in page
