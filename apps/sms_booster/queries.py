@@ -17,9 +17,9 @@ _HANDED_OVER = ("accepted", "delivered", "undelivered", "unknown")
 class BoosterReport:
     """What became of a campaign's booster, in people (one SMS each).
 
-    chosen: those who did not open, before the limit; sent: handed to the provider, `unknown` ones included; waiting:
-    planned or under way. parts, cost: of what was sent. opened_after: who opened the push after their SMS;
-    clicked: who followed the SMS's own link, where its rule counts that.
+    chosen: those who did not open and may get an SMS (unopened.sql), before the limit; sent: handed to the provider,
+    `unknown` ones included; waiting: planned or under way. parts, cost: of what was sent. opened_after:
+    who opened the push after their SMS; clicked: who followed the SMS's own link, where its rule counts that.
     """
 
     is_enabled: bool

@@ -70,3 +70,12 @@ def test_replies_can_be_read(analyst: Client, app: App) -> None:
     shown = analyst.get(REPLIES).content.decode()
     assert "who is this?" in shown
     assert "+48500600700" not in shown
+
+
+def test_the_report_says_who_was_chosen_and_not_who_did_not_open(
+    app: App, analyst: Client, message: SmsMessage
+) -> None:
+    shown = analyst.get(f"/admin/campaigns/campaign/{message.rule.campaign_id}/change/").content.decode()
+    assert "Chosen for an SMS" in shown
+    assert "did not open it, has a mobile number and said yes to SMS" in shown
+    assert "Had not opened" not in shown
