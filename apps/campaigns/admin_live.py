@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.services.audit import write_audit
 from apps.campaigns import admin_numbers as numbers
-from apps.campaigns.admin_draft import texts_by_language
+from apps.campaigns.admin_draft import all_texts, texts_by_language
 from apps.campaigns.admin_experiment import experiment_context, test_summary
 from apps.campaigns.admin_lasting import lasting_context, launch_chosen
 from apps.campaigns.admin_moments import turns_under_way, when_shown
@@ -62,6 +62,7 @@ def page(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpRe
         "audience": numbers.audience_words(campaign),
         "screen": screen(campaign, language=campaign.app.default_language, external_id=""),
         "texts": texts_by_language(campaign),
+        "images": list(dict.fromkeys(url for text in all_texts(campaign).values() if (url := text.get("image_url")))),
         "test_says": test_summary(campaign),
         **when_shown(campaign, timezone.now()),
         "extras": extras_said(campaign),

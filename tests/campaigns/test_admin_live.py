@@ -141,3 +141,9 @@ def test_a_scheduled_campaign_goes_back_to_draft(marketer: Client, app: App) -> 
     assert "It launches by itself" in marketer.get(page_of(campaign, "change")).content.decode()
     marketer.post(page_of(campaign, "unschedule"))
     assert Campaign.objects.get(pk=campaign.pk).state == "draft"
+
+
+def test_what_was_set_names_the_image(marketer: Client, app: App, running: Campaign) -> None:
+    url = "https://shop.example.com/spring.png"
+    running.variants.update(texts={"en": {"title": "Hello", "body": "You", "image_url": url}})
+    assert f"<dt>Image</dt><dd>{url}</dd>" in marketer.get(page_of(running, "change")).content.decode()
