@@ -238,6 +238,7 @@ def standing(flow: Flow, sent: Flow | None = None) -> dict[str, Any]:
         "beside": beside,
         "slots": [(slot, beside.get(slot, [])) for slot in slots(flow)],
         "stopping": [*typed, *stopping],
+        "typed_wrong": places,
     }
 
 

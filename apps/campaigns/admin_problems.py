@@ -136,6 +136,7 @@ def standing(draft: Draft, campaign: Campaign, now: datetime, *, is_reviewed: bo
         "beside": beside,
         "slots": [(slot, beside.get(slot, [])) for slot in slots(draft)],
         "stopping": [*typed, *stopping],
+        "typed_wrong": {problem.slot for problem in typed},
         "advice": advice,
         "wrong_steps": {found.step for found in [*typed, *stopping] if is_reviewed or found.code == "form"},
     }

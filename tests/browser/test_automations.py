@@ -92,3 +92,24 @@ def test_nothing_runs_out_of_a_phones_width(inside: Page, live_server: LiveServe
     inside.set_viewport_size({"width": 390, "height": 800})
     inside.goto(f"{live_server.url}/admin/campaigns/automation/{automation.pk}/change/")
     assert inside.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_wait_that_cannot_be_is_not_called_saved(inside: Page, live_server: LiveServer, app: App) -> None:
+    automation = make_automation(app, wait(10), PUSH)
+    inside.goto(f"{live_server.url}/admin/campaigns/automation/{automation.pk}/change/")
+    inside.get_by_label("Wait", exact=True).fill("-5")
+    inside.get_by_label("Wait", exact=True).blur()
+    expect(inside.locator("#problems-s0-amount")).to_contain_text("greater than or equal to 0")
+    expect(inside.locator("#save-state")).to_contain_text("One field is not saved")
+    inside.get_by_label("Wait", exact=True).fill("5")
+    expect(inside.locator("#save-state")).to_contain_text("Saved ")
+    expect(inside.locator("#problems-s0-amount")).to_be_empty()
+
+
+def test_no_fold_of_a_push_has_a_second_sign(inside: Page, live_server: LiveServer, app: App) -> None:
+    automation = make_automation(app, PUSH)
+    inside.goto(f"{live_server.url}/admin/campaigns/automation/{automation.pk}/change/")
+    signs = inside.locator("#card-0 summary").evaluate_all(
+        "all => all.map(one => getComputedStyle(one, '::after').content)"
+    )
+    assert set(signs) == {"none"}

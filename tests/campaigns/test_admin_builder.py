@@ -391,3 +391,16 @@ def test_a_tag_that_is_too_long_stays_as_it_was(marketer: Client, campaign: Camp
     sent = {"links-sent": "1", "links-tags": "on", "links-utm_source": "x" * 101, "links-utm_medium": "web"}
     save(marketer, campaign, **sent)
     assert campaign.variants.get().texts["en"]["link_tags"] == {**tags, "utm_medium": "web"}
+
+
+def test_the_review_names_the_image(marketer: Client, app: App) -> None:
+    url = "https://shop.example.com/spring.png"
+    draft = make_campaign(app, texts={"en": {"title": "Hello", "body": "You", "image_url": url}})
+    assert f"Image {url}" in marketer.get(page_of(draft, "review")).content.decode()
+
+
+def test_what_could_not_be_stored_is_not_called_saved(marketer: Client, campaign: Campaign) -> None:
+    sent = typed(campaign, expire_value="-5")
+    said = marketer.post(page_of(campaign, "save"), sent, headers={"HX-Request": "true"}).content.decode()
+    assert "One field is not saved" in said
+    assert "<span>Saved" not in said
