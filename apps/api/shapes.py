@@ -4,6 +4,7 @@ Nothing is converted: "5" and true are not whole numbers, 1 is not true. All fie
 refused. Rules of the house's nouns (what a phone number is) stay with the services; a shape knows types and limits.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -317,8 +318,8 @@ def moment(text: str) -> datetime:
 
 
 def came(value: Any) -> str:
-    """What was received, short enough to be shown."""
-    text = str(value)
+    """What was received, as JSON spells it, short enough to be shown."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 100 else f"{text[:100]}…"
 
 

@@ -307,3 +307,11 @@ def test_a_push_that_the_emergency_stop_holds_says_so_on_a_replay_too(api, devic
     resume_sending(scope="transactional", actor="a", now=timezone.now())
     assert api.post(PUSH, body, idempotency_key="k").content == first.content
     assert api.post(PUSH, body).json()["warnings"] == []
+
+
+@pytest.mark.parametrize(("came", "spelled"), [(True, "true"), (False, "false"), (1.5, "1.5"), ("Ł", "Ł")])
+def test_what_came_is_shown_as_json_spells_it(api, device, came, spelled):
+    answer = api.post("/v2.1/push", {"device_tokens": [device.address], "ttl_seconds": came, **TEXTS})
+    (error,) = answer.json()["errors"]
+    assert error["message"].endswith(f"(came: {spelled})")
+    assert error["meta"]["value"] == spelled
