@@ -145,11 +145,30 @@ def test_23_another_method(api, path):
     assert answer.json()["detail"].endswith(" POST")
 
 
-@pytest.mark.parametrize("path", ["/v2.1/", "/v2.1/nothing", "/v2.1/devices/abc", "/v2.1/devices/99999999999999999999"])
+@pytest.mark.parametrize(
+    "path", ["/v2.1/", "/v2.1/nothing", "/v2.1/campaigns/1/nothing", "/v2.1/customers/%00", f"/v2.1{'/1' * 5000}"]
+)
 def test_24_unknown_paths_answer_json(api, path):
     answer = api.get(path)
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
     assert answer.json()["code"] == "unknown_path"
+
+
+@pytest.mark.parametrize(
+    ("path", "came"),
+    [
+        ("/v2.1/push/abc", "abc"),
+        ("/v2.1/devices/99999999999999999999", "99999999999999999999"),
+        ("/v2.1/campaigns/0/launch", "0"),
+        ("/v2.1/campaigns/1/triggers/-1", "-1"),
+        ("/v2.1/webhooks/", "empty"),
+    ],
+)
+def test_24_an_id_that_is_no_whole_number_is_named(api, path, came):
+    answer = api.get(path)
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "not_found"
+    assert answer.json()["detail"] == f"an id is a whole number from 1 to {2**63 - 1}, not {came}"
 
 
 def test_an_unknown_parameter_is_refused(api):
