@@ -55,12 +55,10 @@ def test_every_device_gets_the_message_once(app: App, phones: Phones, run_lane: 
     assert set(Batch.objects.values_list("state", flat=True)) == {"done"}
 
 
-def test_a_shift_whose_time_is_over_says_that_somebody_should_go_on(app: App, run_lane: Worker) -> None:
+def test_a_shift_whose_time_is_over_says_that_somebody_should_go_on(run_lane: Worker) -> None:
     """Wake-ups are rare while a lane is at work, so until the next one nobody would look."""
-    make_people(app, 1)
-    make_dispatch(app)
-    assert run_lane(slot_seconds=0.0).is_more
-    assert not run_lane().is_more
+    assert run_lane("urgent", slot_seconds=0.3).is_more
+    assert not run_lane("urgent").is_more
 
 
 def test_who_is_woken_while_a_shift_ends_is_not_forgotten(run_lane: Worker) -> None:
