@@ -1,6 +1,5 @@
 """`bench import`: how fast a file of people becomes people."""
 
-import gc
 from collections.abc import Callable, Iterator
 from random import Random
 from time import perf_counter
@@ -16,6 +15,7 @@ from apps.customers.services.import_columns import Column
 from apps.customers.services.import_files import store_upload
 from apps.customers.services.import_work import continue_imports
 from apps.customers.services.imports import choose, start
+from config.memory import spare_the_collector
 
 Say = Callable[[str], None]
 _COLUMNS = {
@@ -52,7 +52,7 @@ def import_people(options: dict[str, Any], say: Say) -> Measured:
     upload_seconds = perf_counter() - began
     say(f"{run.size_bytes / 1e6:.0f} MB taken in within {upload_seconds:.1f} s")
     _start(run, user)
-    _spare_the_collector()
+    spare_the_collector()  # as a worker does (config.celery)
     database = database_cpu_seconds()
     with timed() as watch:
         _work()
@@ -89,13 +89,6 @@ def _uploaded(app: App, count: int) -> ImportRun:
 
 def _start(run: ImportRun, user: User) -> None:
     start(run=run, actor=user, now=timezone.now())
-
-
-def _spare_the_collector() -> None:
-    """As a worker does (config.celery)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 def _work() -> None:
