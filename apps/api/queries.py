@@ -76,7 +76,7 @@ def _found(app: App, filters: Mapping[str, Any]) -> QuerySet[Dispatch]:
 
 
 def _to_device(app: App, address_hash: bytes, status: str | None) -> set[int]:
-    """In the ledger, which has an index on the device's person, waiting for another try, or still in a batch."""
+    """In a batch, waiting for another try, or in the ledger, which has an index on the device's person."""
     device = device_by_address(app=app, address_hash=address_hash)
     if device is None:
         return set()
@@ -95,16 +95,23 @@ def _to_customer(app: App, external_id: str, status: str | None) -> set[int]:
     return _to_one(told, status, waiting, Retry.objects.filter(app_id=app.pk, customer_id__in=people))
 
 
-def _to_one(told: QuerySet[Delivery], status: str | None, *unsettled: QuerySet[Any]) -> set[int]:
-    """Where an outcome is asked for, it is that of the one who is named: others of a campaign may have ended so."""
+def _to_one(
+    told: QuerySet[Delivery], status: str | None, in_batches: QuerySet[Batch], in_retry: QuerySet[Retry]
+) -> set[int]:
+    """Where an outcome is asked for, it is that of the one who is named: others of a campaign may have ended so.
+
+    What is on its way is read in one statement and before the ledger (deliveries.on_their_way): so nothing is missed
+    that moves meanwhile. Asked one by one: as sub-queries, PostgreSQL would take guesses for numbers.
+    """
     if status in OUTCOMES:
         return _dispatches_of(told.filter(outcome=OUTCOMES[status]))
-    return _dispatches_of(told, *unsettled)
+    on_its_way = in_batches.values_list("dispatch_id").union(in_retry.values_list("dispatch_id"))
+    found = {dispatch_id for (dispatch_id,) in on_its_way}
+    return found | _dispatches_of(told)
 
 
-def _dispatches_of(*places: QuerySet[Any]) -> set[int]:
-    """Asked one by one: as sub-queries, PostgreSQL would take guesses for numbers."""
-    return {one for place in places for one in place.values_list("dispatch_id", flat=True)}
+def _dispatches_of(told: QuerySet[Delivery]) -> set[int]:
+    return set(told.values_list("dispatch_id", flat=True))
 
 
 def _in_status(app: App, found: QuerySet[Dispatch], status: str) -> QuerySet[Dispatch]:

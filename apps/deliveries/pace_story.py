@@ -72,10 +72,13 @@ def _paused(dispatch: Dispatch) -> Standing:
 
 
 def _channels(dispatch: Dispatch, now: datetime) -> list[Standing]:
-    """Of the channels that this dispatch still needs."""
-    left = Batch.objects.filter(dispatch=dispatch, state__in=_OPEN_STATES).values_list("gateway", flat=True)
-    again = Retry.objects.filter(dispatch=dispatch).values_list("gateway", flat=True)
-    gateways = [GATEWAY_WORDS[number] for number in {*left.distinct(), *again.distinct()}]
+    """Of the channels that this dispatch still needs.
+
+    One statement, because a device goes from a batch to Retry and back.
+    """
+    left = Batch.objects.filter(dispatch=dispatch, state__in=_OPEN_STATES).values_list("gateway")
+    again = Retry.objects.filter(dispatch=dispatch).values_list("gateway")
+    gateways = [GATEWAY_WORDS[number] for (number,) in left.union(again)]
     channels = Channel.objects.filter(app=dispatch.app_id, gateway__in=gateways)
     channels = channels.defer("credentials").select_related("app").order_by("state", "gateway")
     told = [standing for channel in channels if (standing := standing_of(channel, now=now))]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from apps.api.queries import push_page
 from apps.customers.models import Customer
 from apps.deliveries.explanation import explain_dispatch
 from apps.deliveries.models import Batch, Dispatch, Retry
@@ -68,10 +69,17 @@ class MovesBehind:
 def test_a_device_that_moves_between_two_reads_is_told_of(before: Move | None, move: Move, behind: int) -> None:
     app = make_app()
     jane: Customer = make_customer(app)
-    make_device(jane)
+    device = make_device(jane)
+
+    def listed(dispatch: Dispatch, **filters: Any) -> list[Dispatch]:
+        found, _cursor = push_page(app, filters, cursor=None, limit=20)
+        return [one for one in found if one.pk == dispatch.pk]
+
     questions: list[Callable[[Dispatch], Any]] = [
         lambda dispatch: push_state(dispatch)["deliveries"],
         lambda dispatch: explain_dispatch(dispatch=dispatch, customer=jane, now=NOW).reasons,
+        lambda dispatch: listed(dispatch, customer=jane.external_id),
+        lambda dispatch: listed(dispatch, address_hash=device.address_hash),
     ]
     for question in questions:
         dispatch = make_dispatch(app)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from apps.accounts.models import App
 from apps.deliveries.models import Batch, Dispatch, PaceBucket, Retry
@@ -12,6 +13,7 @@ from apps.deliveries.pace_story import pace_stories, pace_story
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.lifecycle import pause
 from apps.devices.models import Channel
+from tests.deliveries.test_on_their_way import Move, MovesBehind, back_into_a_batch, into_retry
 from tests.factories import NOW, make_app, make_channel, make_dispatch, make_people
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +58,23 @@ def test_a_closed_channel_is_named_with_its_reason(app: App, changes: dict[str, 
 def test_a_channel_that_it_does_not_need_is_not_its_story(app: App) -> None:
     make_channel(app, "apns", state="paused", closed_by="person")
     assert story_of(make_dispatch(app))[0] == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "move"), [(None, into_retry), (into_retry, back_into_a_batch)], ids=["retry", "batch"]
+)
+def test_a_closed_channel_is_told_of_while_its_last_device_moves(before: Move | None, move: Move) -> None:
+    app = make_app()
+    make_channel(app, state="paused", closed_by="person", paused_reason="holiday")
+    make_people(app, 1)
+    for behind in (1, 2, 3):
+        dispatch = make_dispatch(app)
+        if before:
+            before(dispatch)
+        with connection.execute_wrapper(MovesBehind(behind, lambda: move(dispatch))):  # noqa: B023
+            story = pace_story(dispatch, now=NOW)
+        assert story is not None
+        assert story.kind == "channel_stopped"
 
 
 def slowed(_dispatch: Dispatch) -> None:
