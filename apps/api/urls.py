@@ -45,7 +45,8 @@ class Id:
 class Name:
     """A caller's own name for a person, cleaned as where it was given: whatever could be created can be erased.
 
-    It may hold slashes, so its path comes after those that end in a word.
+    It may hold slashes, so its path comes after those that end in a word. The servers hand %2F over as a slash: who is
+    called `a/export` is read and erased by `?external_id=`.
     """
 
     regex = ".+"

@@ -118,6 +118,23 @@ def test_every_name_that_can_be_created_can_be_read_and_erased(api, app, name):
     assert api.get(path).status_code == 404
 
 
+@pytest.mark.parametrize("name", ["shop/export", "shop/explain", "/", ".."])
+def test_a_name_that_no_path_can_hold_is_a_parameter(api, app, name):
+    assert api.post(CUSTOMERS, {"external_id": name}).status_code == 201
+    by_name = f"{CUSTOMERS}?external_id={quote(name, safe='')}"
+    assert api.get(by_name).json()["external_id"] == name
+    assert api.get(f"{CUSTOMERS}/{quote(name, safe='')}/export").json()["profile"]["external_id"] == name
+    assert api.delete(by_name).status_code == 204
+    assert api.get(by_name).status_code == 404
+
+
+def test_nobody_is_erased_without_a_name(api, app):
+    make_customer(app)
+    for answer in (api.delete(CUSTOMERS), api.get(CUSTOMERS), api.delete(f"{CUSTOMERS}?external_id=")):
+        assert (answer.status_code, codes_of(answer)) == (400, {"required"})
+    assert Customer.objects.filter(erased_at=None).count() == 1
+
+
 def test_the_preference_link_is_for_keys_that_may_change_consent(api, app):
     make_customer(app, external_id="anna")
     assert read_signed(api.get("/v2.1/customers/anna").json()["preferences_url"].rpartition("/")[2], now=timezone.now())

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.http import Http404, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from apps.accounts.models import App
@@ -12,7 +13,9 @@ from apps.api.base import ApiView, json_response, no_content
 from apps.api.batch import PROBLEM, batch_shape, read_batch, shown_problems
 from apps.api.calls import NUMBER, TEXT, TIME, Answer, Call, list_of, map_of, record
 from apps.api.codes import CODES
+from apps.api.query import Parameter
 from apps.api.refusals import Refusal, refuse_fields
+from apps.api.services.keys import Caller
 from apps.api.services.writable_people import LIVE_CUSTOMER, live_among, require_writable
 from apps.api.shapes import NO_CONTROLS, VISIBLE, Anything, Either, Record
 from apps.core.problems import FieldProblem
@@ -21,6 +24,7 @@ from apps.customers.preference_links import preferences_url
 from apps.customers.queries import person_named
 from apps.customers.services.disclosure import export_customer
 from apps.customers.services.erasure import erase
+from apps.customers.services.profile_fields import clean_external_id
 from apps.customers.services.profiles import MOST_AT_ONCE, CustomerDraft, Upserted, clean_draft, upsert_customers
 
 _TEXT: dict[str, Any] = {"type": "string"}
@@ -86,10 +90,43 @@ _CUSTOMER = record(
 )
 
 
+def _read_name(value: str) -> str:
+    problems: list[FieldProblem] = []
+    name = clean_external_id(value, pointer="", problems=problems)
+    if name is None:
+        raise ValueError(problems[0].code, problems[0].message)
+    return name
+
+
+_BY_NAME = {
+    "external_id": Parameter(
+        _read_name, "your id of the person, required", {"type": "string", "minLength": 1, "maxLength": 255}
+    )
+}
+_ANY_NAME = (
+    "\n\nThe id is a parameter here, so it may be any; in a path, one that ends in `/export` or `/explain` would be"
+    " taken for another call."
+)
+
+
 class CustomersView(ApiView):
     """/v2.1/customers"""
 
     calls: ClassVar = {
+        "GET": Call(
+            "findCustomer",
+            "customers:read",
+            f"One customer, as `GET /v2.1/customers/{{external_id}}`.{_ANY_NAME}",
+            {200: Answer("The customer", _CUSTOMER)},
+            parameters=_BY_NAME,
+        ),
+        "DELETE": Call(
+            "eraseNamedCustomer",
+            "erase",
+            f"Forget a person, as `DELETE /v2.1/customers/{{external_id}}`.{_ANY_NAME}",
+            {204: Answer("Erased")},
+            parameters=_BY_NAME,
+        ),
         "POST": Call(
             "saveCustomers",
             "customers:write",
@@ -101,12 +138,24 @@ class CustomersView(ApiView):
             },
             body=Either("customers", CUSTOMER, batch_shape("customers", CUSTOMER, MOST_AT_ONCE)),
             refusals=(409,),
-        )
+        ),
     }
+
+    def get(self, request: Request) -> HttpResponse:
+        return _told(self.caller, self._name())
+
+    def delete(self, request: Request) -> HttpResponse:
+        return _erased(self.caller, self._name())
 
     def post(self, request: Request) -> HttpResponse:
         said = self.body()
         return self._save_many(said["customers"]) if "customers" in said else self._save_one(said)
+
+    def _name(self) -> str:
+        """Raises Refusal where it is missing: nobody is erased by leaving a name out."""
+        if "external_id" not in self.parameters:
+            raise refuse_fields([FieldProblem("?external_id", "required", _("must name the customer"))])
+        return str(self.parameters["external_id"])
 
     def _save_one(self, said: dict[str, Any]) -> HttpResponse:
         if any(live_among(caller=self.caller, names=[said["external_id"]])):
@@ -167,17 +216,10 @@ class OneCustomerView(ApiView):
     }
 
     def get(self, request: Request, external_id: str) -> HttpResponse:
-        customer = customer_of(self.caller.app, external_id)
-        link = None
-        if "customers:write" in self.caller.scopes:  # whoever holds the link may change consent
-            link = preferences_url(app_id=customer.app_id, customer_id=customer.pk, now=timezone.now())
-        return json_response({**_shown(customer), "preferences_url": link})
+        return _told(self.caller, external_id)
 
     def delete(self, request: Request, external_id: str) -> HttpResponse:
-        customer = customer_of(self.caller.app, external_id)
-        require_writable(caller=self.caller, customer=customer)
-        erase(customer=customer, actor=self.caller.actor, now=timezone.now())
-        return no_content()
+        return _erased(self.caller, external_id)
 
 
 class ExportCustomerView(ApiView):
@@ -206,6 +248,21 @@ def customer_of(app: App, external_id: str) -> Customer:
     if found is None:
         raise Http404
     return found
+
+
+def _told(caller: Caller, external_id: str) -> HttpResponse:
+    customer = customer_of(caller.app, external_id)
+    link = None
+    if "customers:write" in caller.scopes:  # whoever holds the link may change consent
+        link = preferences_url(app_id=customer.app_id, customer_id=customer.pk, now=timezone.now())
+    return json_response({**_shown(customer), "preferences_url": link})
+
+
+def _erased(caller: Caller, external_id: str) -> HttpResponse:
+    customer = customer_of(caller.app, external_id)
+    require_writable(caller=caller, customer=customer)
+    erase(customer=customer, actor=caller.actor, now=timezone.now())
+    return no_content()
 
 
 def _shown(customer: Customer) -> dict[str, Any]:
