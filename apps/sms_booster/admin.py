@@ -15,13 +15,16 @@ from apps.campaigns.admin_steps import register_step
 from apps.core.masking import masked_phone
 from apps.customers.contact_search import has_contact, kind_sought
 from apps.customers.sealed import PHONE
+from apps.deliveries import story_parts
 from apps.sms_booster import admin_automation_step  # noqa: F401  (registers its card)
+from apps.sms_booster import admin_story_part as story_part
 from apps.sms_booster.admin_step import BoosterStep
 from apps.sms_booster.admin_trial import PAGES
 from apps.sms_booster.models import SmsMessage, SmsReply
 
 register_step(BoosterStep())
 register_row_pages(PAGES)
+story_parts.register(story_part.PART)
 
 _STATE_COLOURS = {
     "planned": "info",

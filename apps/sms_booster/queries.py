@@ -5,10 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.campaigns.models import Campaign
 from apps.core.sql import Compiled, rows
 from apps.sms_booster.models import BoostRule, Fallback, SmsMessage
+from apps.sms_booster.sms_words import sms_text, waits_for_answers
 
 _HANDED_OVER = ("accepted", "delivered", "undelivered", "unknown")
 
@@ -79,16 +82,32 @@ def fallback_state(dispatch_id: int) -> dict[str, Any] | None:
     return {
         "state": fallback.state,
         "due_at": fallback.due_at.isoformat(),
+        "reason": _said_of(fallback, len(messages)),
         "messages": [
             {
                 "customer": message.customer.external_id,
                 "status": message.state,
                 "code": message.code or None,
+                "reason": sms_text(message),
                 "at": (message.settled_at or message.sending_at or message.planned_at).isoformat(),
             }
             for message in messages
         ],
     }
+
+
+def _said_of(fallback: Fallback, unanswered: int) -> str:
+    """What the whole of it waits for, or how many it was for."""
+    if fallback.state == "cancelled":
+        return _("The push was cancelled, so no SMS follows it.")
+    if fallback.state == "waiting":
+        return waits_for_answers(fallback.due_at)
+    people = len(fallback.customer_ids)
+    return ngettext(
+        "It was for %(people)d person, of whom %(unanswered)d had not answered in time.",
+        "It was for %(people)d people, of whom %(unanswered)d had not answered in time.",
+        people,
+    ) % {"unanswered": unanswered, "people": people}
 
 
 def sms_columns(dispatch_id: int) -> Compiled:

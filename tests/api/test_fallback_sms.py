@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.models import App
@@ -15,7 +16,7 @@ from apps.devices.models import Channel
 from apps.sms_booster.models import Fallback, SmsMessage
 from apps.sms_booster.services.fall_back import choose_fallbacks, purge_fallbacks
 from apps.sms_booster.services.send import Way, send_due
-from tests.factories import make_device
+from tests.factories import make_device, make_dispatch, make_user
 from tests.factories.api import ApiCaller, codes_of, make_key
 from tests.factories.boosters import make_reachable
 from tests.fixtures_sandbox import RunningSandbox
@@ -64,6 +65,34 @@ def answer(push_id: str, customer: Customer) -> None:
     dispatch, device = Dispatch.objects.get(pk=push_id), customer.devices.get()
     at = {"at": timezone.now(), "received_at": timezone.now(), "action": ""}
     Receipt.objects.create(planned_on=dispatch.planned_on, dispatch_id=dispatch.pk, device_id=device.pk, type=1, **at)
+
+
+def explained(api: ApiCaller, push_id: str, *names: str) -> list[str]:
+    """The states that explain tells of these people's SMS."""
+    answers = [api.get(f"/v2.1/customers/{name}/explain?dispatch={push_id}") for name in names]
+    return [one.json()["sms"]["state"] for one in answers]
+
+
+def test_what_became_of_each_sms_is_told_at_every_moment(api, app, anna, way, client) -> None:
+    ben = make_reachable(app, external_id="ben")
+    for person in (ben, make_reachable(app, external_id="no", sms_consent=False)):
+        make_device(person)
+    push_id = push(api, "anna", "ben", "no")
+    page = reverse("admin:delivery_story", args=[api.get(f"{PUSH}/{push_id}").json()["deliveries"][0]["delivery_id"]])
+    client.force_login(make_user(app, role="marketer"))
+    assert "It waits until" in client.get(page).content.decode()
+    answer(push_id, ben)
+    assert explained(api, push_id, "anna", "ben", "no") == ["waiting", "not_needed", "waiting"]
+    pass_time(way)
+    assert explained(api, push_id, "anna", "ben", "no") == ["accepted", "not_needed", "spared"]
+    told = api.get(f"{PUSH}/{push_id}").json()["fallback_sms"]
+    assert told["reason"] == "It was for 3 people, of whom 2 had not answered in time."
+    assert [one["reason"] for one in told["messages"]] == [
+        "Sent: the SMS provider took it, and has not reported yet whether it arrived.",
+        "Not sent: they have not agreed to SMS.",
+    ]
+    assert "Sent: the SMS provider took it" in client.get(page).content.decode()
+    assert api.get(f"/v2.1/customers/anna/explain?dispatch={make_dispatch(app).pk}").json()["sms"] is None
 
 
 def test_who_does_not_answer_gets_one_sms(api, anna, way, sandbox) -> None:

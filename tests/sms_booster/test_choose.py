@@ -18,6 +18,7 @@ from apps.sms_booster.models import BoostRule, SmsMessage
 from apps.sms_booster.queries import booster_report, sms_columns
 from apps.sms_booster.services.choose import choose_due
 from apps.sms_booster.services.rules import rule_warnings
+from apps.sms_booster.sms_story import sms_story
 from tests.factories import NOW, make_app, make_device
 from tests.factories.boosters import deliver, make_boost, make_reachable, make_unopened, receive
 
@@ -41,6 +42,18 @@ def test_who_did_not_open_is_chosen_once(app: App) -> None:
     assert choose_due(LATER) == 0
     message = SmsMessage.objects.get()
     assert (message.customer, message.phone, message.body, message.parts) == (ada, ada.phone, "Come back", 1)
+
+
+def test_the_page_of_a_message_can_tell_of_it_at_every_moment(app: App) -> None:
+    (ada, bea) = make_unopened(app, 2)
+    rule = make_boost(app)
+    dispatch = Dispatch.objects.get(pk=rule.campaign.dispatch_id)
+    receive(rule.campaign, bea)
+    told = [sms_story(dispatch=dispatch, customer=one) for one in (ada, bea)]
+    assert [(one.state, one.at) for one in told if one] == [("waiting", LATER)] * 2
+    choose_due(LATER)
+    told = [sms_story(dispatch=dispatch, customer=one) for one in (ada, bea)]
+    assert [one.state for one in told if one] == ["planned", "not_needed"]
 
 
 def test_the_wait_begins_when_the_last_push_is_done(app: App) -> None:

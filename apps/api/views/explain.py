@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from rest_framework.request import Request
 
 from apps.api.base import ApiView, json_response
-from apps.api.calls import FLAG, NULLABLE_TIME, NUMBER, TEXT, TIME, Answer, Call, list_of, record
+from apps.api.calls import FLAG, NULLABLE_TEXT, NULLABLE_TIME, NUMBER, TEXT, TIME, Answer, Call, list_of, record
 from apps.api.query import whole
 from apps.api.refusals import refuse_fields
 from apps.api.views.customers import customer_of
@@ -21,6 +21,7 @@ from apps.customers.queries import ids_of_people
 from apps.deliveries.explanation import Explanation, Reason, explain_dispatch
 from apps.deliveries.models import Dispatch
 from apps.segments.rules.clauses import Clause
+from apps.sms_booster.sms_story import sms_story
 
 _DELIVERY = record(
     {
@@ -48,6 +49,10 @@ _AUDIENCE = record(
         "rule_now": {"type": ["object", "null"]},
     }
 )
+_SMS = {
+    **record({"state": TEXT, "code": NULLABLE_TEXT, "reason": TEXT, "at": NULLABLE_TIME}),
+    "type": ["object", "null"],
+}
 _EXPLANATION = record(
     {
         "external_id": TEXT,
@@ -59,6 +64,7 @@ _EXPLANATION = record(
         "was_reached": FLAG,
         "reason": TEXT,
         "deliveries": list_of(_DELIVERY),
+        "sms": _SMS,
         "audience": list_of(_AUDIENCE),
     }
 )
@@ -77,7 +83,9 @@ class ExplainCustomerView(ApiView):
             " quiet hours, the draw of the hold-out, what the gateway said. Its `webhooks` are the events that your"
             " webhooks are told: `taken`, `waiting` (under way, or tried again), `given_up` (not taken in three days)"
             " or `to_come`. `audience` has the segments of a campaign: whether the person was in them when it was"
-            " planned, and clause by clause what the rule says now.",
+            " planned, and clause by clause what the rule says now. `sms` is what became of the SMS behind the push"
+            " (`fallback_sms`, or a campaign's booster): its `state`, or `waiting` (`at`: until when), `not_needed` or"
+            " `cancelled`; null where none stands behind it.",
             {200: Answer("The reasons", _EXPLANATION)},
             parameters={"dispatch": whole("the dispatch's id, required", low=1, high=2**63 - 1)},
         )
@@ -92,15 +100,18 @@ class ExplainCustomerView(ApiView):
         audience = explain_audience(dispatch=dispatch, customer=customer, now=now)
         ids, devices = ids_of_people([customer.pk]), {one.device_id for one in told.reasons}
         webhooks = told_of(dispatch=dispatch, customer_ids=ids, device_ids=devices, now=now)
-        deliveries = [_delivery(one, webhooks[one.device_id]) for one in told.reasons]
+        sms = sms_story(dispatch=dispatch, customer=customer)
         return json_response(
-            _shown(customer.external_id or "", told, deliveries, [_audience_part(one) for one in audience])
+            {
+                **_shown(customer.external_id or "", told),
+                "deliveries": [_delivery(one, webhooks[one.device_id]) for one in told.reasons],
+                "sms": sms.as_json() if sms else None,
+                "audience": [_audience_part(one) for one in audience],
+            }
         )
 
 
-def _shown(
-    external_id: str, told: Explanation, deliveries: list[dict[str, Any]], audience: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _shown(external_id: str, told: Explanation) -> dict[str, Any]:
     return {
         "external_id": external_id,
         "dispatch_id": told.dispatch.pk,
@@ -110,8 +121,6 @@ def _shown(
         "was_planned": told.was_planned,
         "was_reached": told.was_reached,
         "reason": told.text,
-        "deliveries": deliveries,
-        "audience": audience,
     }
 
 

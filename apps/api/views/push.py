@@ -53,8 +53,8 @@ _STATE = record(
     }
 )
 _ALERT = record({"state": TEXT, "sent": NUMBER, "times": NUMBER, "next_at": NULLABLE_TIME})
-_SMS = record({"customer": NULLABLE_TEXT, "status": TEXT, "code": NULLABLE_TEXT, "at": TIME})
-_FALLBACK = record({"state": TEXT, "due_at": TIME, "messages": list_of(_SMS)})
+_SMS = record({"customer": NULLABLE_TEXT, "status": TEXT, "code": NULLABLE_TEXT, "reason": TEXT, "at": TIME})
+_FALLBACK = record({"state": TEXT, "due_at": TIME, "reason": TEXT, "messages": list_of(_SMS)})
 _WHOLE_STATE = {**_STATE, "properties": {**_STATE["properties"], "critical": _ALERT, "fallback_sms": _FALLBACK}}
 _FILTERS = {
     "external_id": text("your name of the push"),
