@@ -182,6 +182,7 @@ def _in_tables(campaign: Campaign, found: Report, waterfall: Waterfall) -> dict[
         "opened": found.receipts.get("opened", 0),
         "funnel": funnel(found),
         "outcomes": [{"word": outcome_label(word), "count": count} for word, count in outcomes],
+        "unclear": outcome_label("unknown_outcome") if found.outcomes.get("unknown_outcome") else None,
         "excluded": [
             {"word": exclusion_label(reason), "people": people, "devices": devices}
             for reason, (people, devices) in sorted(waterfall.excluded.items(), key=lambda entry: -entry[1][0])

@@ -5,6 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.words import Word
+from apps.deliveries.unclear import UNCLEAR
 
 OUTCOME_LABELS: dict[str, Word] = {
     "accepted": Word(_("Sent"), _("Handed over to Apple, Google or the browser."), "good"),
@@ -13,7 +14,7 @@ OUTCOME_LABELS: dict[str, Word] = {
     "expired": Word(_("Expired"), _("Could not be shown in time."), "warn"),
     "cancelled": Word(_("Cancelled"), _("Stopped before it was sent.")),
     "gave_up": Word(_("Gave up"), _("Not reached after several tries."), "bad"),
-    "unknown_outcome": Word(_("Unclear"), _("No answer came back: it may have arrived."), "warn"),
+    "unknown_outcome": Word(_("Unclear"), UNCLEAR, "warn"),
     "excluded:no_consent": Word(_("Said no to push"), _("They opted out.")),
     "excluded:no_live_device": Word(_("No device to reach"), _("No device with the app, or push is off on it.")),
     "excluded:capped": Word(

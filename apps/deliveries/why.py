@@ -19,6 +19,7 @@ from apps.deliveries.models import Delivery, Dispatch
 from apps.deliveries.policy import CAP_LOOKS_BACK, CAPPED_KINDS, Policy
 from apps.deliveries.services.moments import Moment, moment_of
 from apps.deliveries.states import OUTCOME_WORDS, OUTCOMES
+from apps.deliveries.unclear import is_gateways_word, unclear_text
 from apps.devices.models import Device
 
 MOST_SPENT = 20
@@ -207,6 +208,11 @@ def _gave_up(case: Case) -> Why:
     return text % told, {"tries": case.row.attempt, "gateway_answer": case.row.code}
 
 
+def _unclear(case: Case) -> Why:
+    said = {"gateway_answer": case.row.code} if is_gateways_word(case.row.code) else {}
+    return unclear_text(case.row.code), {"tries": case.row.attempt, **said}
+
+
 def _expired(case: Case) -> Why:
     is_local = case.policy.wall is not None
     at = min(_moment(case).expires_at, case.row.recorded_at) if is_local else case.dispatch.expires_at
@@ -236,7 +242,6 @@ def _stale(case: Case) -> Why:
 
 def _plain(case: Case) -> Why:
     words = {
-        "unknown_outcome": _("No answer came back: it may have arrived."),
         "excluded:erased": _("They had asked to be forgotten."),
         "excluded:left_segment": _("They were no longer in the audience when it was their turn."),
     }
@@ -248,6 +253,7 @@ _WHY: Mapping[str, Callable[[Case], Why]] = {
     "token_dead": _gateway_refused,
     "message_bad": _gateway_refused,
     "gave_up": _gave_up,
+    "unknown_outcome": _unclear,
     "expired": _expired,
     "cancelled": _cancelled,
     "excluded:no_consent": _no_consent,

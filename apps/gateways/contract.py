@@ -32,6 +32,16 @@ class Verdict(StrEnum):
     RETRY = "retry"
 
 
+# Vendor codes that always are a TOKEN_DEAD, for whoever knows the code alone; "404" and "410" are Web Push's.
+GONE_CODES = frozenset(
+    {
+        *("UNREGISTERED", "SENDER_ID_MISMATCH"),
+        *("Unregistered", "ExpiredToken", "BadDeviceToken", "DeviceTokenNotForTopic"),
+        *("404", "410", "endpoint_not_allowed", "keys_invalid"),
+    }
+)
+
+
 class RetryReason(StrEnum):
     """Why a RETRY; `unknown_outcome` is the one where the vendor may have delivered."""
 

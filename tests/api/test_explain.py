@@ -30,7 +30,7 @@ def explain(api, dispatch: Dispatch, name: str = "anna"):
     return answer.json()
 
 
-def accept(dispatch: Dispatch, customer) -> None:
+def accept(dispatch: Dispatch, customer, outcome: str = "accepted", code: str = "") -> None:
     device = customer.devices.get()
     row = LedgerRow(
         NOW.date(),
@@ -38,13 +38,13 @@ def accept(dispatch: Dispatch, customer) -> None:
         customer.pk,
         device.pk,
         dispatch.app_id,
-        OUTCOMES["accepted"],
+        OUTCOMES[outcome],
         1,
         1,
         0,
         1,
         "",
-        "",
+        code,
         "v-1",
     )
     append_outcomes(outcomes=[row], now=NOW, may_repeat=True)
@@ -61,6 +61,23 @@ def test_what_the_gateway_took_is_said_with_its_own_id(app, anna, api):
     accept(dispatch, anna)
     told = explain(api, dispatch)
     assert (told["was_reached"], told["deliveries"][0]["facts"]["vendor_message_id"]) == (True, "v-1")
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "answer"),
+    [
+        ("UNREGISTERED", "It may have arrived before: a try got no answer. Then the address was gone", "UNREGISTERED"),
+        ("retired_before", "Then the address was gone", None),
+        ("crashed", "cut off again and again", None),
+        ("timeout", "It may have arrived: no answer came back.", "timeout"),
+    ],
+)
+def test_what_is_unclear_is_told_by_what_came_after(app, anna, api, code, said, answer):
+    dispatch = make_dispatch(app)
+    accept(dispatch, anna, "unknown_outcome", code)
+    (one,) = explain(api, dispatch)["deliveries"]
+    assert said in one["reason"]
+    assert one["facts"].get("gateway_answer") == answer
 
 
 def test_a_no_is_told_with_its_answer(app, anna, api):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from apps.gateways.contract import SendResult, Verdict
+from apps.gateways import apns, fcm, webpush
+from apps.gateways.contract import GONE_CODES, SendResult, Verdict
 from apps.gateways.mass import spare_tokens
 
 OK = SendResult(Verdict.ACCEPTED)
@@ -31,3 +32,9 @@ def test_the_explanation_says_how_many() -> None:
     assert spare_tokens([SUSPECT] * 12, frozenset({"BadDeviceToken"}), "the wrong environment")[0].detail == (
         "12 of 12 tokens refused at once: the wrong environment"
     )
+
+
+def test_codes_that_always_say_gone_are_those_of_the_tables() -> None:
+    tables = [fcm._VERDICTS, apns._VERDICTS, webpush._VERDICTS]
+    gone = {str(code) for table in tables for code, verdict in table.items() if verdict is Verdict.TOKEN_DEAD}
+    assert gone <= GONE_CODES

@@ -15,6 +15,7 @@ from apps.deliveries.rendering import RenderFailed
 from apps.deliveries.services.contents import Text
 from apps.deliveries.services.open import OpenedDevice, Place, Slice
 from apps.deliveries.states import OUTCOMES, PLATFORM_NUMBERS
+from apps.deliveries.unclear import RETIRED_BEFORE
 from apps.gateways.contract import PushMessage
 
 # A device that was in flight alone each time its worker died is not tried a fourth time.
@@ -54,7 +55,7 @@ def _prepare_one(slice_: Slice, device: OpenedDevice, expires_at: float) -> None
     elif device.is_reached_elsewhere:
         slice_.settle(place, _DUPLICATE, "merged")
     elif device.state == "dead":
-        slice_.settle(place, _TOKEN_DEAD, "retired_before")
+        slice_.settle(place, _TOKEN_DEAD, RETIRED_BEFORE)
     elif device.state == "quarantined":
         slice_.settle(place, _NO_LIVE_DEVICE, "quarantined")
     elif slice_.held.crashes >= MOST_CRASHES:
