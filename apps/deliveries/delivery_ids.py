@@ -1,8 +1,9 @@
 """The signed, deterministic name of one delivery, carried in every payload.
 
-40 characters of base64url over 30 bytes: int4 (days since 2020-01-01 * 256 + variant), int8 dispatch, int8 device,
-and the first 10 bytes of HMAC-SHA256 over those 20. Because it is signed, a receipt is believed without asking the
-ledger, also when it overtakes it. sql/export_deliveries.sql makes the same text inside PostgreSQL.
+40 characters of base64url over 30 bytes: int4 (days since 2020-01-01 * 256 + variant), int8 dispatch, int8 device
+(below zero: a person who has none), and the first 10 bytes of HMAC-SHA256 over those 20. Because it is signed, a
+receipt is believed without asking the ledger, also when it overtakes it. sql/export_deliveries.sql makes the same text
+inside PostgreSQL.
 """
 
 import base64
@@ -23,17 +24,27 @@ _BLOCK_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class DeliveryKey:
-    """What a delivery id names: the ledger's key without the customer, and the variant that was sent."""
+    """What a delivery id names: the ledger's key, and the variant that was sent.
+
+    customer_id: of somebody without a device (device_id 0); else 0, for the device says whose it was. Both are 0 in ids
+    that were made before people without a device had ids of their own.
+    """
 
     planned_on: date
     dispatch_id: int
     device_id: int
     variant: int
+    customer_id: int = 0
 
 
-def make_delivery_id(*, planned_on: date, dispatch_id: int, device_id: int, variant: int = 0) -> str:
-    """The same text for the same delivery, in every try. Cost: 1.5 us."""
-    body = _KEY.pack((planned_on - _EPOCH).days << 8 | variant & 0xFF, dispatch_id, device_id)
+def make_delivery_id(
+    *, planned_on: date, dispatch_id: int, device_id: int, variant: int = 0, customer_id: int = 0
+) -> str:
+    """The same text for the same delivery, in every try. Cost: 1.5 us.
+
+    customer_id: whose, needed where there is no device (0), which is never sent to.
+    """
+    body = _KEY.pack((planned_on - _EPOCH).days << 8 | variant & 0xFF, dispatch_id, device_id or -customer_id)
     return base64.urlsafe_b64encode(body + _mac(body)).decode()
 
 
@@ -53,8 +64,9 @@ def read_delivery_id(text: str) -> DeliveryKey | None:
     return DeliveryKey(
         planned_on=_EPOCH + timedelta(days=day >> 8),
         dispatch_id=dispatch_id,
-        device_id=device_id,
+        device_id=max(device_id, 0),
         variant=variant - 256 if variant > 127 else variant,
+        customer_id=max(-device_id, 0),
     )
 
 

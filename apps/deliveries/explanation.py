@@ -84,7 +84,7 @@ def explain_rows(*, rows: Sequence[Delivery], dispatches: Mapping[int, Dispatch]
 def _reason(case: Case, why: Why, receipts: Sequence[tuple[str, datetime]]) -> Reason:
     row, (text, facts) = case.row, why
     return Reason(
-        delivery_id=_delivery_id(case.dispatch, row.device_id, row.variant),
+        delivery_id=_delivery_id(case.dispatch, row),
         device_id=row.device_id,
         platform=PLATFORM_WORDS[row.platform],
         gateway=GATEWAY_WORDS[row.gateway],
@@ -105,7 +105,7 @@ def _queued(dispatch: Dispatch, waiting: Sequence[OnItsWay], now: datetime) -> l
         text, facts = _waits_for(dispatch, one, now)
         reasons.append(
             Reason(
-                delivery_id=_delivery_id(dispatch, one.device_id, one.variant),
+                delivery_id=_delivery_id(dispatch, one),
                 device_id=one.device_id,
                 platform=platforms.get(one.device_id, ""),
                 gateway=GATEWAY_WORDS[one.gateway],
@@ -135,9 +135,14 @@ def _waits_for(dispatch: Dispatch, one: OnItsWay, now: datetime) -> Why:
     return _("It is on its way."), facts
 
 
-def _delivery_id(dispatch: Dispatch, device_id: int, variant: int) -> str:
-    day = dispatch.planned_on
-    return make_delivery_id(planned_on=day, dispatch_id=dispatch.pk, device_id=device_id, variant=variant)
+def _delivery_id(dispatch: Dispatch, one: Delivery | OnItsWay) -> str:
+    return make_delivery_id(
+        planned_on=dispatch.planned_on,
+        dispatch_id=dispatch.pk,
+        device_id=one.device_id,
+        variant=one.variant,
+        customer_id=one.customer_id,
+    )
 
 
 def _summary(reasons: Sequence[Reason], *, was_reached: bool) -> str:

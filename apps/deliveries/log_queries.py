@@ -99,7 +99,7 @@ def kind_of_name(*, app_ids: Sequence[int], name: str) -> str:
 def delivery_story(*, app_ids: Sequence[int], delivery_id: str, customer_id: int | None = None) -> Story | None:
     """Everything about one delivery; None where the id is not ours, or another app's.
 
-    customer_id: whose; without it, a delivery to nobody's device (0) is not known, for many people share its id.
+    customer_id: whose, where an older id does not say it: many people without a device shared one.
     """
     key = read_delivery_id(delivery_id)
     dispatch = key and Dispatch.objects.filter(id=key.dispatch_id, app_id__in=app_ids).first()
@@ -107,8 +107,8 @@ def delivery_story(*, app_ids: Sequence[int], delivery_id: str, customer_id: int
         return None
     mine = {"dispatch_id": key.dispatch_id, "device_id": key.device_id}
     device = Device.objects.filter(id=key.device_id, app_id__in=app_ids).first()
-    retry = Retry.objects.filter(**mine).first()
-    row = _ledger_row(key, device, retry, customer_id)
+    retry = Retry.objects.filter(**mine).first()  # before the ledger: that is where a device goes from here
+    row = _ledger_row(key, device, retry, customer_id if customer_id is not None else key.customer_id or None)
     owner = row or retry or device
     if owner is None:
         return None
@@ -123,7 +123,7 @@ def delivery_story(*, app_ids: Sequence[int], delivery_id: str, customer_id: int
         tries=row.attempt if row else (retry.tries if retry else 0),
         vendor_message_id=row.vendor_message_id if row else "",
         recorded_at=row.recorded_at if row else None,
-        retry_at=retry.due_at if retry else None,
+        retry_at=retry.due_at if retry and not row else None,
         receipts=[ReceiptSeen(RECEIPT_WORDS[one.type], one.at, one.action) for one in receipts],
     )
 
@@ -149,7 +149,11 @@ def _log_rows(found: Sequence[Delivery]) -> list[LogRow]:
 def _log_row(row: Delivery, dispatch: Dispatch, customer_external_id: str) -> LogRow:
     return LogRow(
         delivery_id=make_delivery_id(
-            planned_on=row.planned_on, dispatch_id=row.dispatch_id, device_id=row.device_id, variant=row.variant
+            planned_on=row.planned_on,
+            dispatch_id=row.dispatch_id,
+            device_id=row.device_id,
+            variant=row.variant,
+            customer_id=row.customer_id,
         ),
         dispatch_id=row.dispatch_id,
         dispatch_name=dispatch.name,

@@ -86,6 +86,7 @@ def _delivery(
             dispatch_id=dispatch.pk,
             device_id=device_id,
             variant=variant,
+            customer_id=row.customer_id if row else 0,
         ),
         "device_token": address,
         "status": OUTCOME_WORDS[row.outcome] if row else "queued",

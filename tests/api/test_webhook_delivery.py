@@ -18,6 +18,7 @@ from apps.customers.services.erasure import erase
 from apps.deliveries.delivery_ids import make_delivery_id, read_delivery_id
 from apps.deliveries.models import Delivery
 from apps.deliveries.services.receipts import ReceiptDraft, store
+from apps.devices.models import Device
 from tests.api.receiver import Receiver, receiving
 from tests.factories import NOW, make_app, make_customer, make_device, make_people, make_user
 from tests.factories.deliveries import wait_for_feed
@@ -114,6 +115,13 @@ def test_only_what_an_endpoint_asked_for_is_told(app: App, receiver: Receiver) -
     make_outcomes(app, people, outcome=22)
     deliver()
     assert {event["outcome"] for event in receiver.events} == {"excluded:capped"}
+
+
+def test_each_person_without_a_device_is_told_of_under_an_id_of_their_own(app: App, receiver: Receiver) -> None:
+    make_endpoint(app, receiver.url, types=["delivery.excluded"])
+    make_outcomes(app, [Device(pk=0, customer=make_customer(app)) for _ in range(3)], outcome=21)
+    deliver()
+    assert len({event["delivery_id"] for event in receiver.events}) == 3
 
 
 def test_another_apps_pushes_and_the_teams_tests_are_not_told(app: App, receiver: Receiver) -> None:

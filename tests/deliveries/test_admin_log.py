@@ -100,11 +100,13 @@ def test_a_story_without_a_device_is_told_of_its_person(analyst: Client, app: Ap
     nobody, other = make_customer(app), make_customer(app)
     dispatch = make_dispatch(app)
     page = analyst.get(LOG, {"campaign": dispatch.pk}).content.decode()
-    delivery_id = make_delivery_id(planned_on=dispatch.planned_on, dispatch_id=dispatch.pk, device_id=0)
+    key = {"planned_on": dispatch.planned_on, "dispatch_id": dispatch.pk, "device_id": 0}
+    delivery_id, older = make_delivery_id(**key, customer_id=nobody.pk), make_delivery_id(**key)
     assert f"{LOG}{delivery_id}/?customer={nobody.pk}" in page
-    told = analyst.get(f"{LOG}{delivery_id}/", {"customer": other.pk}).context
-    assert (told["customer"], told["reason"].text) == (other, "They had no device with the app.")
-    assert analyst.get(f"{LOG}{delivery_id}/").status_code == 404
+    told = analyst.get(f"{LOG}{delivery_id}/").context
+    assert (told["customer"], told["reason"].text) == (nobody, "They had no device with the app.")
+    assert analyst.get(f"{LOG}{older}/", {"customer": other.pk}).context["customer"] == other
+    assert analyst.get(f"{LOG}{older}/").status_code == 404
 
 
 def test_a_story_names_what_used_the_cap_up(analyst: Client, app: App) -> None:

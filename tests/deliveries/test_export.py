@@ -7,7 +7,10 @@ import pytest
 
 from apps.accounts.models import App
 from apps.core.sql import Compiled
+from apps.customers.models import Customer
 from apps.deliveries.delivery_ids import make_delivery_id
+from apps.deliveries.log_queries import delivery_log, delivery_story
+from apps.deliveries.log_search import LogFilters
 from apps.deliveries.models import Dispatch
 from apps.deliveries.policy import Policy
 from apps.deliveries.services.export import delivery_csv
@@ -62,6 +65,21 @@ def test_the_id_is_the_one_in_the_payload(app: App, phones: Phones, run_lane: Wo
     dispatch = make_dispatch(app)
     run_lane()
     assert {line["delivery_id"] for line in lines(dispatch)} == {message.notification_id for message in phones.inbox}
+
+
+def test_each_person_without_a_device_has_an_id_that_leads_to_their_story(app: App) -> None:
+    people = {make_customer(app).external_id for _ in range(3)}
+    dispatch = make_dispatch(app, policy=Policy(salt="x"))
+    found = {line["customer_external_id"]: line["delivery_id"] for line in lines(dispatch)}
+    assert (found.keys(), len(set(found.values()))) == (people, 3)
+    for name, delivery_id in found.items():
+        story = delivery_story(app_ids=[app.pk], delivery_id=delivery_id)
+        assert story is not None
+        assert Customer.objects.get(pk=story.customer_id).external_id == name
+    page = delivery_log(app_ids=[app.pk], filters=LogFilters(), cursor=None, limit=9)
+    assert {row.customer_external_id: row.delivery_id for row in page.rows} == found
+    drafts = [ReceiptDraft(delivery_id, "opened", NOW) for delivery_id in found.values()]
+    assert store(receipts=drafts, app_id=None, now=NOW) == 0
 
 
 def test_receipts_and_extras_stand_beside_the_delivery(app: App, run_lane: Worker) -> None:

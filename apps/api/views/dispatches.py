@@ -37,7 +37,9 @@ class DeliveriesView(ApiView):
         "GET": Call(
             "exportDeliveries",
             "reports:read",
-            "One line per planned device, streamed.",
+            "One line per planned device, and per person without one, streamed.\n\nEach has a `delivery_id` of its own."
+            " `unknown_outcome` may have arrived: a try got no answer, and `code` is what a later one was told, such as"
+            " `UNREGISTERED` where the address was gone by then.",
             {200: Answer("RFC 4180, UTC, formula-safe", TEXT, media="text/csv")},
             parameters={"bom": flag("begin with a byte order mark, for spreadsheets")},
         )

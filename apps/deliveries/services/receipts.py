@@ -25,14 +25,15 @@ class ReceiptDraft:
 
 
 def store(*, receipts: Sequence[ReceiptDraft], app_id: int | None, now: datetime) -> int:
-    """Store what is genuine and new; returns how many. Forged ids, unknown types and repeats are dropped silently.
+    """Store what is genuine and new; returns how many. Forged ids, ids of people without a device, unknown types
+    and repeats are dropped silently.
 
     app_id: whose key the call came with; None = any. Times outside planned day .. now are pulled inside.
     """
     genuine = [
         (key, draft)
         for draft in receipts
-        if draft.type in RECEIPT_TYPES and (key := read_delivery_id(draft.delivery_id))
+        if draft.type in RECEIPT_TYPES and (key := read_delivery_id(draft.delivery_id)) and key.device_id
     ]
     if not genuine:
         return 0

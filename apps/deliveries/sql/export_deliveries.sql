@@ -22,7 +22,8 @@ select translate(encode(signed.body || substring(
 from (
     select delivery.*,
            int4send((delivery.planned_on - date '2020-01-01') * 256 + (delivery.variant & 255))
-           || int8send(delivery.dispatch_id) || int8send(delivery.device_id) as body
+           || int8send(delivery.dispatch_id)
+           || int8send(case delivery.device_id when 0 then -delivery.customer_id else delivery.device_id end) as body
     from deliveries_delivery delivery
     where delivery.planned_on = %(planned_on)s::date and delivery.dispatch_id = %(dispatch_id)s
 ) signed

@@ -105,7 +105,11 @@ def _event(key: EventKey, one: _Found) -> Event | None:
     is_push = one.kind == "transactional"
     item: dict[str, Any] = {
         "delivery_id": make_delivery_id(
-            planned_on=key.planned_on, dispatch_id=key.dispatch_id, device_id=key.device_id, variant=one.variant
+            planned_on=key.planned_on,
+            dispatch_id=key.dispatch_id,
+            device_id=key.device_id,
+            variant=one.variant,
+            customer_id=key.customer_id,
         ),
         "push_id": str(key.dispatch_id) if is_push else None,
         "campaign_id": int(number) if maker == "campaign" and number.isdigit() else None,
