@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.models import App
 from apps.api.push_sms import FALLBACK_SMS, FollowingSms, read_sms
 from apps.api.refusals import Refusal, refuse_fields
-from apps.api.shapes import Anything, Flag, ListOf, Moment, Record, Text, Whole, came
+from apps.api.shapes import Anything, Flag, ListOf, Moment, Record, Text, Whole, came, whole_seconds
 from apps.campaigns.queries import template_named
 from apps.core.problems import FieldProblem
 from apps.customers.models import TraitType
@@ -98,7 +98,7 @@ PUSH = Record(
         "android_channel": Anything({"type": "string", "maxLength": 64}, "A notification channel of the Android app."),
         "android_icon": Anything({"type": "string", "maxLength": 64}, "The name of a drawable of the Android app."),
         "lock_screen": Anything({"type": "string", "enum": list(LOCK_SCREENS)}, "How much a locked Android shows."),
-        "ttl_seconds": Whole(0, MOST_TTL, "How long it may wait for the device; 0 = now or never."),
+        "ttl_seconds": whole_seconds(0, MOST_TTL, "How long it may wait for the device; 0 = now or never."),
         "send_at": Moment("Not before this time."),
         "traits": Anything({"type": "object"}, "Values for the texts; they win over the customer's own."),
         "external_id": Text(most=255, about="Your name for this push; you can search by it."),
@@ -110,7 +110,9 @@ PUSH = Record(
         "fallback_sms": FALLBACK_SMS,
         "critical": Record(
             {
-                "resend_after_seconds": Whole(10, 3600, "How long to wait for a receipt each time; 60 unless told."),
+                "resend_after_seconds": whole_seconds(
+                    10, 3600, "How long to wait for a receipt each time; 60 unless told."
+                ),
                 "times": Whole(1, 10, "How often it is sent again at most; 3 unless told."),
             },
             about="An alert that must be seen: it is sent again, under the same ids, while no receipt has come.",

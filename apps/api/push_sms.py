@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import App
-from apps.api.shapes import Record, Text, Whole
+from apps.api.shapes import Record, Text, whole_seconds
 from apps.core.problems import FieldProblem
 from apps.deliveries.rendering import analyse
 from apps.devices.models import Channel
@@ -17,7 +17,7 @@ DEFAULT_WAIT_SECONDS = 120
 FALLBACK_SMS = Record(
     {
         "text": Text(least=1, most=1000, lines=True, about="Liquid; at most 10 SMS parts."),
-        "after_seconds": Whole(30, 86_400, "How long to wait for a receipt; 120 unless told."),
+        "after_seconds": whole_seconds(30, 86_400, "How long to wait for a receipt; 120 unless told."),
     },
     required=("text",),
     about="Goes once to each person who agreed to SMS and of whose devices none has sent a receipt by then.",

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.api.codes import Words
 from apps.api.json_body import escaped
@@ -109,17 +110,24 @@ class Choice:
         return _described({"type": "string", "enum": list(self.words)}, self.about)
 
 
+_WHOLE, _WHOLE_SECONDS = gettext_lazy("a whole number"), gettext_lazy("a whole number of seconds")
+
+
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A whole number from `low` to `high`."""
+    """A whole number from `low` to `high`. kind: what of, as a refusal names it."""
 
     low: int = 0
     high: int = 2**63 - 1
     about: str = ""
+    kind: Words = _WHOLE
 
     def read(self, value: Any, pointer: str, problems: Problems) -> Any:
+        if isinstance(value, float):  # a number it is, so say just what is asked for; what came stands behind it
+            problems.append(FieldProblem(pointer, "type", _("must be %s") % self.kind, came(value)))
+            return None
         if type(value) is not int:
-            return _wrong_type(value, _("a whole number"), pointer, problems)
+            return _wrong_type(value, str(self.kind), pointer, problems)
         if not self.low <= value <= self.high:
             message = _("must be from %(low)d to %(high)d") % {"low": self.low, "high": self.high}
             problems.append(FieldProblem(pointer, "range", message, came(value)))
@@ -127,6 +135,11 @@ class Whole:
 
     def schema(self) -> dict[str, Any]:
         return _described({"type": "integer", "minimum": self.low, "maximum": self.high}, self.about)
+
+
+def whole_seconds(low: int, high: int, about: str) -> Whole:
+    """A time that something takes."""
+    return Whole(low, high, about, _WHOLE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

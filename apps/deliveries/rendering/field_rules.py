@@ -98,7 +98,7 @@ def image_suffix(source: str) -> str:
 
 def ttl_problems(value: Any, pointer: str) -> Iterator[FieldProblem]:
     """A time to live in whole seconds, at most what the gateways keep (28 days, FCM's limit)."""
-    yield from integer_problems(value, pointer, 0, MOST_TTL_SECONDS, _("whole seconds"))
+    yield from integer_problems(value, pointer, 0, MOST_TTL_SECONDS, _("a whole number of seconds"))
 
 
 def badge_problems(value: Any, pointer: str) -> Iterator[FieldProblem]:
