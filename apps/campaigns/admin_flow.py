@@ -220,6 +220,22 @@ def _change(steps: list[StepDraft], verb: str, at: int, word: str, default: str)
         steps[at] = StepDraft(PUSH, {**steps[at].settings, "texts": texts})
 
 
+def lost_by(flow: Flow, edit: str) -> list[Shown]:
+    """What was typed, cannot be stored, and would be gone once the page is drawn anew after `edit`.
+
+    What the edit itself takes away (a step, a language) is not lost by it.
+    """
+    verb, _colon, rest = edit.partition(":")
+    place, _colon, language = rest.partition(":")
+    typed = _form_problems(flow)
+    if verb == "remove":
+        return [problem for problem in typed if problem.card != f"s{place}"]
+    if verb == "mute" and place.isdigit():
+        fields = text_prefix(int(place), language) + "-"
+        return [problem for problem in typed if not problem.slot.startswith(fields)]
+    return list(typed)
+
+
 def standing(flow: Flow, sent: Flow | None = None) -> dict[str, Any]:
     """All problems and advice for a template: beside fields, and as a list.
 

@@ -1,5 +1,7 @@
 """The pages of an automation's draft: how one begins, its builder, what a save answers with."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -13,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.queries import apps_of
 from apps.campaigns import admin_trial as trial
-from apps.campaigns.admin_flow import card_kinds, open_flow, standing, store
+from apps.campaigns.admin_flow import Flow, Shown, card_kinds, lost_by, open_flow, standing, store
 from apps.campaigns.admin_flow_forms import NewAutomationForm
 from apps.campaigns.admin_flow_run import Pages, drawn
 from apps.campaigns.admin_flow_starting import starting
@@ -50,9 +52,25 @@ def new_page(model_admin: Pages, request: HttpRequest) -> HttpResponse:
     return drawn(model_admin, request, "campaigns/flow/new.html", {"form": form, "title": _("New automation")})
 
 
-def builder_page(model_admin: Pages, request: HttpRequest, automation: Automation) -> HttpResponse:
-    """The draft as a flow of cards."""
-    flow = open_flow(automation)
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What was asked for and not done, because it would have lost what was typed. place: where it was asked."""
+
+    place: str
+    said: Any
+    why: Sequence[Shown]
+
+
+def builder_page(
+    model_admin: Pages,
+    request: HttpRequest,
+    automation: Automation,
+    *,
+    sent: Mapping[str, Any] | None = None,
+    refused: Refused | None = None,
+) -> HttpResponse:
+    """The draft as a flow of cards. sent: as it was typed, where something of it could not be stored."""
+    flow = open_flow(automation, sent)
     context = {
         "title": automation.name,
         "original": automation,
@@ -63,6 +81,8 @@ def builder_page(model_admin: Pages, request: HttpRequest, automation: Automatio
         "page": fresh_id(),
         "has_message": any(card.texts or card.look for card in flow.cards),
         "version": automation.version,
+        "refused": refused,
+        "saved_at": timezone.now() if refused else None,
         "may_edit": model_admin.has_change_permission(request, automation),
         "may_delete": model_admin.has_delete_permission(request, automation),
         "starting": starting(automation, request.user),
@@ -81,36 +101,68 @@ def _outlook(automation: Automation) -> dict[str, Any]:
 
 
 def save(model_admin: Pages, request: HttpRequest, automation: Automation) -> HttpResponse:
-    """Stores what is valid. With `edit` (a step added, moved, removed) the page is drawn anew, else what follows."""
+    """Stores what is valid. With `edit` (a step added, moved, removed) the page is drawn anew, else what follows.
+
+    An edit that would lose what was typed and cannot be stored is not done: the page says so, with all that was typed.
+    """
     author: Any = request.user
-    edit = request.POST.get("edit", "")
-    flow = open_flow(automation, request.POST)
+    flow, asked = open_flow(automation, request.POST), request.POST.get("edit", "")
+    is_drawn_anew = "HX-Request" not in request.headers
+    lost = lost_by(flow, asked) if is_drawn_anew else []
+    edit = "" if lost else asked
     try:
         version = store(flow, version=sent_number(request, "version"), edit=edit, author=author, now=timezone.now())
     except Conflict as refusal:
-        if "HX-Request" not in request.headers:
+        if is_drawn_anew:
             messages.error(request, capfirst(str(refusal)))
             return redirect("admin:campaigns_automation_change", automation.pk)
         return TemplateResponse(request, "campaigns/flow/stale.html", {"automation": automation}, status=409)
-    if "HX-Request" not in request.headers:
-        verb, _colon, place = edit.partition(":")
-        position, _colon, language = place.partition(":")
-        anchor = (
-            f"#language-tab-{position}-{language}" if verb == "speak" else f"#card-{position}" if verb else "#start"
-        )
-        return redirect(reverse("admin:campaigns_automation_change", args=[automation.pk]) + anchor)
     fresh = model_admin.get_queryset(request).get(pk=automation.pk)
+    if lost:
+        return builder_page(model_admin, request, fresh, sent=request.POST, refused=_refused(asked, lost))
+    if is_drawn_anew:
+        return redirect(reverse("admin:campaigns_automation_change", args=[automation.pk]) + _anchor(edit))
+    return _what_follows(request, fresh, flow, version)
+
+
+def _anchor(edit: str) -> str:
+    """Where on the page the edit was done."""
+    verb, _colon, place = edit.partition(":")
+    position, _colon, language = place.partition(":")
+    if verb == "speak":
+        return f"#language-tab-{position}-{language}"
+    return f"#card-{position}" if verb else "#start"
+
+
+def _refused(edit: str, lost: Sequence[Shown]) -> Refused:
+    verb, _colon, rest = edit.partition(":")
+    position = rest.partition(":")[0]
+    said = {
+        "add": _("The step was not added."),
+        "up": _("The step was not moved."),
+        "down": _("The step was not moved."),
+        "remove": _("The step was not removed."),
+        "speak": _("The language was not added."),
+        "mute": _("The language was not removed."),
+    }
+    if verb not in said:
+        return Refused("start", _("Not everything is saved."), lost)
+    return Refused(f"add{position}" if verb == "add" else f"s{position}", said[verb], lost)
+
+
+def _what_follows(request: HttpRequest, automation: Automation, sent: Flow, version: int) -> HttpResponse:
+    """Problems, previews and counts, as they are after a save; the fields stay as they are."""
     language, reader = request.POST.get("preview_language", ""), request.POST.get("preview_customer", "").strip()
-    redrawn = open_flow(fresh, language=language, reader=reader)
+    redrawn = open_flow(automation, language=language, reader=reader)
     context = {
-        **standing(redrawn, flow),
+        **standing(redrawn, sent),
         "flow": redrawn,
-        "automation": fresh,
-        "campaign": Campaign(app=fresh.app, name=fresh.name),
+        "automation": automation,
+        "campaign": Campaign(app=automation.app, name=automation.name),
         "version": version,
         "saved_at": timezone.now(),
-        "starting": starting(fresh, request.user),
-        **_outlook(fresh),
+        "starting": starting(automation, request.user),
+        **_outlook(automation),
     }
     return TemplateResponse(request, "campaigns/flow/saved.html", context)
 

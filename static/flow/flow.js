@@ -1,5 +1,6 @@
 // Steps are added, moved and removed, and the automation is started, by sending a form the plain way: after what is just
-// being saved, so that neither overtakes the other, and with nothing typed left behind.
+// being saved, so that neither overtakes the other, and with nothing typed left behind. What was typed and cannot be saved
+// keeps it from starting: the value stored before would go out instead.
 const builder = document.getElementById("builder");
 const SETTLED_MS = 50;
 let isSaving = false;
@@ -32,6 +33,11 @@ document.addEventListener("submit", (event) => {
   if (form.method !== "post" || !builder.hasAttribute("hx-post")) return;
   const mustSave = form !== builder && isTyped;
   if (!isSaving && !mustSave) {
+    if (form.closest("#start-button") && document.querySelector("#start-inside [data-typed-wrong]")) {
+      event.preventDefault();
+      document.getElementById("start").focus();
+      return;
+    }
     isLeaving = true;
     return;
   }
@@ -39,3 +45,5 @@ document.addEventListener("submit", (event) => {
   waiting = [form, event.submitter];
   if (!isSaving) htmx.trigger(builder, "save-now");
 });
+// An answer to a step that could not be added has the address of the saving.
+if (builder.dataset.page) history.replaceState(null, "", builder.dataset.page);

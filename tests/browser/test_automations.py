@@ -1,5 +1,7 @@
 """Building an automation as a marketer does: by mouse, by keys, on a phone."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -94,13 +96,22 @@ def test_nothing_runs_out_of_a_phones_width(inside: Page, live_server: LiveServe
     assert inside.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_a_wait_that_cannot_be_is_not_called_saved(inside: Page, live_server: LiveServer, app: App) -> None:
+def test_a_wait_that_cannot_be_is_neither_called_saved_nor_lost(
+    inside: Page, live_server: LiveServer, app: App
+) -> None:
     automation = make_automation(app, wait(10), PUSH)
     inside.goto(f"{live_server.url}/admin/campaigns/automation/{automation.pk}/change/")
     inside.get_by_label("Wait", exact=True).fill("-5")
     inside.get_by_label("Wait", exact=True).blur()
     expect(inside.locator("#problems-s0-amount")).to_contain_text("greater than or equal to 0")
     expect(inside.locator("#save-state")).to_contain_text("One field is not saved")
+    inside.get_by_role("button", name="Start the automation").click()
+    expect(inside.locator("#start")).to_be_focused()
+    inside.get_by_role("group", name="Add a step at place 2").get_by_role("button", name="Push").click()
+    expect(inside.get_by_text("The step was not added.")).to_be_visible()
+    expect(inside.get_by_label("Wait", exact=True)).to_have_value("-5")
+    expect(inside).to_have_url(re.compile("/change/$"))
+    assert (automation.steps.count(), Automation.objects.get().state) == (2, "draft")
     inside.get_by_label("Wait", exact=True).fill("5")
     expect(inside.locator("#save-state")).to_contain_text("Saved ")
     expect(inside.locator("#problems-s0-amount")).to_be_empty()

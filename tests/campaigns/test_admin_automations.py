@@ -113,8 +113,20 @@ def test_steps_are_added_moved_and_removed(app: App, marketer: Client) -> None:
     save(marketer, automation, edit="up:2", **{**asked, "version": "2"})
     assert kinds(automation) == ["wait", "condition", "push"]
     assert automation.steps.get(position=1).settings == {"ask": "rule", "otherwise": "skip", "rule": POLISH}
-    save(marketer, automation, edit="remove:0", **{**typed, "version": "3"})
+    save(marketer, automation, edit="remove:0", **{**typed, "s1-ask": "rule", "s1-otherwise": "skip", "version": "3"})
     assert kinds(automation) == ["condition", "push"]
+
+
+def test_an_edit_that_would_lose_what_was_typed_is_not_done_and_says_so(app: App, marketer: Client) -> None:
+    automation = make_automation(app, wait(60), PUSH)
+    typed = {"s0-amount": "-5", "s0-unit": "hours", "v1-text-en-title": "Just typed"}
+    page = save(marketer, automation, edit="add:1:condition", **typed).content.decode()
+    assert ("The step was not added." in page, 'value="-5"' in page, 'value="Just typed"' in page) == (True, True, True)
+    assert '<a href="#s0-amount">Wait</a>: Ensure this value is greater than or equal to 0' in page
+    assert [step.settings.get("minutes") for step in automation.steps.all()] == [60, None]
+    assert automation.steps.get(position=1).settings["texts"]["en"]["title"] == "Just typed"
+    save(marketer, automation, edit="remove:0", **typed, version="2")
+    assert kinds(automation) == ["push"]
 
 
 def rule_rows(position: int, field: str, op: str, value: str) -> dict[str, Any]:
@@ -191,7 +203,7 @@ def test_who_takes_too_long_to_find_is_not_taken_for_nobody(app: App, marketer: 
 )
 def test_an_edit_that_makes_no_sense_changes_nothing(edit: str, app: App, marketer: Client) -> None:
     automation = make_automation(app, wait(60), PUSH)
-    assert save(marketer, automation, edit=edit).status_code == 302
+    assert save(marketer, automation, edit=edit, **{"s0-amount": "1", "s0-unit": "hours"}).status_code == 302
     assert kinds(automation) == ["wait", "push"]
 
 
