@@ -17,6 +17,7 @@ from apps.core.templatetags.house import number, span
 from apps.customers.preference_links import FACT, sample_url
 from apps.deliveries.rendering import RenderFailed, compile_body
 from apps.gateways.sms_text import TextSize, measure
+from apps.sms_booster.admin_report import booster_shown
 from apps.sms_booster.click_links import sample
 from apps.sms_booster.models import BoostRule
 from apps.sms_booster.queries import booster_report, sms_columns
@@ -120,8 +121,7 @@ class BoosterStep:
         return rule.text if rule.is_enabled else ""
 
     def report(self, campaign: Campaign) -> Mapping[str, Any] | None:
-        found = booster_report(campaign)
-        return {"booster": found} if found.is_enabled or found.chosen else None
+        return booster_shown(campaign, booster_report(campaign))
 
     def csv_columns(self, campaign: Campaign) -> Compiled | None:
         return sms_columns(campaign.dispatch_id) if campaign.dispatch_id else None

@@ -21,6 +21,8 @@ class BoostRule(models.Model):
     """A campaign's SMS follow-up. is_enabled: off by default. chosen_at: the audience was picked (compare-and-set).
 
     counts_clicks: the first link of the text is sent as a short one that counts who follows it (click_links).
+    left_out: then, how many people it did not choose, by reason (settle_choice.sql); null = not chosen yet, or by an
+    older version.
     """
 
     campaign = models.OneToOneField(Campaign, models.CASCADE, related_name="boost_rule")
@@ -31,6 +33,7 @@ class BoostRule(models.Model):
     price_per_part = models.DecimalField(_("price per part"), max_digits=8, decimal_places=4, default=0)
     counts_clicks = models.BooleanField(_("count clicks"), default=False, db_default=False)
     chosen_at = models.DateTimeField(null=True)
+    left_out = models.JSONField(null=True)
 
     class Meta:
         verbose_name = _("SMS booster")

@@ -1,5 +1,7 @@
 """Questions about booster SMS."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -23,6 +25,9 @@ class BoosterReport:
     chosen: those who did not open and may get an SMS (unopened.sql), before the limit; sent: handed to the provider,
     `unknown` ones included; waiting: planned or under way. parts, cost: of what was sent. opened_after:
     who opened the push after their SMS; clicked: who followed the SMS's own link, where its rule counts that.
+    left_out: the campaign's other people, by the reason why they were not chosen; null where nobody knows, people with
+    it. spared_why: `spared` by code. So people = chosen + all of left_out, and chosen is the sum of waiting, sent,
+    failed, spared and over_budget.
     """
 
     is_enabled: bool
@@ -41,6 +46,9 @@ class BoosterReport:
     opened_after: int
     counts_clicks: bool
     clicked: int
+    people: int | None
+    left_out: Mapping[str, int] | None
+    spared_why: Mapping[str, int]
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "cost": str(self.cost)}
@@ -49,27 +57,33 @@ class BoosterReport:
 def booster_report(campaign: Campaign) -> BoosterReport:
     """The booster's figures; all zero where the campaign has no rule. Cost: two queries by dispatch."""
     rule = BoostRule.objects.filter(campaign=campaign).first()
-    found = SmsMessage.objects.filter(dispatch_id=campaign.dispatch_id or 0).values_list("state")
-    counted = {state: (count, parts) for state, count, parts in found.annotate(Count("id"), Sum("parts"))}
-    people = {state: count for state, (count, _parts) in counted.items()}
-    parts = sum(counted[state][1] for state in _HANDED_OVER if state in counted)
+    found = SmsMessage.objects.filter(dispatch_id=campaign.dispatch_id or 0).values_list("state", "code")
+    people, spared_why, parts = Counter[str](), Counter[str](), 0
+    for state, code, count, size in found.annotate(Count("id"), Sum("parts")):
+        people[state] += count
+        spared_why.update({code: count} if state == "spared" else {})
+        parts += size if state in _HANDED_OVER else 0
+    left_out = rule.left_out if rule else None
     return BoosterReport(
         is_enabled=bool(rule and rule.is_enabled),
         chosen_at=rule.chosen_at.isoformat() if rule and rule.chosen_at else None,
-        chosen=sum(people.values()),
-        waiting=people.get("planned", 0) + people.get("sending", 0),
-        sent=sum(people.get(state, 0) for state in _HANDED_OVER),
-        delivered=people.get("delivered", 0),
-        undelivered=people.get("undelivered", 0),
-        unknown=people.get("unknown", 0),
-        failed=people.get("failed", 0),
-        spared=people.get("spared", 0),
-        over_budget=people.get("over_budget", 0),
+        chosen=people.total(),
+        waiting=people["planned"] + people["sending"],
+        sent=sum(people[state] for state in _HANDED_OVER),
+        delivered=people["delivered"],
+        undelivered=people["undelivered"],
+        unknown=people["unknown"],
+        failed=people["failed"],
+        spared=people["spared"],
+        over_budget=people["over_budget"],
         parts=parts,
         cost=parts * rule.price_per_part if rule else Decimal(0),
         opened_after=_opened_after(campaign) if people else 0,
         counts_clicks=bool(rule and rule.counts_clicks),
         clicked=_clicked(campaign) if rule and rule.counts_clicks else 0,
+        people=None if left_out is None else people.total() + sum(left_out.values()),
+        left_out=left_out,
+        spared_why=spared_why,
     )
 
 

@@ -1,13 +1,17 @@
 """The SMS log: readable by those of the app, changeable by nobody."""
 
+import re
+
 import pytest
 from django.test import Client
 
 from apps.accounts.models import App
-from apps.sms_booster.models import SmsMessage, SmsReply
+from apps.customers.models import Customer
+from apps.deliveries.models import Dispatch
+from apps.sms_booster.models import BoostRule, SmsMessage, SmsReply
 from apps.sms_booster.services.choose import choose_due
-from tests.factories import make_app, make_user
-from tests.factories.boosters import make_boost, make_unopened
+from tests.factories import make_app, make_device, make_user
+from tests.factories.boosters import make_boost, make_reachable, make_unopened, receive
 from tests.sms_booster.test_choose import LATER
 
 pytestmark = pytest.mark.django_db
@@ -72,10 +76,53 @@ def test_replies_can_be_read(analyst: Client, app: App) -> None:
     assert "+48500600700" not in shown
 
 
-def test_the_report_says_who_was_chosen_and_not_who_did_not_open(
-    app: App, analyst: Client, message: SmsMessage
-) -> None:
-    shown = analyst.get(f"/admin/campaigns/campaign/{message.rule.campaign_id}/change/").content.decode()
-    assert "Chosen for an SMS" in shown
-    assert "did not open it, has a mobile number and said yes to SMS" in shown
-    assert "Had not opened" not in shown
+def test_the_report_says_where_everybody_went_and_its_lines_add_up(app: App, analyst: Client) -> None:
+    people = make_unopened(app, 8)
+    opened, silent, mute, shy, twin, late, sent, _other = people
+    Customer.objects.filter(pk=mute.pk).update(phone="")
+    Customer.objects.filter(pk=shy.pk).update(sms_consent=None)
+    twin.phone = late.phone
+    twin.save()
+    make_device(make_reachable(app, push_consent=False))
+    rule = make_boost(app, max_messages=2)
+    silent.devices.update(secret_hash=b"")
+    receive(rule.campaign, opened)
+    choose_due(LATER)
+    SmsMessage.objects.filter(customer=sent).update(state="delivered", sending_at=LATER)
+    page = f"/admin/campaigns/campaign/{rule.campaign_id}/change/"
+    told = lines_of(analyst.get(page).content.decode())
+    assert told == [
+        ("of", "People in the campaign", 9),
+        ("less", "Not sent the push", 1),
+        ("less", "Opened the push", 1),
+        ("less", "Their device reports no openings", 1),
+        ("less", "No mobile number", 1),
+        ("less", "No yes to SMS", 1),
+        ("less", "Number of somebody chosen", 1),
+        ("is", "Chosen for an SMS", 3),
+        ("less", "Over the limit of this booster", 1),
+        ("less", "Still to be sent", 1),
+        ("is", "Sent", 1),
+        ("in", "Delivered", 1),
+    ]
+    Customer.objects.filter(pk=shy.pk).update(sms_consent=True)
+    assert lines_of(analyst.get(page).content.decode()) == told
+
+
+def lines_of(page: str) -> list[tuple[str, str, int]]:
+    """Role, name and count of each line of the booster's report."""
+    found = re.findall(r'<li data-role="(\w+)"><span[^>]*>([^<]*)</span>.*?<b>−?(\d+)</b>', page)
+    return [(role, name, int(count)) for role, name, count in found]
+
+
+def test_where_nobody_was_chosen_the_report_says_why(app: App, analyst: Client) -> None:
+    make_unopened(app, sms_consent=False)
+    rule = make_boost(app)
+    page = f"/admin/campaigns/campaign/{rule.campaign_id}/change/"
+    assert "will be chosen then" in analyst.get(page).content.decode()
+    choose_due(LATER)
+    told = lines_of(analyst.get(page).content.decode())
+    assert told == [("of", "People in the campaign", 1), ("less", "No yes to SMS", 1), ("is", "Chosen for an SMS", 0)]
+    BoostRule.objects.update(left_out=None, chosen_at=None)
+    Dispatch.objects.update(state="cancelled")
+    assert "no SMS follows it" in analyst.get(page).content.decode()

@@ -5,6 +5,7 @@ took. A cancelled dispatch is followed by no SMS.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -41,16 +42,18 @@ def _choose(rule_id: int, now: datetime) -> bool:
         if rule is None or rule.campaign.dispatch is None:
             return False
         dispatch = rule.campaign.dispatch
+        where = _where(dispatch)
+        unopened = Compiled(statement("sms_booster", "unopened"), where)
         text = compile_body({"body": rule.text, "silent": True})
         if not text.is_static:
-            _plan_personal(rule, dispatch, text, now)
+            _plan_personal(rule, dispatch, text, unopened, now)
         # After personal texts the same statement finds only those above the limit.
-        _plan_all(rule, dispatch, text.render({}).body if text.is_static else "", now)
-        BoostRule.objects.filter(pk=rule.pk).update(chosen_at=now)
+        _plan_all(rule, dispatch, text.render({}).body if text.is_static else "", unopened, now)
+        execute("sms_booster", "settle_choice", {"rule_id": rule.pk, "now": now, **where})
     return True
 
 
-def _plan_all(rule: BoostRule, dispatch: Dispatch, body: str, now: datetime) -> None:
+def _plan_all(rule: BoostRule, dispatch: Dispatch, body: str, unopened: Compiled, now: datetime) -> None:
     values = {
         "rule_id": rule.pk,
         "app_id": dispatch.app_id,
@@ -60,11 +63,11 @@ def _plan_all(rule: BoostRule, dispatch: Dispatch, body: str, now: datetime) -> 
         "parts": measure(sample(body) if rule.counts_clicks else body).parts,
         "now": now,
     }
-    execute("sms_booster", "choose", values, unopened=_unopened(dispatch))
+    execute("sms_booster", "choose", values, unopened=unopened)
 
 
-def _plan_personal(rule: BoostRule, dispatch: Dispatch, text: CompiledBody, now: datetime) -> None:
-    people = rows("sms_booster", "unopened_facts", {"most": rule.max_messages}, unopened=_unopened(dispatch))
+def _plan_personal(rule: BoostRule, dispatch: Dispatch, text: CompiledBody, unopened: Compiled, now: datetime) -> None:
+    people = rows("sms_booster", "unopened_facts", {"most": rule.max_messages}, unopened=unopened)
     plan_texts(
         people=people,
         text=text,
@@ -76,13 +79,8 @@ def _plan_personal(rule: BoostRule, dispatch: Dispatch, text: CompiledBody, now:
     )
 
 
-def _unopened(dispatch: Dispatch) -> Compiled:
-    where = {
-        "dispatch_id": dispatch.pk,
-        "planned_on": dispatch.planned_on,
-        "variants": _visible_variants(dispatch),
-    }
-    return Compiled(statement("sms_booster", "unopened"), where)
+def _where(dispatch: Dispatch) -> dict[str, Any]:
+    return {"dispatch_id": dispatch.pk, "planned_on": dispatch.planned_on, "variants": _visible_variants(dispatch)}
 
 
 def _visible_variants(dispatch: Dispatch) -> list[int]:

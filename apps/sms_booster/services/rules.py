@@ -177,7 +177,7 @@ class BoosterPart:
 
     def copy(self, *, source: Campaign, target: Campaign) -> None:
         for rule in BoostRule.objects.filter(campaign=source):
-            rule.pk, rule.campaign, rule.chosen_at = None, target, None
+            rule.pk, rule.campaign, rule.chosen_at, rule.left_out = None, target, None, None
             rule.save(force_insert=True)
 
     def frozen(self, *, campaign: Campaign) -> dict[str, Any]:
