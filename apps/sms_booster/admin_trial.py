@@ -1,6 +1,7 @@
 """Test sends of SMS, beside a campaign's booster and an automation's SMS steps: test numbers, and what came of it."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.admin import ModelAdmin
@@ -8,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.text import capfirst
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from apps.campaigns.admin_trial import Answer, Draft, base_of, may_pair, row_numbers, sent_row, unchecked
 from apps.campaigns.models import Campaign
@@ -28,6 +29,16 @@ from apps.sms_booster.services.trials import TriedText, try_text
 
 type Admin = ModelAdmin[Any]
 _ON_ITS_WAY = ("planned", "sending")
+# So long the page asks for the phone's answer; most come within seconds, that of a phone that is off perhaps never.
+REPORT_PATIENCE = timedelta(minutes=3)
+# Why a phone did not get it, by the provider's code (twilio.com/docs/api/errors).
+_UNDELIVERED = {
+    "30003": _("the phone is off or out of reach"),
+    "30004": _("the phone or its network blocks it"),
+    "30005": _("there is no such number"),
+    "30006": _("the number is a landline, or cannot take SMS"),
+    "30007": _("its network took it for spam"),
+}
 
 
 def trial(model_admin: Admin, request: HttpRequest, draft: Draft) -> HttpResponse:
@@ -109,20 +120,37 @@ def _subject(draft: Draft) -> str:
 
 
 def _became(trials: Sequence[SmsTrial]) -> dict[str, Any]:
-    return {"trials": trials, "answers": [_answer(one) for one in trials], "is_waiting": any(map(_is_waiting, trials))}
+    is_queued = any(one.state in _ON_ITS_WAY for one in trials)
+    return {
+        "trials": trials,
+        "answers": [_answer(one) for one in trials],
+        "is_waiting": is_queued or any(map(_awaits_report, trials)),
+        "again_after": "700ms" if is_queued else "2s",
+    }
 
 
-def _is_waiting(one: SmsTrial) -> bool:
-    return one.state in _ON_ITS_WAY
+def _awaits_report(one: SmsTrial) -> bool:
+    """Taken by the provider just now, so that its report about the phone may still come."""
+    return one.state == "accepted" and one.settled_at is not None and timezone.now() - one.settled_at < REPORT_PATIENCE
 
 
 def _answer(one: SmsTrial) -> Answer:
     """One number's, in words; of what failed the provider's own."""
     phone = masked_phone(one.sealed["to"])
-    if _is_waiting(one):
+    if one.state in _ON_ITS_WAY:
         return Answer(one.name, phone, _("Queued"), "", "accent", is_waiting=True)
+    if _awaits_report(one):
+        return Answer(
+            one.name, phone, _("Accepted"), _("the provider took it; the phone's answer is awaited"), "good", True
+        )
     if one.state == "accepted":
-        return Answer(one.name, phone, _("Accepted"), _("the provider took it"), "good")
+        told = _("the provider took it, and has not reported whether it arrived: look at the phone")
+        return Answer(one.name, phone, _("Accepted"), told, "good")
+    if one.state == "delivered":
+        return Answer(one.name, phone, _("Delivered"), _("the provider reports that it arrived"), "good")
+    if one.state == "undelivered":
+        why = " ".join(filter(None, (str(_UNDELIVERED.get(one.code, "")), f"({one.code})" if one.code else "")))
+        return Answer(one.name, phone, _("Not delivered"), why, "bad")
     if one.state == "unknown":
         return Answer(one.name, phone, _("No answer"), _("it may have arrived: look at the phone"), "warn")
     if one.code == TOO_LATE:

@@ -144,7 +144,7 @@ class SmsTrial(models.Model):
     """An SMS of a draft to a test number; nothing counts it, and it is gone after a week.
 
     subject: whose text it is, as in the audit log. name: the number's, also once it is none any more. sealed: phone and
-    text. detail: what the provider said where it did not take it.
+    text. detail: what the provider said where it did not take it. provider_id: its own number of the SMS.
     """
 
     app = models.ForeignKey(App, models.CASCADE, related_name="+")
@@ -155,6 +155,7 @@ class SmsTrial(models.Model):
     state = models.CharField(max_length=12, choices=SMS_STATES.choices, default="planned")
     code = models.CharField(max_length=60, blank=True)
     detail = models.CharField(max_length=300, blank=True)
+    provider_id = models.CharField(max_length=64, blank=True, db_default="")
     planned_at = models.DateTimeField()
     sending_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)

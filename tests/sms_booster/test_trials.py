@@ -13,12 +13,15 @@ from apps.campaigns.models import Automation, Campaign
 from apps.campaigns.services.automations.lifecycle import StepDraft
 from apps.deliveries.services.stop import stop_sending
 from apps.devices.models import Channel
+from apps.sms_booster.admin_trial import REPORT_PATIENCE
 from apps.sms_booster.models import BoostRule, SmsMessage, SmsTrial, TrialNumber
+from apps.sms_booster.services.callbacks import take_callback
 from apps.sms_booster.services.send import Way
 from apps.sms_booster.services.trials import EXPIRES_AFTER, KEPT_FOR, MOST_AN_HOUR, purge_trials, send_trials
 from tests.factories import make_app, make_campaign, make_customer, make_user
 from tests.factories.automations import PUSH, make_automation
 from tests.fixtures_sandbox import RunningSandbox
+from tests.sms_booster.test_callbacks import sign
 from tests.sms_booster.test_send import arrived, open_account
 
 pytestmark = pytest.mark.django_db
@@ -70,10 +73,56 @@ def test_it_arrives_as_the_chosen_person_reads_it_and_counts_nowhere(
     assert "Queued" in try_it(marketer, campaign, number, preview_customer=str(ada.external_id))
     assert [send_trials(way=way, now=timezone.now()) for _twice in range(2)] == [1, 0]
     assert [(one["token"], one["body"]) for one in sandbox.inbox()["messages"]] == [(PHONE, "Hi Ada")]
-    told = marketer.get(page(campaign, "-result"), {"sms": SmsTrial.objects.get().pk}).content.decode()
-    assert ("Accepted" in told, "hx-get" in told, PHONE in told) == (True, False, False)
     assert not SmsMessage.objects.exists()
     assert AuditEntry.objects.get(action="campaign.tried").details["numbers"] == ["Mine"]
+
+
+def result(marketer: Client, draft: Campaign) -> str:
+    return marketer.get(page(draft, "-result"), {"sms": SmsTrial.objects.get().pk}).content.decode()
+
+
+def report(sandbox: RunningSandbox, status: str, **changes: str) -> str:
+    """What the provider calls later, at the address that was handed over with the SMS."""
+    (message,) = sandbox.inbox()["messages"]
+    account = sandbox.credentials.app("shop").sms
+    url, sid = message["payload"]["StatusCallback"], message["notification_id"]
+    form = {"AccountSid": account.account_sid, "MessageSid": sid, "MessageStatus": status, **changes}
+    signature = sign(form, account.auth_token, url)
+    return take_callback(provider="twilio", form=form, url=url, signature=signature, now=timezone.now())
+
+
+@pytest.mark.parametrize(
+    ("status", "changes", "said"),
+    [("delivered", {}, "that it arrived"), ("undelivered", {"ErrorCode": "30003"}, "is off or out of reach (30003)")],
+)
+def test_the_phones_answer_comes_to_the_same_panel(
+    status: str,
+    changes: dict[str, str],
+    said: str,
+    marketer: Client,
+    campaign: Campaign,
+    number: TrialNumber,
+    way: Way,
+    sandbox: RunningSandbox,
+) -> None:
+    try_it(marketer, campaign, number)
+    send_trials(way=way, now=timezone.now())
+    told = result(marketer, campaign)
+    assert ("Accepted" in told, "is awaited" in told, "hx-get" in told, PHONE in told) == (True, True, True, False)
+    assert report(sandbox, status, MessageSid="SM404") == ""
+    assert report(sandbox, status, **changes) == status
+    told = result(marketer, campaign)
+    assert (said in told, "hx-get" in told) == (True, False)
+
+
+def test_an_answer_that_does_not_come_is_not_awaited_for_ever(
+    marketer: Client, campaign: Campaign, number: TrialNumber, way: Way
+) -> None:
+    try_it(marketer, campaign, number)
+    send_trials(way=way, now=timezone.now())
+    SmsTrial.objects.update(settled_at=timezone.now() - REPORT_PATIENCE)
+    told = result(marketer, campaign)
+    assert ("has not reported whether it arrived" in told, "hx-get" in told) == (True, False)
 
 
 def test_a_person_nobody_can_be_called_is_nobody(marketer: Client, campaign: Campaign, number: TrialNumber) -> None:

@@ -7,14 +7,17 @@ import logging
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from django.db.models import QuerySet
 
 from apps.customers.models import Customer
 from apps.customers.sealed import PHONE, forms_of
 from apps.customers.services.consent import record_consent
 from apps.devices.models import Channel
 from apps.gateways.twilio_callbacks import is_signed, read_reply, read_report
-from apps.sms_booster.models import SmsMessage, SmsReply
+from apps.sms_booster.models import SmsMessage, SmsReply, SmsTrial
 from apps.sms_booster.reply_words import meaning_of, plain
 from apps.sms_booster.states import SMS_STATES
 
@@ -46,11 +49,11 @@ def store_report(*, provider: str, form: Mapping[str, str], url: str, signature:
     """
     channels = _proven_channels(provider, form, url, signature)
     report = read_report(form)
-    row = _message_of(channels, report.message_sid, _own_number(url))
+    row = _message_of(channels, report.message_sid, url)
     if row is None or not report.word:
         _log.info("SMS report about nothing we know: sid %s, status %s", report.message_sid, form.get("MessageStatus"))
         return ""
-    rows = SmsMessage.objects.filter(pk=row.pk)
+    rows: QuerySet[Any] = type(row)._default_manager.filter(pk=row.pk)
     rows.filter(provider_id="").update(provider_id=report.message_sid)
     SMS_STATES.move(rows, report.word, code=report.error_code[:60], settled_at=now)
     return str(rows.values_list("state", flat=True).get())
@@ -112,12 +115,17 @@ def _proven_channels(provider: str, form: Mapping[str, str], url: str, signature
     return found
 
 
-def _own_number(url: str) -> int | None:
-    number = parse_qs(urlsplit(url).query).get("sms", [""])[0]
+def _own_number(url: str, name: str) -> int | None:
+    number = parse_qs(urlsplit(url).query).get(name, [""])[0]
     return int(number) if re.fullmatch(r"[0-9]{1,18}", number) else None
 
 
-def _message_of(channels: list[Channel], message_sid: str, sms_id: int | None) -> SmsMessage | None:
-    mine = SmsMessage.objects.filter(app_id__in=[channel.app_id for channel in channels])
+def _message_of(channels: list[Channel], message_sid: str, url: str) -> SmsMessage | SmsTrial | None:
+    """?sms= names one of our messages, ?trial= a test; no number speaks for another message of the provider's."""
+    apps = [channel.app_id for channel in channels]
+    if trial_id := _own_number(url, "trial"):
+        return SmsTrial.objects.filter(app__in=apps, pk=trial_id, provider_id__in=["", message_sid]).first()
+    mine = SmsMessage.objects.filter(app_id__in=apps)
     by_sid = mine.filter(provider_id=message_sid).first() if message_sid else None
+    sms_id = _own_number(url, "sms")
     return by_sid or (mine.filter(pk=sms_id, provider_id="").first() if sms_id else None)

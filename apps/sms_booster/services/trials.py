@@ -136,7 +136,7 @@ def _send_slice(channel: Channel, way: Way, now: datetime) -> int:
         free = SmsTrial.objects.filter(app=channel.app_id, state="planned").select_for_update(skip_locked=True)
         taken = list(free.order_by("pk")[:SLICE])
         SMS_STATES.move(SmsTrial.objects.filter(pk__in=[one.pk for one in taken]), "sending", sending_at=now)
-    texts = [TextMessage(f"trial-{one.pk}", one.sealed["to"], one.sealed["text"]) for one in taken]
+    texts = [_text(one, way) for one in taken]
     results = send_texts(provider, texts, start_by=start_by) if texts else []
     for one, result in zip(taken, results, strict=True):
         _settle(one, result, now)
@@ -146,9 +146,17 @@ def _send_slice(channel: Channel, way: Way, now: datetime) -> int:
     return len(taken)
 
 
+def _text(trial: SmsTrial, way: Way) -> TextMessage:
+    """Its report comes back to its own address (callbacks.store_report)."""
+    callback = f"{way.public_url}/v2.1/callbacks/sms/twilio?trial={trial.pk}"
+    return TextMessage(f"trial-{trial.pk}", trial.sealed["to"], trial.sealed["text"], callback)
+
+
 def _settle(trial: SmsTrial, result: SendResult, now: datetime) -> None:
     state = "accepted" if result.verdict == Verdict.ACCEPTED else "failed"
     if result.retry_reason == RetryReason.UNKNOWN_OUTCOME:
         state = "unknown"
     told = {"code": result.vendor_code[:60], "detail": result.detail[:300]}
-    SMS_STATES.move(SmsTrial.objects.filter(pk=trial.pk), state, settled_at=now, **told)
+    rows = SmsTrial.objects.filter(pk=trial.pk)
+    rows.filter(provider_id="").update(provider_id=result.vendor_message_id[:64])
+    SMS_STATES.move(rows, state, settled_at=now, **told)  # a report may have been faster: then it stays
