@@ -9,7 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.text import capfirst
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.campaigns.admin_trial import Answer, Draft, base_of, may_pair, row_numbers, sent_row, unchecked
 from apps.campaigns.models import Campaign
@@ -33,11 +34,11 @@ _ON_ITS_WAY = ("planned", "sending")
 REPORT_PATIENCE = timedelta(minutes=3)
 # Why a phone did not get it, by the provider's code (twilio.com/docs/api/errors).
 _UNDELIVERED = {
-    "30003": _("the phone is off or out of reach"),
-    "30004": _("the phone or its network blocks it"),
-    "30005": _("there is no such number"),
-    "30006": _("the number is a landline, or cannot take SMS"),
-    "30007": _("its network took it for spam"),
+    "30003": gettext_lazy("the phone is off or out of reach"),
+    "30004": gettext_lazy("the phone or its network blocks it"),
+    "30005": gettext_lazy("there is no such number"),
+    "30006": gettext_lazy("the number is a landline, or cannot take SMS"),
+    "30007": gettext_lazy("its network took it for spam"),
 }
 
 
