@@ -9,7 +9,8 @@ from amqp.exceptions import ChannelError
 from celery import current_app
 from django.db import transaction
 
-from apps.deliveries.services.wake import THIN_SECONDS, wake, wake_on_commit
+from apps.deliveries.services.wake import is_all_published, wake, wake_on_commit
+from tests.house import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,7 +38,7 @@ class Broker:
 def broker() -> Iterator[Broker]:
     with current_app.connection_for_read() as connection:
         channel = connection.channel()
-        sleep(2 * max(THIN_SECONDS.values()))  # what earlier tests wished for is out
+        wait_for(is_all_published, 60)  # what earlier tests wished for
         for lane in ("urgent", "bulk"):
             channel.queue_purge(lane)
         yield Broker(channel)

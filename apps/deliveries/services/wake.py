@@ -59,6 +59,11 @@ def wake_on_commit(lane: str) -> None:
     transaction.on_commit(lambda: wake(lane))
 
 
+def is_all_published() -> bool:
+    """Whether nothing that was asked for in this process is still on its way to the broker."""
+    return _publisher.is_idle
+
+
 class _Publisher:
     """The thread, started with the first wish of the process."""
 
@@ -68,6 +73,12 @@ class _Publisher:
         self._change = Condition()
         self._thread: Thread | None = None
         self._is_refused = False
+        self._is_publishing = False
+
+    @property
+    def is_idle(self) -> bool:
+        with self._change:
+            return not self._wished and not self._is_publishing
 
     def ask(self, wish: Wish, times: int) -> None:
         with self._change:
@@ -92,6 +103,7 @@ class _Publisher:
     def _take_due(self) -> dict[Wish, int]:
         """Wait for wishes that were not published just before, and take them."""
         with self._change:
+            self._is_publishing = False
             while True:
                 now = time.monotonic()
                 self._rests_until = {wish: until for wish, until in self._rests_until.items() if until > now}
@@ -99,6 +111,7 @@ class _Publisher:
                 if due:
                     self._rests_until |= {wish: now + wish.thin_seconds for wish in due}
                     self._wished = {wish: times for wish, times in self._wished.items() if wish not in due}
+                    self._is_publishing = True
                     return due
                 rests = [self._rests_until[wish] - now for wish in self._wished]
                 self._change.wait(min(rests, default=None))
