@@ -125,6 +125,20 @@ class _Stage:
     lane: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The requests of each part, what an idle house spent on them, and what campaigns and refreshes did meanwhile."""
+
+    idle: list[_Sent]
+    busy: list[_Sent]
+    refreshing: list[_Sent]
+    arrived: Mapping[str, float]
+    watch: Stopwatch
+    spent: dict[str, Any]
+    bulk: dict[str, Any]
+    refreshes: dict[str, Any]
+
+
 def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
     """`--offered` one-token requests a second for `--seconds`, first idle, then while campaigns of `--devices` run.
 
@@ -134,34 +148,39 @@ def accept_to_gateway(options: dict[str, Any], say: Say) -> Measured:
     request, its ticks included. With `--due-segments` also refreshing_ p50_ms and so on, while so many are refreshed
     and no campaign runs (bench_refreshes), with refresh_seconds, due_segments and refreshed.
     """
-    now = timezone.now()
     with ExitStack() as running:
-        stage = _open_stage(running, options, now, say)
-        wait_for_beat(say)
-        stage.offer.seconds(WARM_UP_SECONDS)
-        say("idle")
-        idle, watch, spent = _measured_idle(stage.offer, stage.house, options["seconds"])
-        busy, bulk = _measured_busy(stage, options["seconds"], say)
-        refreshing, refreshes = _measured_refreshing(stage, options["due_segments"], say)
-        arrived = _arrivals(stage.inbox, idle + busy + refreshing)
-    return watch.measured(
+        stage = _open_stage(running, options, timezone.now(), say)
+        found = _measured(stage, options, say)
+    return found.watch.measured(
         "accept_to_gateway",
         unit="requests",
-        rows=len(idle),
+        rows=len(found.idle),
         offered_per_second=options["offered"],
-        **_latencies("idle", idle, arrived),
-        **_latencies("busy", busy, arrived),
-        **(_latencies("refreshing", refreshing, arrived) if refreshing else {}),
-        **spent,
-        **bulk,
-        **refreshes,
-        busy_requests=len(busy),
+        **_latencies("idle", found.idle, found.arrived),
+        **_latencies("busy", found.busy, found.arrived),
+        **(_latencies("refreshing", found.refreshing, found.arrived) if found.refreshing else {}),
+        **found.spent,
+        **found.bulk,
+        **found.refreshes,
+        busy_requests=len(found.busy),
         gateway=stage.lane,
         bulk_gateway=options["gateway"],
         workers=options["workers"],
         sink=f"{stage.inbox.name} for the requests, another for the campaign, on the same machine",
         leaves_out=f"the first {WARM_UP_SECONDS:.0f} s, which open the connections; the callers share the machine",
     )
+
+
+def _measured(stage: _Stage, options: dict[str, Any], say: Say) -> _Found:
+    """All parts, one after the other, on one warm house."""
+    wait_for_beat(say)
+    stage.offer.seconds(WARM_UP_SECONDS)
+    say("idle")
+    idle, watch, spent = _measured_idle(stage.offer, stage.house, options["seconds"])
+    busy, bulk = _measured_busy(stage, options["seconds"], say)
+    refreshing, refreshes = _measured_refreshing(stage, options["due_segments"], say)
+    arrived = _arrivals(stage.inbox, idle + busy + refreshing)
+    return _Found(idle, busy, refreshing, arrived, watch, spent, bulk, refreshes)
 
 
 def _open_stage(running: ExitStack, options: dict[str, Any], now: datetime, say: Say) -> _Stage:

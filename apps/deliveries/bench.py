@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.accounts.models import App
-from apps.core.bench import Measured, peak_child_mb, timed
+from apps.core.bench import Measured, Stopwatch, peak_child_mb, timed
 from apps.core.cpu import cpu_seconds_below, database_cpu_seconds
 from apps.core.sql import Compiled, execute
 from apps.deliveries.bench_baseline import compare
@@ -45,6 +45,19 @@ _HELLO = {"title": "{{ first_name | default: 'Hello' }}, a word", "body": "News 
 Say = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One campaign from launch to done. Units: seconds; worker_mb of the largest worker."""
+
+    dispatch: Dispatch
+    planning: float
+    sending: float
+    watch: Stopwatch
+    spent: "_Spent"
+    waits: "_LockWaits"
+    worker_mb: float
+
+
 def campaign(options: dict[str, Any], say: Say) -> Measured:
     """One campaign from launch to done: plan, claim, render, real clients over TLS and HTTP/2, record.
 
@@ -53,13 +66,35 @@ def campaign(options: dict[str, Any], say: Say) -> Measured:
     worker_mb (the largest worker), wal_bytes_per_item, lock_waits_percent, cpu_us_by_program, CPU of database and sink,
     baseline where asked for: each library's rate and CPU, and how many times that the whole road is.
     """
-    now = timezone.now()
-    with ExitStack() as running:
-        sink = running.enter_context(open_sink(options))
+    with open_sink(options) as sink:
         say(f"making {options['devices']:,} devices")
         app = make_bench_world(
-            devices=options["devices"], gateway=options["gateway"], now=now, sandbox=sink.credentials
+            devices=options["devices"], gateway=options["gateway"], now=timezone.now(), sandbox=sink.credentials
         )
+        run = _run(app, sink, say)
+        accepted = _require_sums(run.dispatch, sink)
+    rows = run.dispatch.planned_devices
+    return run.watch.measured(
+        "campaign",
+        unit="deliveries",
+        rows=rows,
+        accepted=accepted,
+        distinct_at_sink=accepted,
+        plan_seconds=round(run.planning, 2),
+        sending_rate=round(accepted / run.sending, 1),
+        **_costs(run, rows),
+        gateway=options["gateway"],
+        workers=options["workers"],
+        wire=settings.GATEWAY_ENDPOINTS.wire,
+        sink=f"{sink.name} on the same machine, {options['sink_delay_ms']} ms",
+        leaves_out="building the world; cpu_us_per_item is that of the product's own processes",
+        **_baseline(options, say, rows / run.watch.seconds),
+    )
+
+
+def _run(app: App, sink: OpenSink, say: Say) -> _Run:
+    """A house of workers and beat, started for it and stopped behind it."""
+    with ExitStack() as running:
         workers = [Child(program) for program in programs.celery(sink.house)]
         for worker in workers:
             running.callback(worker.stop)
@@ -75,36 +110,23 @@ def campaign(options: dict[str, Any], say: Say) -> Measured:
             ended = time.perf_counter()
             spent.stop()
         watch.seconds, watch.cpu_seconds = ended - started, watch.cpu_seconds + sum(spent.programs.values())
-        for worker in workers:
-            worker.stop()
-        accepted = _accepted(dispatch)
-        distinct = sink.distinct()
-        _require_sums(dispatch, accepted, distinct)
-    rows = dispatch.planned_devices
-    baseline = (
-        {"baseline": compare(options, say, rate=rows / watch.seconds, body=_HELLO)} if options["baseline"] else {}
-    )
-    return watch.measured(
-        "campaign",
-        unit="deliveries",
-        rows=rows,
-        accepted=accepted,
-        distinct_at_sink=distinct,
-        plan_seconds=round(planned - started, 2),
-        sending_rate=round(accepted / (ended - planned), 1),
-        worker_mb=round(peak_child_mb(), 1),
-        wal_bytes_per_item=round(spent.wal_bytes / rows),
-        lock_waits_percent=waits.percent,
-        cpu_us_by_program={name: round(seconds * 1e6 / rows, 2) for name, seconds in spent.programs.items()},
-        database_us_per_item=round(spent.database * 1e6 / rows, 2),
-        sink_us_per_item=round(spent.sink * 1e6 / rows, 2),
-        gateway=options["gateway"],
-        workers=options["workers"],
-        wire=settings.GATEWAY_ENDPOINTS.wire,
-        sink=f"{sink.name} on the same machine, {options['sink_delay_ms']} ms",
-        leaves_out="building the world; cpu_us_per_item is that of the product's own processes",
-        **baseline,
-    )
+    return _Run(dispatch, planned - started, ended - planned, watch, spent, waits, worker_mb=peak_child_mb())
+
+
+def _costs(run: _Run, rows: int) -> dict[str, Any]:
+    spent = run.spent
+    return {
+        "worker_mb": round(run.worker_mb, 1),
+        "wal_bytes_per_item": round(spent.wal_bytes / rows),
+        "lock_waits_percent": run.waits.percent,
+        "cpu_us_by_program": {name: round(seconds * 1e6 / rows, 2) for name, seconds in spent.programs.items()},
+        "database_us_per_item": round(spent.database * 1e6 / rows, 2),
+        "sink_us_per_item": round(spent.sink * 1e6 / rows, 2),
+    }
+
+
+def _baseline(options: dict[str, Any], say: Say, rate: float) -> dict[str, Any]:
+    return {"baseline": compare(options, say, rate=rate, body=_HELLO)} if options["baseline"] else {}
 
 
 class _Spent:
@@ -264,12 +286,15 @@ def _count(condition: str, dispatch: Dispatch) -> int:
         return int(cursor.fetchone()[0])
 
 
-def _require_sums(dispatch: Dispatch, accepted: int, distinct: int) -> None:
+def _require_sums(dispatch: Dispatch, sink: OpenSink) -> int:
+    """How many were accepted, by the ledger and by the sink alike. Raises RuntimeError where they differ."""
     differences = check_ledger(dispatch.pk)
     if differences:
         raise RuntimeError(f"the ledger does not add up: {differences}")
+    accepted, distinct = _accepted(dispatch), sink.distinct()
     if accepted != distinct:
         raise RuntimeError(f"the ledger says {accepted:,} accepted, the sink counted {distinct:,} distinct ids")
+    return accepted
 
 
 def wal_position() -> int:
