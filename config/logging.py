@@ -103,7 +103,8 @@ def configuration(*, as_json: bool, level: str = "INFO") -> dict[str, Any]:
                 "foreign_pre_chain": [structlog.stdlib.ExtraAdder(), *shared],
             }
         },
-        "handlers": {"stderr": {"()": UnblockingHandler, "formatter": "house"}},
+        "filters": {"losses": {"()": "apps.core.outage.LeaveOutLosses"}},
+        "handlers": {"stderr": {"()": UnblockingHandler, "formatter": "house", "filters": ["losses"]}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # Django's own handlers would print twice; bad hosts and 404s are the visitor's errors, not ours.

@@ -14,6 +14,7 @@ from time import monotonic
 
 from django.db import DatabaseError, connections
 
+from apps.core.outage import outage
 from config.schedule import Tick
 
 # How often a worker looks by itself; each wait is spread by a quarter, so that workers do not look in step.
@@ -74,7 +75,8 @@ class Poller:
         try:
             self._run(tick)
         except DatabaseError as error:
-            _log.warning("%s waits for the database: %s", tick.name, str(error).strip())
+            if not outage.tells(error):
+                _log.warning("%s waits for the database: %s", tick.name, str(error).strip())
         except Exception:
             # One tick's fault may not end the others; Celery would log it and go on just so.
             _log.exception("%s failed", tick.name)

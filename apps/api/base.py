@@ -26,6 +26,7 @@ from apps.api.services.keys import Caller, UnknownKey, caller_of
 from apps.api.shapes import read_body
 from apps.core.client_address import client_address
 from apps.core.database import trouble
+from apps.core.outage import outage
 from apps.core.problems import Conflict, InvalidInput
 from apps.core.states import InvalidTransition
 from apps.segments.services.refresh import SegmentBroken
@@ -118,9 +119,11 @@ class ApiView(APIView):
         if isinstance(exc, MethodNotAllowed):
             refusal.headers["Allow"] = ", ".join(self.allowed_methods)
             refusal.detail = _("this path takes %s") % ", ".join(self.calls)
-        if refusal.status == 503:
+        if refusal.status == 503 and not outage.tells(exc):
             log.warning(refusal.code, error=str(exc).strip().partition("\n")[0])
-        return refusal_response(refusal, path=self.request.path, request_id=self.request_id)
+        response = refusal_response(refusal, path=self.request.path, request_id=self.request_id)
+        response._has_been_logged = refusal.status == 503  # type: ignore[attr-defined]  # else Django has a line too
+        return response
 
     def _common_headers(self) -> dict[str, str]:
         rate_limit = self._allowance.headers() if self._allowance is not None else {}

@@ -1,10 +1,13 @@
 """What an error of the database says about its state: the difference between "not now" and a fault of ours."""
 
+import psycopg
 from django.db import InterfaceError, InternalError, OperationalError
 from psycopg.errors import DeadlockDetected, DiskFull, QueryCanceled, ReadOnlySqlTransaction
 
 # What work may meet and wait out. InternalError: a server that became read-only, or found itself damaged.
 AWAY = (OperationalError, InterfaceError, InternalError)
+# Of SQLSTATE: connections, the server's end and beginning, too many sessions. What libpq says itself has none.
+_LOST = ("08", "57P01", "57P02", "57P03", "53300")
 
 
 def trouble(error: BaseException | None) -> str:
@@ -27,6 +30,12 @@ def passes_by_itself(error: BaseException) -> bool:
     A statement that was too slow is not among these, though it is trouble: it will be too slow again.
     """
     return bool(trouble(error)) and not isinstance(error.__cause__, QueryCanceled)
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """The session broke, or none is to be had, as while the server restarts."""
+    cause = error.__cause__ if isinstance(error, OperationalError) else error
+    return isinstance(cause, psycopg.OperationalError) and (cause.sqlstate is None or cause.sqlstate.startswith(_LOST))
 
 
 def is_deadlock(error: BaseException) -> bool:

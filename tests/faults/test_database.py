@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from time import sleep
 from typing import Any
 
@@ -36,9 +37,11 @@ def crowd(own_house: House) -> House:
     return own_house
 
 
-def test_a_campaign_survives_a_database_that_crashes_twice(crowd: House, cluster: Cluster) -> None:
+def test_a_campaign_survives_a_database_that_crashes_twice(crowd: House, cluster: Cluster, tmp_path: Path) -> None:
     dispatch = crowd.launch(throttle_per_second=300)
-    crowd.start_worker()
+    with (tmp_path / "log").open("wb") as log:
+        crowd.log = log.fileno()
+        crowd.start_worker()
     for part in (200, 600):
         crowd.until(lambda part=part: crowd.arrived() > part, seconds=60, what="under way")
         cluster.restart(IMMEDIATE)
@@ -46,6 +49,9 @@ def test_a_campaign_survives_a_database_that_crashes_twice(crowd: House, cluster
     assert cluster.stops == 2
     assert crowd.check() == 0
     assert crowd.outcomes() == {"accepted": 1500}
+    said = (tmp_path / "log").read_text()
+    assert "Traceback" not in said
+    assert "database away" in said
 
 
 @pytest.mark.long

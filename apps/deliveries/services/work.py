@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from django.db.utils import IntegrityError
 
 from apps.core.database import AWAY
+from apps.core.outage import outage
 from apps.deliveries.services.claim import Held, claim_batches, give_back, renew_leases
 from apps.deliveries.services.contents import DispatchText, texts_of
 from apps.deliveries.services.health import throttles_of
@@ -171,8 +172,8 @@ class _Shift:
 
     def _rest(self, error: Exception) -> None:
         """The database is away: say so once, forget the connection, wait a little."""
-        if not self._is_away:
-            _log.warning("the database is away, %s devices wait to be recorded: %s", self._unwritten(), error)
+        if not outage.tells(error) and not self._is_away:
+            _log.warning("%s devices wait to be recorded: %s", self._unwritten(), error)
         self._is_away = True
         connection.close()
         sleep(DATABASE_REST_SECONDS)
@@ -257,7 +258,8 @@ class _Shift:
             paces = standings([one.channel.channel_id for one in held]) if held else {}
             throttles = throttles_of({one.dispatch_id for one in held}) if held else {}
         except AWAY as error:
-            _log.warning("the database is away, the channels are not steered: %s", error)
+            if not outage.tells(error):
+                _log.warning("the channels are not steered: %s", error)
             connection.close()
             return
         for one in self._held.values():

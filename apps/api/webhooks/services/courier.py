@@ -24,6 +24,7 @@ from apps.api.webhooks.services.sending import Try, not_called, try_once
 from apps.api.webhooks.services.signing import signed_headers
 from apps.core.database import AWAY
 from apps.core.guarded_http import Line, RefusedUrl
+from apps.core.outage import outage
 
 MOST_IN_FLIGHT = 128
 # Requests under way renew their leases so often, but for those that hang so long (in a name server: all else ends).
@@ -78,7 +79,8 @@ class Courier:
                 self.deliver(is_stopping)
                 self._close_old_lines()
             except AWAY as error:
-                _log.warning("webhooks wait for the database: %s", str(error).strip())
+                if not outage.tells(error):
+                    _log.warning("webhooks wait for the database: %s", str(error).strip())
                 close_old_connections()
                 self._woken.wait(_AWAY_SECONDS)
             except Exception:
