@@ -158,14 +158,16 @@ def _number_apart(cluster: Cluster) -> None:
 
 
 @contextmanager
-def as_default(cluster: Cluster) -> Iterator[None]:
-    """Inside, the test's own connection goes to this server."""
+def as_default(url: str) -> Iterator[None]:
+    """Inside, the test's own connection goes there, as with this DATABASE_URL."""
     connection.close()
     usual = dict(connection.settings_dict)
-    given = env.database(cluster.url)
-    connection.settings_dict.update({name: given[name] for name in ("NAME", "USER", "PASSWORD", "HOST")})
+    given = env.database(url)
+    options = usual["OPTIONS"] | given.pop("OPTIONS", {})
+    connection.settings_dict.update({**given, "OPTIONS": options, "ENGINE": usual["ENGINE"]})
     try:
         yield
     finally:
         connection.close()
+        connection.settings_dict.clear()
         connection.settings_dict.update(usual)

@@ -62,7 +62,7 @@ def cluster(request: pytest.FixtureRequest, transactional_db: None, mould: "Moul
     with reachable_folder() as folder:
         cluster = poured(mould, folder, **(marker.kwargs if marker else {}))
         try:
-            with as_default(cluster):
+            with as_default(cluster.url):
                 yield cluster
         finally:
             cluster.end()
