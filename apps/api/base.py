@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from apps.api import rate
 from apps.api.calls import Call
+from apps.api.codes import Words
 from apps.api.json_body import MOST_BYTES, parse_object
 from apps.api.query import read_query
 from apps.api.refusals import Refusal, refusal_response, refuse_fields
@@ -48,12 +49,13 @@ log = structlog.get_logger(__name__)
 class ApiView(APIView):
     """One path. A subclass declares its `calls`, one per method, and a method of each name.
 
-    parameters: those of the address, read. for_browsers: pages of any origin may call it (they carry a publishable
-    key, never a cookie).
+    parameters: those of the address, read. hint: what to do where the path was meant otherwise. for_browsers: pages of
+    any origin may call it (they carry a publishable key, never a cookie).
     """
 
     calls: ClassVar[Mapping[str, Call]]
     for_browsers: ClassVar[bool] = False
+    hint: ClassVar[Words] = ""
     authentication_classes = ()
     permission_classes = ()
 
@@ -118,7 +120,7 @@ class ApiView(APIView):
         exc.__traceback__ = None  # its frames may hold the refusal, which holds them: a circle
         if isinstance(exc, MethodNotAllowed):
             refusal.headers["Allow"] = ", ".join(self.allowed_methods)
-            refusal.detail = _("this path takes %s") % ", ".join(self.calls)
+            refusal.detail = "; ".join(filter(None, [_("this path takes %s") % ", ".join(self.calls), str(self.hint)]))
         if refusal.status == 503 and not outage.tells(exc):
             log.warning(refusal.code, error=str(exc).strip().partition("\n")[0])
         response = refusal_response(refusal, path=self.request.path, request_id=self.request_id)

@@ -11,7 +11,7 @@ from apps.gateways.contract import GONE_CODES
 # Found gone before the next try was made (services.prepare).
 RETIRED_BEFORE = "retired_before"
 UNCLEAR = gettext_lazy(
-    "It may have arrived: a try got no answer, and none after it was taken, say because the app was gone by then."
+    "It may have arrived: a try got no answer, and no later one went through, for example because the app was gone."
 )
 
 

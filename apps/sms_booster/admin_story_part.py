@@ -1,4 +1,4 @@
-"""On the page of one message: what became of the SMS behind it."""
+"""On the page of one message: what became of the SMS after it."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def sms_of(story: Story, customer: Customer) -> dict[str, Any] | None:
 
 PART = StoryPart(
     key="sms",
-    title=_("The SMS behind it"),
+    title=_("The SMS after this push"),
     template="sms_booster/story.html",
     context=sms_of,
     permission="sms_booster.view_smsmessage",

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.http import Http404, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework.request import Request
 
 from apps.accounts.models import App
@@ -107,6 +108,9 @@ _ANY_NAME = (
     "\n\nThe id is a parameter here, so it may be any; in a path, one that ends in `/export` or `/explain` would be"
     " taken for another call."
 )
+
+
+NAME_AS_PARAMETER = gettext_lazy("a person whose id ends so is read and erased at /v2.1/customers?external_id=")
 
 
 class CustomersView(ApiView):
@@ -225,6 +229,7 @@ class OneCustomerView(ApiView):
 class ExportCustomerView(ApiView):
     """/v2.1/customers/{external_id}/export"""
 
+    hint = NAME_AS_PARAMETER
     text_in_path: ClassVar = ("external_id",)
     calls: ClassVar = {
         "GET": Call(

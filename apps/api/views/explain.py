@@ -13,7 +13,7 @@ from apps.api.base import ApiView, json_response
 from apps.api.calls import FLAG, NULLABLE_TEXT, NULLABLE_TIME, NUMBER, TEXT, TIME, Answer, Call, list_of, record
 from apps.api.query import whole
 from apps.api.refusals import refuse_fields
-from apps.api.views.customers import customer_of
+from apps.api.views.customers import NAME_AS_PARAMETER, customer_of
 from apps.api.webhooks.told import STATES, Told, told_of
 from apps.campaigns.services.explanation import AudiencePart, explain_audience
 from apps.core.problems import FieldProblem
@@ -73,6 +73,7 @@ _EXPLANATION = record(
 class ExplainCustomerView(ApiView):
     """/v2.1/customers/{external_id}/explain"""
 
+    hint = NAME_AS_PARAMETER
     text_in_path: ClassVar = ("external_id",)
     calls: ClassVar = {
         "GET": Call(
