@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from apps.accounts.admin_log_in import CodeView, LogInView
+from apps.accounts.admin_log_in import CodeView, LogInView, change_password
 from config import health
 
 # Breadcrumbs lead to an app's index, which is a bare list of tables: its main list is what people look for.
@@ -25,6 +25,7 @@ urlpatterns = [
     *(path(f"admin/{label}/", RedirectView.as_view(pattern_name=name)) for label, name in HOMES.items()),
     path("admin/login/", LogInView.as_view()),  # before the admin's own, which has no brake and no second step
     path("admin/login/code/", CodeView.as_view(), name="log_in_code"),
+    path("admin/password_change/", admin.site.admin_view(change_password)),  # the same, in a browser that stays known
     path("admin/", admin.site.urls),
     path("", include("apps.api.urls")),
 ]

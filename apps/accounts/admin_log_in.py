@@ -4,6 +4,7 @@ These pages stand before the admin's own log-in (config/urls.py), at its address
 """
 
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from django import forms
@@ -27,6 +28,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from apps.accounts.models import User
 from apps.accounts.queries import is_privileged
+from apps.accounts.services.known_browsers import LIFE, cookie_of, known_browser, new_token
 from apps.accounts.services.log_in_guard import TooManyTries, Try, give_back, take_try
 from apps.accounts.services.second_factor import WrongCode, check_code
 from apps.core.client_address import client_address
@@ -52,6 +54,12 @@ def answer_to_locked(response: HttpResponse, form: forms.BaseForm) -> HttpRespon
     return response
 
 
+def _try_of(step: str, name: str, request: HttpRequest, *, known_as: str, now: datetime) -> Try:
+    """A try as it is counted. name: what it is counted under; known_as: the log-in name."""
+    browser = known_browser(name=known_as, cookies=request.COOKIES, now=now)
+    return Try(step, name, client_address(request), browser)
+
+
 class LogInForm(AuthenticationForm):
     """Name and password. Says the same of a wrong password and of a name that nobody has."""
 
@@ -59,9 +67,10 @@ class LogInForm(AuthenticationForm):
         name, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
         if not name or not password:
             return dict(super().clean())
-        attempt = Try("password", name, client_address(self.request))
+        now = timezone.now()
+        attempt = _try_of("password", name, self.request, known_as=name, now=now)
         try:
-            take_try(attempt, now=timezone.now())
+            take_try(attempt, now=now)
         except TooManyTries as refusal:
             raise locked(refusal) from refusal
         said = dict(super().clean())
@@ -83,7 +92,8 @@ class CodeForm(forms.Form):
     def __init__(self, *args: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._user = user
-        self._attempt = Try("code", str(user.pk), client_address(request))
+        known_as = user.get_username()
+        self._attempt = _try_of("code", str(user.pk), request, known_as=known_as, now=timezone.now())
 
     def clean(self) -> dict[str, Any]:
         said, now = super().clean() or self.cleaned_data, timezone.now()
@@ -175,9 +185,29 @@ def waiting_for_code(request: HttpRequest) -> User | None:
 
 
 def enter(request: HttpRequest, user: User, url: str) -> HttpResponseRedirect:
-    """Begin the session; a shorter one for who may do most."""
+    """Begin the session; a shorter one for who may do most. From now on they are known in this browser."""
     request.session.pop(_PENDING, None)
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
     if is_privileged(user):
         request.session.set_expiry(settings.PRIVILEGED_SESSION_AGE)
-    return HttpResponseRedirect(url)
+    return known_from_now_on(HttpResponseRedirect(url), user)
+
+
+def change_password(request: HttpRequest) -> HttpResponse:
+    """/admin/password_change/: the admin's own page. This browser stays one in which the person is known."""
+    response: HttpResponse = admin.site.password_change(request)
+    return known_from_now_on(response, request.user) if response.status_code == HTTPStatus.FOUND else response
+
+
+def known_from_now_on[Answer: HttpResponse](response: Answer, user: Any) -> Answer:
+    """The same answer; the browser that gets it is one in which the person is known."""
+    response.set_cookie(
+        cookie_of(user.get_username()),
+        new_token(user=user, now=timezone.now()),
+        max_age=LIFE,
+        path=reverse("admin:index"),
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views import View
 
-from apps.accounts.admin_log_in import CodeForm, answer_to_locked
+from apps.accounts.admin_log_in import CodeForm, answer_to_locked, known_from_now_on
 from apps.accounts.models import User
 from apps.accounts.queries import needs_second_factor
 from apps.accounts.services.second_factor import (
@@ -57,13 +57,13 @@ class SecondFactorView(View):
             return answer_to_locked(self._draw(request, form=form, status=400), form)
         if isinstance(form, ConfirmingForm):
             update_session_auth_hash(request, user)
-            return self._draw(request, codes=form.recovery_codes)
+            return known_from_now_on(self._draw(request, codes=form.recovery_codes), user)
         if do == "renew":
             return self._draw(request, codes=renew_recovery_codes(user=user, now=timezone.now()))
         reset_second_factor(user=user, actor=user, now=timezone.now())
         update_session_auth_hash(request, user)
         messages.success(request, _("Two-step log-in is off."))
-        return redirect("admin:second_factor")
+        return known_from_now_on(redirect("admin:second_factor"), user)
 
     def _draw(
         self, request: HttpRequest, *, form: CodeForm | None = None, codes: Sequence[str] = (), status: int = 200

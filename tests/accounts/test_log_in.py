@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client, override_settings
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.accounts.models import AuditEntry, FailedLogIn, User
+from apps.accounts.services.known_browsers import LIFE, cookie_of, known_browser, new_token
 from apps.accounts.services.log_in_guard import FORGOTTEN_AFTER, LIMITS, TooManyTries, Try, give_back, take_try
 from apps.accounts.services.second_factor import (
     STEP_SECONDS,
@@ -147,6 +149,84 @@ class TestPassword:
         assert "at least 12 characters" in page
 
 
+class TestKnownBrowser:
+    @pytest.fixture
+    def ada(self) -> User:
+        return make_user(make_app(), role="marketer", username="ada")
+
+    @pytest.fixture
+    def known(self, ada: User, client: Client) -> Client:
+        """A browser in which ada once logged in, and has no session any more."""
+        log_in(client, "ada")
+        del client.cookies["sessionid"]
+        return client
+
+    def lock(self) -> None:
+        """The name, and the address of this machine, for as long as the test takes."""
+        until = timezone.now() + timedelta(days=1)
+        for address in ("192.0.2.1", "127.0.0.1"):
+            try_at(address=address, now=timezone.now())
+        FailedLogIn.objects.update(locked_until=until)
+
+    def test_strangers_who_lock_a_name_do_not_keep_its_owner_out(self, known: Client) -> None:
+        self.lock()
+        assert log_in(Client(), "ada").status_code == 429
+        assert log_in(known, "ada").status_code == 302
+        assert known.get("/admin/").status_code == 200
+        assert log_in(Client(), "ada").status_code == 429  # nor does that open the name to them
+
+    def test_the_cookie_alone_opens_nothing_and_has_few_tries(self, known: Client) -> None:
+        assert known.get("/admin/").status_code == 302
+        assert [log_in(known, "ada", "x").status_code for _ in range(6)] == [200] * 5 + [429]
+        assert log_in(known, "ada").status_code == 429  # the thief's tries lock what was stolen, and nothing else
+        assert log_in(Client(), "ada").status_code == 302
+
+    def test_it_is_not_for_scripts_other_sites_or_other_pages(self, known: Client) -> None:
+        cookie = known.cookies[cookie_of("ada")]
+        assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/admin/")
+        with override_settings(SESSION_COOKIE_SECURE=True):
+            browser = Client()
+            log_in(browser, "ada")
+        assert browser.cookies[cookie_of("ada")]["secure"]
+
+    def test_it_is_one_persons_for_a_time_and_as_it_was_signed(self, ada: User) -> None:
+        token = new_token(user=ada, now=NOW)
+
+        def is_known(name: str = "ada", cookie: str = token, after: timedelta = timedelta()) -> bool:
+            return known_browser(name=name, cookies={cookie_of(name): cookie}, now=NOW + after) != ""
+
+        make_user(username="eve")
+        assert is_known(after=LIFE - timedelta(seconds=1))
+        assert not is_known(after=LIFE)
+        assert not is_known("eve")
+        assert not is_known(cookie=f"{token[:-1]}{'A' if token[-1] != 'A' else 'B'}")
+        assert not is_known(cookie="")
+
+    def test_a_new_password_ends_it_but_where_it_was_typed(self, ada: User, known: Client) -> None:
+        other = Client()
+        log_in(other, "ada")
+        fields = {"old_password": RIGHT, "new_password1": "another-Long-1", "new_password2": "another-Long-1"}
+        assert other.post(reverse("admin:password_change"), fields).status_code == 302
+        self.lock()
+        assert log_in(known, "ada", "another-Long-1").status_code == 429
+        assert log_in(other, "ada", "another-Long-1").status_code == 302
+
+    def test_the_password_without_the_code_makes_none(self, client: Client, protected: User) -> None:
+        address = log_in(client, protected.username).headers["Location"]
+        assert cookie_of(protected.username) not in client.cookies
+        client.post(address, {"code": code_at(protected, timezone.now())})
+        assert cookie_of(protected.username) in client.cookies
+
+    def test_codes_of_a_locked_name_are_taken_where_it_is_known(self, client: Client, protected: User) -> None:
+        address = log_in(client, protected.username).headers["Location"]
+        token = new_token(user=User.objects.get(pk=protected.pk), now=timezone.now())
+        take_try(Try("code", str(protected.pk), "192.0.2.1"), now=timezone.now())
+        FailedLogIn.objects.update(locked_until=timezone.now() + timedelta(days=1))
+        assert client.post(address, {"code": code_at(protected, timezone.now())}).status_code == 429
+        client.cookies[cookie_of(protected.username)] = token
+        assert client.post(address, {"code": code_at(protected, timezone.now())}).status_code == 302
+
+
 class TestCode:
     def test_a_code_of_the_neighbouring_half_minutes_works_once(self, protected: User) -> None:
         later = NOW + timedelta(seconds=5 * STEP_SECONDS)
@@ -173,8 +253,6 @@ class TestCode:
         assert "six digits" in client.get(answer.headers["Location"]).content.decode()
 
     def test_the_code_opens(self, client: Client, protected: User) -> None:
-        from django.utils import timezone
-
         address = log_in(client, protected.username).headers["Location"]
         assert client.post(address, {"code": "000000"}).status_code == 200
         answer = client.post(address, {"code": code_at(protected, timezone.now())})
@@ -210,8 +288,6 @@ class TestPage:
         return user
 
     def test_it_is_turned_on_with_a_code_and_shows_the_recovery_codes_once(self, client: Client, user: User) -> None:
-        from django.utils import timezone
-
         page = client.get("/admin/second-factor/").content.decode()
         assert "<svg" in page
         assert user.second_factor.secret in page

@@ -1,5 +1,8 @@
 """The brake on guessing: tries to log in are counted by name, by address, and by name at an address.
 
+In a browser that the person is known in (`known_browsers`) they are counted by that browser alone, so that nobody
+else's tries keep them out.
+
 A try counts before its password is looked at, and is given back when that was right; so many tries at once are as slow
 as one after the other. A locked subject is refused whatever the password, and names that do not exist are counted
 like those that do: nothing here tells one from the other. Locks end by themselves.
@@ -43,7 +46,10 @@ LIMITS = {
     "pair": Limit(5, timedelta(seconds=30)),
     "address": Limit(20, timedelta(minutes=1)),
     "name": Limit(50, timedelta(minutes=1)),
+    "browser": Limit(5, timedelta(seconds=30)),
 }
+# Forgotten when a try was right; what others failed from elsewhere is not.
+_OWN = ("pair", "browser")
 
 
 class TooManyTries(Exception):
@@ -56,14 +62,20 @@ class TooManyTries(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One try. step: "password" or "code", which are counted apart; name: as it was typed."""
+    """One try. step: "password" or "code", which are counted apart; name: as it was typed.
+
+    browser: one in which this person is known, "" = none.
+    """
 
     step: str
     name: str
     address: str
+    browser: str = ""
 
     def subjects(self) -> dict[str, str]:
         """{subject: kind of its limit}."""
+        if self.browser:
+            return {_subject("browser", self.step, self.browser): "browser"}
         name, network = self.name.casefold(), _network(self.address)
         return {
             _subject("address", network): "address",
@@ -91,9 +103,9 @@ def take_try(attempt: Try, *, now: datetime) -> None:
 
 
 def give_back(attempt: Try) -> None:
-    """The try was right: it does not count, and what the name failed before at this address is forgotten."""
+    """The try was right: it does not count, and what the name failed before at this address, or in it, is forgotten."""
     subjects = attempt.subjects()
-    own = [subject for subject, kind in subjects.items() if kind == "pair"]
+    own = [subject for subject, kind in subjects.items() if kind in _OWN]
     rows = FailedLogIn.objects.filter(subject__in=subjects)
     with transaction.atomic():
         list(rows.select_for_update().order_by("subject").values_list("pk"))  # in take_try's order: no deadlock
