@@ -270,6 +270,32 @@ def test_somebody_who_is_created_at_the_same_moment_is_changed_by_the_file(app: 
     assert Consent.objects.filter(granted=True, source="import").count() == 2
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_gave_way_in_a_deadlock_is_stored_at_once(app: App) -> None:
+    ann, bob, cid = (make_customer(app, external_id=name) for name in "abc")
+    run = upload(app, "id,first_name\na,Anna\nb,Bob\nc,Cid\n")
+    with ThreadPoolExecutor(2) as pool:
+        with transaction.atomic():
+            lock(bob)
+            storing = pool.submit(in_own_connection, lambda: run_through(run))
+            wait_for_a_lock()  # the file's: it has ann and wants bob
+            other = pool.submit(in_own_connection, lambda: lock(cid, ann))
+            wait_for_a_lock(waiting=2)
+        other.result()  # let go, the file wanted cid, whom the one who wants ann had
+        storing.result()
+    run.refresh_from_db()
+    assert (run.state, run.updated_count) == ("done", 3)
+
+
+@transaction.atomic
+def lock(*people: Customer) -> None:
+    """One after the other, in this order. Whoever waits for these finds a deadlock first, and so gives way."""
+    with connection.cursor() as cursor:
+        cursor.execute("set local deadlock_timeout = '1h'")
+        for one in people:
+            cursor.execute("select 1 from customers_customer where id = %s for update", [one.pk])
+
+
 def in_own_connection(work: Callable[[], Any]) -> None:
     try:
         work()
@@ -277,8 +303,8 @@ def in_own_connection(work: Callable[[], Any]) -> None:
         connection.close()
 
 
-def wait_for_a_lock() -> None:
-    """Until a transaction of this test's database waits for another."""
+def wait_for_a_lock(*, waiting: int = 1) -> None:
+    """Until so many transactions of this test's database wait for another."""
     until = monotonic() + 60
     with connection.cursor() as cursor:
         while monotonic() < until:
@@ -286,10 +312,10 @@ def wait_for_a_lock() -> None:
             cursor.execute(
                 "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
             )
-            if cursor.fetchone()[0]:
+            if cursor.fetchone()[0] >= waiting:
                 return
             sleep(0.02)
-    raise AssertionError("nobody waits")
+    raise AssertionError(f"fewer than {waiting} wait")
 
 
 def test_the_erased_do_not_come_back(app: App) -> None:

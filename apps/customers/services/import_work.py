@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
+from apps.core.database import is_deadlock
 from apps.core.encryption import WrongKey
 from apps.core.problems import FieldProblem
 from apps.core.sealing import BrokenSeal
@@ -36,7 +37,7 @@ LEASE = timedelta(seconds=60)
 # While keys are rotated, a process that was not restarted yet has not the one of a file just taken in: once the lease
 # is over another may have it.
 KEY_MISSING_FOR = timedelta(hours=1)
-# Who imports the same people at the same moment is done within a try or two.
+# Who stores the same people at the same moment is done within a try or two, also where each waited for the other.
 MOST_TRIES = 10
 
 _NOBODY = Stored({}, {}, 0, frozenset())
@@ -111,7 +112,9 @@ def _store(run: ImportRun, prepared: Prepared, now: datetime, meanwhile: Callabl
             with transaction.atomic():
                 _store_block(run, prepared, now, meanwhile)
             break
-        except Raced:
+        except (Raced, OperationalError) as error:
+            if isinstance(error, OperationalError) and not is_deadlock(error):
+                raise
             prepared.chunk = None  # some of it may have been refused by now
     else:
         raise LeaseLost
