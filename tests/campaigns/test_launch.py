@@ -158,12 +158,26 @@ def test_what_passes_by_itself_is_no_fault_and_soon_tried_again(
     assert [launch_due(NOW + timedelta(seconds=late)) for late in (seconds - 1, seconds)] == [0, 1]
 
 
+def test_by_hand_it_says_so_and_that_the_next_try_is_but_seconds_away(app: App) -> None:
+    campaign = make_ready_campaign(app)
+    other = connection.copy()
+    with other.cursor() as blocker, connection.cursor() as cursor:
+        blocker.execute("begin; lock table deliveries_batch in share row exclusive mode")
+        cursor.execute("set local lock_timeout = '100ms'")
+        with pytest.raises(lifecycle.LaunchDelayed, match="tried again by itself in a few seconds"):
+            lifecycle.launch_now(campaign=campaign, version=1, actor="mary", now=NOW)
+        cursor.execute("set local lock_timeout = 0")
+        blocker.execute("rollback")
+    other.close()
+    assert [launch_due(NOW + timedelta(seconds=late)) for late in (4, 5)] == [0, 1]
+
+
 def test_launched_ahead_in_vain_it_keeps_its_time(app: App) -> None:
     campaign = make_ready_campaign(app, timing="at", scheduled_at=NOW + timedelta(hours=1))
     lifecycle.schedule(campaign=campaign, version=1, actor="mary", now=NOW)
     with connection.cursor() as cursor:
         cursor.execute("alter table deliveries_batch add constraint none_today check (attempt < 0) not valid")
-        with pytest.raises(lifecycle.LaunchDelayed, match="stays scheduled for its time"):
+        with pytest.raises(lifecycle.LaunchDelayed, match="stays scheduled for its time: try again in two minutes"):
             lifecycle.launch_now(campaign=campaign, version=1, actor="mary", now=NOW)
         cursor.execute("alter table deliveries_batch drop constraint none_today")
     assert [launch_due(NOW + timedelta(minutes=late)) for late in (3, 60)] == [0, 1]

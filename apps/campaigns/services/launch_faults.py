@@ -26,6 +26,13 @@ def note_failure(*, campaign_id: int, error: Exception, lease_until: datetime, n
             failed_again(LaunchFault.objects.all(), error, [lease_until - now], now, campaign_id=campaign_id)
 
 
+def is_tried_soon(campaign_id: int, *, now: datetime) -> bool:
+    """Whether what the launch of `now` met passes by itself, so that `note_failure` brought the next try forward."""
+    with suppress(Error):
+        return Campaign.objects.filter(pk=campaign_id, state="scheduled", launching_until__lte=now + _SOON).exists()
+    return False
+
+
 def forget_fault(campaign_id: int) -> None:
     """It came to an end, or begins anew."""
     LaunchFault.objects.filter(campaign=campaign_id).delete()

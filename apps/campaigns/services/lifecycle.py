@@ -20,7 +20,7 @@ from apps.campaigns.parts import parts
 from apps.campaigns.queries import dispatches_of
 from apps.campaigns.services import launch as launching
 from apps.campaigns.services.four_eyes import ApprovalRequired, end_approval, require_approval, standing_approval
-from apps.campaigns.services.launch_faults import forget_fault
+from apps.campaigns.services.launch_faults import forget_fault, is_tried_soon
 from apps.campaigns.services.local_time import is_local, is_time_to_launch
 from apps.campaigns.services.occurrences import next_time
 from apps.campaigns.services.readiness import NotReady, readiness_problems
@@ -59,20 +59,24 @@ class LaunchFailed(Conflict):
 class LaunchDelayed(Conflict):
     """It is scheduled, and an error that nobody foresaw undid its launch; it is tried again by itself.
 
-    Code `launch_delayed`. The error itself is its cause, and in the log. is_due: its time has come, so that is soon.
+    Code `launch_delayed`. The error itself is its cause, and in the log. is_due: its time has come, so the next try is
+    not far; is_soon: it is but seconds away, for what it met passes by itself.
     """
 
-    def __init__(self, *, is_due: bool) -> None:
-        soon = _(
-            "it could not be launched just now, and nobody was sent anything. It is scheduled and tried again by itself"
-            " within two minutes: load its page again then. If it has not gone out by then, tell whoever runs the"
-            " system."
+    def __init__(self, *, is_due: bool, is_soon: bool) -> None:
+        why = _("it could not be launched just now, and nobody was sent anything.")
+        wait = _("in a few seconds") if is_soon else _("within two minutes")
+        then = _(
+            "It is scheduled and tried again by itself %(wait)s: load its page again then. If it has not gone out"
+            " some minutes later, tell whoever runs the system."
         )
-        later = _(
-            "it could not be launched just now, and nobody was sent anything. It stays scheduled for its time: try"
-            " again in two minutes, or let it go out then. If it fails again, tell whoever runs the system."
-        )
-        super().__init__("launch_delayed", soon if is_due else later)
+        if not is_due:
+            wait = _("in a few seconds") if is_soon else _("in two minutes")
+            then = _(
+                "It stays scheduled for its time: try again %(wait)s, or let it go out then. If it fails again, tell"
+                " whoever runs the system."
+            )
+        super().__init__("launch_delayed", f"{why} {then % {'wait': wait}}")
 
 
 def schedule(*, campaign: Campaign, version: int, actor: Actor, now: datetime) -> Campaign:
@@ -123,7 +127,7 @@ def launch_now(*, campaign: Campaign, version: int, actor: Actor, now: datetime)
     except Exception as error:
         _log.exception("campaign %s cannot be launched", campaign.pk)
         is_ahead = fresh.timing == "at" and not is_local(fresh) and not is_time_to_launch(fresh, now)
-        raise LaunchDelayed(is_due=not is_ahead) from error
+        raise LaunchDelayed(is_due=not is_ahead, is_soon=is_tried_soon(campaign.pk, now=now)) from error
     launched = Campaign.objects.select_related("app", "dispatch").get(pk=campaign.pk)
     if launched.state == "draft":
         raise LaunchFailed(launched.launch_problem)
