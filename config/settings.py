@@ -169,6 +169,10 @@ CACHES = {
 
 # The largest rule of the segment builder: 50 lines with five conditions each are 2,100 inputs.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "apps.core.sealed_uploads.SealedUploadHandler",  # what is too large for it touches the disk sealed
+]
 
 # Requests a minute: of one secret key, and of one address with a publishable key.
 API_REQUESTS_PER_MINUTE = int(env.text("API_REQUESTS_PER_MINUTE", "120000"))

@@ -14,7 +14,7 @@ from apps.customers.models import Customer, ImportRun
 from apps.customers.services.consent import record_consent
 from apps.customers.services.disclosure import export_person
 from apps.customers.services.erasure import erase
-from apps.customers.services.import_files import MOST_BYTES
+from apps.customers.services.import_files import MOST_BYTES, read_bytes
 from apps.customers.services.import_work import continue_imports
 from apps.customers.services.wordings import write_wording
 from apps.customers.told_lines import told_lines
@@ -167,6 +167,13 @@ def test_a_file_that_is_too_large_is_refused_unread(app: App) -> None:
     answer = marketer.generic("POST", f"{LIST}add/", b"", CONTENT_LENGTH=str(MOST_BYTES + 1_000_000))
     assert answer.status_code == 413
     assert "500 MB" in answer.content.decode()
+
+
+def test_a_file_too_large_for_memory_comes_in_whole(app: App) -> None:
+    text = "id,first_name\n" + "".join(f"p-{number:08},Ann\n" for number in range(200_000))
+    send(client_of(app, "marketer"), app, text)
+    run = ImportRun.objects.get()
+    assert read_bytes(run, 0, run.size_bytes + 1) == text.encode()
 
 
 def test_an_upload_needs_the_forms_token(app: App) -> None:
