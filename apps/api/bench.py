@@ -13,7 +13,7 @@ from apps.api.bench_clients import Clients, percentile, post, web_server
 from apps.api.services.keys import create_api_key
 from apps.core.bench import Measured, timed
 from apps.core.cpu import cpu_seconds_below, database_cpu_seconds
-from apps.deliveries.bench import make_bench_world
+from apps.deliveries.bench import make_bench_world, settle
 from apps.deliveries.models import Dispatch
 
 Say = Callable[[str], None]
@@ -35,6 +35,7 @@ def accept(options: dict[str, Any], say: Say) -> Measured:
     server, port = web_server()
     try:
         Clients(port, options["clients"]).fire(_requests(key, _WARM_UP))
+        settle()
         clients = Clients(port, options["clients"])
         web, database = cpu_seconds_below(server.pid), database_cpu_seconds()
         with timed() as watch:

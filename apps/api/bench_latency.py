@@ -23,7 +23,7 @@ from apps.api.bench_refreshes import beside_refreshes, make_refresh_world
 from apps.api.services.keys import create_api_key
 from apps.core.bench import Measured, Stopwatch, timed
 from apps.core.cpu import cpu_seconds_below, database_cpu_seconds
-from apps.deliveries.bench import launch, make_bench_world, wait_for_beat, wait_until_done
+from apps.deliveries.bench import launch, make_bench_world, settle, wait_for_beat, wait_until_done
 from apps.deliveries.bench_sink import OpenSink, free_ports, open_sink, wait_for_port
 from apps.devices.models import Device
 from config.processes import Child
@@ -175,6 +175,7 @@ def _measured(stage: _Stage, options: dict[str, Any], say: Say) -> _Found:
     """All parts, one after the other, on one warm house."""
     wait_for_beat(say)
     stage.offer.seconds(WARM_UP_SECONDS)
+    settle()
     say("idle")
     idle, watch, spent = _measured_idle(stage.offer, stage.house, options["seconds"])
     busy, bulk = _measured_busy(stage, options["seconds"], say)
