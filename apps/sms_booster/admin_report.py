@@ -64,7 +64,7 @@ def _choosing(found: BoosterReport) -> Iterator[Line]:
     """From everybody in the campaign down to those who were chosen."""
     if found.people is None or found.left_out is None:
         return
-    yield Line(Word(_("People in the campaign"), ""), found.people, "of")
+    yield Line(Word(_("People in the audience"), ""), found.people, "of")
     for reason in [*LEFT_OUT, *(found.left_out.keys() - LEFT_OUT.keys())]:
         if count := found.left_out.get(reason, 0):
             yield Line(LEFT_OUT.get(reason, _OTHER), count, "less")

@@ -45,5 +45,6 @@ document.addEventListener("submit", (event) => {
   waiting = [form, event.submitter];
   if (!isSaving) htmx.trigger(builder, "save-now");
 });
-// An answer to a step that could not be added has the address of the saving.
+// An answer to a step that could not be added has the address of the saving, and says why where it was asked for.
 if (builder.dataset.page) history.replaceState(null, "", builder.dataset.page);
+document.getElementById("refused")?.focus();

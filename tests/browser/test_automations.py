@@ -108,7 +108,7 @@ def test_a_wait_that_cannot_be_is_neither_called_saved_nor_lost(
     inside.get_by_role("button", name="Start the automation").click()
     expect(inside.locator("#start")).to_be_focused()
     inside.get_by_role("group", name="Add a step at place 2").get_by_role("button", name="Push").click()
-    expect(inside.get_by_text("The step was not added.")).to_be_visible()
+    expect(inside.get_by_text("The step was not added.")).to_be_in_viewport()
     expect(inside.get_by_label("Wait", exact=True)).to_have_value("-5")
     expect(inside).to_have_url(re.compile("/change/$"))
     assert (automation.steps.count(), Automation.objects.get().state) == (2, "draft")

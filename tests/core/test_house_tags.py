@@ -31,6 +31,7 @@ def test_a_share_is_as_exact_as_it_is_useful(part: int | None, whole: int, words
     ("seconds", "words"),
     [
         (1, "1 second"),
+        (60, "1 minute"),
         (89, "89 seconds"),
         (600, "10 minutes"),
         (3 * 3600, "3 hours"),

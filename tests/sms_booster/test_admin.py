@@ -92,7 +92,7 @@ def test_the_report_says_where_everybody_went_and_its_lines_add_up(app: App, ana
     page = f"/admin/campaigns/campaign/{rule.campaign_id}/change/"
     told = lines_of(analyst.get(page).content.decode())
     assert told == [
-        ("of", "People in the campaign", 9),
+        ("of", "People in the audience", 9),
         ("less", "Not sent the push", 1),
         ("less", "Opened the push", 1),
         ("less", "Their device reports no openings", 1),
@@ -122,7 +122,7 @@ def test_where_nobody_was_chosen_the_report_says_why(app: App, analyst: Client) 
     assert "will be chosen then" in analyst.get(page).content.decode()
     choose_due(LATER)
     told = lines_of(analyst.get(page).content.decode())
-    assert told == [("of", "People in the campaign", 1), ("less", "No yes to SMS", 1), ("is", "Chosen for an SMS", 0)]
+    assert told == [("of", "People in the audience", 1), ("less", "No yes to SMS", 1), ("is", "Chosen for an SMS", 0)]
     BoostRule.objects.update(left_out=None, chosen_at=None)
     Dispatch.objects.update(state="cancelled")
     assert "no SMS follows it" in analyst.get(page).content.decode()

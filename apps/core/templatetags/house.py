@@ -88,7 +88,7 @@ def span(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     whole = round(seconds)
-    if whole < 90:
+    if whole < 90 and whole != 60:
         return ngettext("%d second", "%d seconds", whole) % whole
     if whole < 90 * 60:
         return ngettext("%d minute", "%d minutes", round(whole / 60)) % round(whole / 60)
