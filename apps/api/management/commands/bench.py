@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from django.conf import settings
@@ -45,6 +45,8 @@ BENCHMARKS = {
     "logsearch": "apps.api.bench_log.logsearch",
 }
 
+# What a DATABASE_URL may say that is for us alone (docs/sizing.md, behind PgBouncer).
+_NOT_LIBPQS = {"DISABLE_SERVER_SIDE_CURSORS", "prepare_threshold"}
 # Far from those of `up` and of the tests.
 _VALKEY_DATABASE = 14
 
@@ -139,7 +141,7 @@ def _run_inside_own_database(arguments: list[str], wire: str | None, say: Callab
 def _own_database(server: str) -> Any:
     """Create heliograph_bench_<pid> beside the given database, yield its URL, drop it."""
     name = f"heliograph_bench_{os.getpid()}"
-    with psycopg.connect(server, autocommit=True) as connection:
+    with psycopg.connect(_for_libpq(server), autocommit=True) as connection:
         try:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         except psycopg.errors.InsufficientPrivilege as error:
@@ -148,3 +150,9 @@ def _own_database(server: str) -> Any:
             yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
         finally:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+def _for_libpq(url: str) -> str:
+    parts = urlsplit(url)
+    known = [(name, value) for name, value in parse_qsl(parts.query) if name not in _NOT_LIBPQS]
+    return urlunsplit(parts._replace(query=urlencode(known)))
