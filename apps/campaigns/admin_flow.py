@@ -195,14 +195,19 @@ def store(flow: Flow, *, version: int, edit: str, author: User, now: datetime) -
 def _edited(steps: list[StepDraft], edit: str, default: str) -> list[StepDraft]:
     verb, _colon, rest = edit.partition(":")
     place, _colon, word = rest.partition(":")
-    if not place.isdigit() or int(place) > len(steps):
+    at, steps = _position(place), list(steps)
+    if not 0 <= at <= len(steps):
         return steps
-    at, steps = int(place), list(steps)
     if verb == "add" and word in _kinds and len(steps) < MOST_STEPS:
         steps.insert(at, StepDraft(word, _kinds[word].fresh))
     elif at < len(steps):
         _change(steps, verb, at, word, default)
     return steps
+
+
+def _position(place: str) -> int:
+    """-1 = no place of a step; a page is sent as anybody likes."""
+    return int(place) if place.isascii() and place.isdigit() and len(place) < 4 else -1
 
 
 def _change(steps: list[StepDraft], verb: str, at: int, word: str, default: str) -> None:
@@ -230,8 +235,8 @@ def lost_by(flow: Flow, edit: str) -> list[Shown]:
     typed = _form_problems(flow)
     if verb == "remove":
         return [problem for problem in typed if problem.card != f"s{place}"]
-    if verb == "mute" and place.isdigit():
-        fields = text_prefix(int(place), language) + "-"
+    if verb == "mute":
+        fields = text_prefix(_position(place), language) + "-"
         return [problem for problem in typed if not problem.slot.startswith(fields)]
     return list(typed)
 

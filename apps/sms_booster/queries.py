@@ -83,7 +83,7 @@ def booster_report(campaign: Campaign) -> BoosterReport:
         clicked=_clicked(campaign) if rule and rule.counts_clicks else 0,
         people=None if left_out is None else people.total() + sum(left_out.values()),
         left_out=left_out,
-        spared_why=spared_why,
+        spared_why=dict(spared_why),  # asdict cannot copy a Counter
     )
 
 

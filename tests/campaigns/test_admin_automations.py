@@ -199,7 +199,9 @@ def test_who_takes_too_long_to_find_is_not_taken_for_nobody(app: App, marketer: 
 
 
 @pytest.mark.parametrize(
-    "edit", ["add:9:wait", "add:0:gone", "remove:x", "up:0", "speak:0:fr", "mute:1:en", "nonsense"]
+    "edit",
+    ["add:9:wait", "add:0:gone", "remove:x", "remove:²", "up:0", "speak:0:fr", "mute:1:en", "mute:²:en", "nonsense"],
+    ids=ascii,
 )
 def test_an_edit_that_makes_no_sense_changes_nothing(edit: str, app: App, marketer: Client) -> None:
     automation = make_automation(app, wait(60), PUSH)

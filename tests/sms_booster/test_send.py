@@ -1,5 +1,6 @@
 """SMS through the real client to the sandbox: at most once, and only to those who still want it."""
 
+import json
 import socket
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 from django.db import connection
 
 from apps.accounts.models import App
+from apps.campaigns.queries import campaign_report
 from apps.customers.models import Customer
 from apps.deliveries.services.stop import resume_sending, stop_sending
 from apps.devices.models import Channel
@@ -136,6 +138,13 @@ def test_a_stopped_booster_spares_the_rest(people: list[Customer], way: Way, san
     stop_booster(campaign=BoostRule.objects.get().campaign, actor="mary", now=LATER)
     assert send_due(way=way, now=LATER) == 0
     assert states() == [("spared", "stopped")] * 2
+
+
+def test_the_report_tells_programs_why_some_were_spared(people: list[Customer], way: Way) -> None:
+    campaign = BoostRule.objects.get().campaign
+    stop_booster(campaign=campaign, actor="mary", now=LATER)
+    send_due(way=way, now=LATER)
+    assert json.loads(json.dumps(campaign_report(campaign).as_json()))["boost_rule"]["spared_why"] == {"stopped": 2}
 
 
 def test_what_waited_a_day_comes_too_late(people: list[Customer], way: Way) -> None:
