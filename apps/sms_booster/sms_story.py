@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 
 from apps.customers.models import Customer
 from apps.customers.queries import ids_of_people
-from apps.deliveries.models import Dispatch
+from apps.deliveries.models import Delivery, Dispatch
+from apps.deliveries.on_their_way import on_their_way
 from apps.sms_booster.models import BoostRule, Fallback, SmsMessage
 from apps.sms_booster.services.fall_back import unanswered
 from apps.sms_booster.sms_words import sms_text, waits_for_answers, waits_for_opens
@@ -32,7 +33,7 @@ class SmsStory:
 
 
 def sms_story(*, dispatch: Dispatch, customer: Customer) -> SmsStory | None:
-    """None where no SMS stands behind the message for this person. Cost: four queries by key at most.
+    """None where no SMS stands behind the message for this person. Cost: six queries by key at most.
 
     What was asked for is read before the SMS: those are planned in the transaction that decides it.
     """
@@ -46,7 +47,13 @@ def sms_story(*, dispatch: Dispatch, customer: Customer) -> SmsStory | None:
         return None
     if fallback is not None and set(ids) & set(fallback.customer_ids):
         return _of_fallback(fallback, dispatch, ids)
-    return _of_rule(rule, dispatch) if rule is not None else None
+    return _of_rule(rule, dispatch) if rule is not None and _is_for(dispatch, ids) else None
+
+
+def _is_for(dispatch: Dispatch, ids: Sequence[int]) -> bool:
+    """Whether they are in its audience. What is on its way first: it goes from there to the ledger."""
+    told = Delivery.objects.filter(planned_on=dispatch.planned_on, dispatch_id=dispatch.pk, customer_id__in=ids)
+    return bool(on_their_way(dispatch_ids=[dispatch.pk], people=ids)) or told.exists()
 
 
 def _of_message(message: SmsMessage) -> SmsStory:

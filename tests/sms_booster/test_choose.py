@@ -56,6 +56,16 @@ def test_the_page_of_a_message_can_tell_of_it_at_every_moment(app: App) -> None:
     assert [one.state for one in told if one] == ["planned", "not_needed"]
 
 
+def test_whom_the_campaign_was_not_for_is_told_of_no_sms(app: App) -> None:
+    (ada,) = make_unopened(app)
+    dispatch = Dispatch.objects.get(pk=make_boost(app).campaign.dispatch_id)
+    assert sms_story(dispatch=dispatch, customer=ada)
+    stranger = make_reachable(app)
+    assert sms_story(dispatch=dispatch, customer=stranger) is None
+    choose_due(LATER)
+    assert sms_story(dispatch=dispatch, customer=stranger) is None
+
+
 def test_the_wait_begins_when_the_last_push_is_done(app: App) -> None:
     make_unopened(app)
     make_boost(app)
