@@ -1,6 +1,7 @@
 """Below the rule: who is in a segment, how many over time, how the counting goes, and people put on a list."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -100,11 +101,14 @@ def size_history(segment: Segment) -> dict[str, Any]:
     """The sizes of the latest looks as columns, on the clock of the app."""
     looks = sizes_of(segment)
     times = [one.at.astimezone(ZoneInfo(segment.app.time_zone)) for one in looks]
-    columns = [
-        Column(date_format(at, "j M"), [one.member_count], f"{date_format(at, 'j M, H:i')}: {number(one.member_count)}")
-        for at, one in zip(times, looks, strict=True)
-    ]
+    columns = [_column(at, one.member_count) for at, one in zip(times, looks, strict=True)]
     return {"sizes": columns, "last_change": looks[-1] if looks else None}
+
+
+def _column(at: datetime, count: int) -> Column:
+    """Several looks of a day stand side by side: only the table and the hint have room for the time."""
+    told = f"{date_format(at, 'j M, H:i')} {at:%Z}"
+    return Column(date_format(at, "j M"), [count], f"{told}: {number(count)}", told)
 
 
 def standing(segment: Segment) -> dict[str, Any]:

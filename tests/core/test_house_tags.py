@@ -66,6 +66,8 @@ def test_columns_stand_in_proportion_and_in_a_table() -> None:
     heights = [[rect["height"] for rect in bar["rects"]] for bar in chart["bars"]]
     assert heights == [["20.000", "10.000"], ["40.000", "0.000"]]
     assert chart["places"] == places
+    many = house.columns(places, "Sent|Opened", "Caption", labels=3)
+    assert [bar["label"] for bar in many["bars"]] == ["Mon", ""]  # a quarter of the axis each
 
 
 def test_a_key_is_spoken_with_blanks() -> None:

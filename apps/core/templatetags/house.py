@@ -132,11 +132,15 @@ def icon(name: str) -> SafeString:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One place on the horizontal axis. values run parallel to the chart's series; hint is read on hover."""
+    """One place on the horizontal axis. values run parallel to the chart's series; hint is read on hover.
+
+    row: what it is called in the table, where the label is too short to tell it from its neighbours.
+    """
 
     label: str
     values: Sequence[float]
     hint: str = ""
+    row: str = ""
 
 
 @register.inclusion_tag("house/columns.html")
@@ -147,8 +151,8 @@ def columns(places: Sequence[Column], series: str, caption: str, labels: int = 8
     Units: a view box of 100 x 40.
     """
     top = max((max(place.values, default=0) for place in places), default=0) or 1
-    width = 100 / max(len(places), FEWEST_COLUMNS)
-    every = max(1, -(-len(places) // labels))
+    slots = max(len(places), FEWEST_COLUMNS)
+    width, every = 100 / slots, max(1, -(-slots // labels))
     return {
         "caption": caption,
         "series": series.split("|"),
