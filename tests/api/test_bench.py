@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from psycopg.conninfo import conninfo_to_dict
+
+from apps.api.management.commands.bench import _for_libpq
 
 FIELDS = {"name", "seconds", "rate", "unit", "cpu_us_per_item", "peak_rss_mb", "rows", "machine", "leaves_out"}
 WHEN = {"p50_ms", "p99_ms", "lost", "answer_p50_ms", "answer_p99_ms"}
@@ -45,6 +48,12 @@ def test_what_apps_tell_is_stored_to_the_last(
     result = bench(name, clients=2, **options)
     assert result.keys() >= FIELDS | {"p50_ms", "p99_ms", "web_us_per_item", "database_us_per_item"}
     assert result["rows"] == rows
+
+
+def test_an_address_means_to_libpq_what_it_means_to_us() -> None:
+    url = "postgres://me@/shop?host=/run/a%20b&options=-c%20jit%3Doff&prepare_threshold=None"
+    told = conninfo_to_dict(_for_libpq(url))
+    assert told == {"user": "me", "dbname": "shop", "host": "/run/a b", "options": "-c jit=off"}
 
 
 def bench(name: str, **options: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from django.conf import settings
@@ -153,6 +153,7 @@ def _own_database(server: str) -> Any:
 
 
 def _for_libpq(url: str) -> str:
+    """Without those. A blank is %20 in it: a plus stays one for libpq."""
     parts = urlsplit(url)
     known = [(name, value) for name, value in parse_qsl(parts.query) if name not in _NOT_LIBPQS]
-    return urlunsplit(parts._replace(query=urlencode(known)))
+    return urlunsplit(parts._replace(query=urlencode(known, quote_via=quote)))
