@@ -1,7 +1,7 @@
 -- Marks a booster's people as chosen, and keeps how many of its campaign's other people get no SMS and why: everybody
 -- once, by the first reason that holds. A message stands for "chosen"; the reasons are those of unopened.sql, turned round.
 -- Parameters: rule_id, dispatch_id, planned_on, variants (as for unopened.sql), now. Rows: one.
--- At a million people: see README, "Figures". Index: the primary keys of ledger, receipts and customers, sms_once.
+-- At a million people: one pass over the ledger, not measured yet. Index: the primary keys of ledger, receipts and customers, sms_once.
 update sms_booster_boostrule rule
 set chosen_at = %(now)s,
     left_out = (
