@@ -109,7 +109,7 @@ def form_problems(draft: Draft) -> Iterator[Shown]:
         for name, errors in form.errors.items():
             bound = form[name] if name in form.fields else None
             slot = bound.auto_id if bound else ""
-            label = _field_label(slot) or (str(bound.label) if bound else "")
+            label = _field_label(slot) or _step_label(step, draft, str(bound.label) if bound else "")
             yield from (Shown(step, slot, label, str(error), "form") for error in errors)
 
 
@@ -125,10 +125,13 @@ def beside_fields(problems: Iterable[Shown], *, is_reviewed: bool) -> dict[str, 
 def standing(draft: Draft, campaign: Campaign, now: datetime, *, is_reviewed: bool) -> dict[str, Any]:
     """All problems and all advice for a template: beside fields, by tab, and as the list of Review.
 
-    draft: what was typed; campaign: what is stored.
+    draft: what was typed; campaign: what is stored. Where something could not be stored as it was typed stands why, and
+    nothing about what was stored there before.
     """
     typed = list(form_problems(draft))
-    stopping = [place(problem, draft) for problem in readiness_problems(campaign, now)]
+    places = {problem.slot for problem in typed} - {""}
+    stored = [place(problem, draft) for problem in readiness_problems(campaign, now)]
+    stopping = [problem for problem in stored if problem.slot not in places]
     advice = [place(found, draft, is_advice=True) for found in readiness_warnings(campaign)]
     beside = beside_fields([*typed, *stopping, *advice], is_reviewed=is_reviewed)
     return {
@@ -158,7 +161,8 @@ def _place(parts: list[str], draft: Draft) -> tuple[str, str, str]:
         return _text_place(int(parts[1]), parts[3], parts[4:], draft)
     for extra, form in draft.extras:
         if f"/{parts[0]}" == extra.pointer:
-            return _extra_place(extra.slug, form, parts[1:])
+            slot, label = _extra_place(form, parts[1:])
+            return extra.slug, slot, _step_label(extra.slug, draft, label)
     step, slot = _SLOTS.get(parts[0], ("review", ""))
     return step, slot, str(labels().get(slot, ""))
 
@@ -180,10 +184,16 @@ def _text_place(position: int, language: str, parts: list[str], draft: Draft) ->
     return "message", slot, label
 
 
-def _extra_place(slug: str, form: Any, parts: list[str]) -> tuple[str, str, str]:
+def _extra_place(form: Any, parts: list[str]) -> tuple[str, str]:
     name = parts[0] if parts else ""
     bound = form[name] if name in form.fields else None
-    return slug, bound.auto_id if bound else "", str(bound.label) if bound else ""
+    return (bound.auto_id, str(bound.label)) if bound else ("", "")
+
+
+def _step_label(slug: str, draft: Draft, label: str) -> str:
+    """ "SMS Booster · Wait" for a field of a step that a floor above added; the label alone for the builder's own."""
+    title = next((str(step.title) for step, _form in draft.extras if step.slug == slug), "")
+    return " · ".join(word for word in (title, label) if word)
 
 
 def _button_place(prefix: str, index: int, draft: Draft) -> int:

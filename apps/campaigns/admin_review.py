@@ -1,6 +1,6 @@
 """The last step of the builder: everything on one card, the exact audience, and the only button that sends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +14,10 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from apps.campaigns.admin_audience import at_once, counted, exactly, forecast, size_shown
-from apps.campaigns.admin_draft import all_texts, open_draft
+from apps.campaigns.admin_draft import Draft, all_texts, open_draft
 from apps.campaigns.admin_experiment import test_summary
 from apps.campaigns.admin_moments import moment_advice, releases_shown, when_shown
-from apps.campaigns.admin_problems import Shown, place, standing
+from apps.campaigns.admin_problems import Shown, form_problems, place, standing
 from apps.campaigns.admin_repeat import rhythm_of
 from apps.campaigns.admin_steps import extras_said
 from apps.campaigns.models import Campaign
@@ -33,6 +33,7 @@ from apps.core.templatetags.house import number
 from apps.deliveries.services.stop import SendingStopped
 
 type Admin = ModelAdmin[Campaign]
+type Step = Callable[[HttpRequest, Campaign], None]
 # So much may the audience grow or shrink between Review and Launch without another look.
 TOLERANCE = 0.1
 FEW = 10
@@ -41,8 +42,11 @@ TYPED_TOLERANCE = 10_000
 
 
 def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice: str = "") -> HttpResponse:
-    """The card, the problems with the way to each, the waterfall, and the button once nothing is in its way."""
-    now = timezone.now()
+    """The card, the problems with the way to each, the waterfall, and the button once nothing is in its way.
+
+    Everything shown is stored; what was typed and could not be stored is in the way.
+    """
+    now, draft = timezone.now(), open_draft(campaign, _typed(model_admin, request, campaign))
     context: dict[str, Any] = {
         "campaign": campaign,
         "notice": notice,
@@ -53,7 +57,7 @@ def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice:
         "rhythm": rhythm_of(campaign, now),
         "extras": extras_said(campaign),
         "may_launch": model_admin.has_launch_permission(request),  # type: ignore[attr-defined]
-        **standing(open_draft(campaign), campaign, now, is_reviewed=True),
+        **standing(draft, campaign, now, is_reviewed=True),
         **({} if campaign.timing == "api" else counted(campaign, exactly, now)),
     }
     if "waterfall" in context:
@@ -77,12 +81,13 @@ def review(model_admin: Admin, request: HttpRequest, campaign: Campaign, notice:
 
 def launch(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """Launches, or schedules where a time is set; shows the review again with the reason where it may not be."""
-    refusal = _unconfirmed(request, campaign) or _opened(request, campaign, _launch)
-    return _shown_again(model_admin, request, campaign, refusal)
+    return _gone(model_admin, request, campaign, _launch)
 
 
-def _shown_again(model_admin: Admin, request: HttpRequest, campaign: Campaign, refusal: str) -> HttpResponse:
-    """The review with the reason, or, where there is none, the campaign as it stands now."""
+def _gone(model_admin: Admin, request: HttpRequest, campaign: Campaign, step: Step) -> HttpResponse:
+    """The campaign as it stands after `step`; the review with the reason where it may not be done."""
+    typed = open_draft(campaign, _typed(model_admin, request, campaign))
+    refusal = _unsaved(typed) or _unconfirmed(request, campaign) or _opened(request, campaign, step)
     if refusal:
         fresh = model_admin.get_queryset(request).get(pk=campaign.pk)
         return review(model_admin, request, fresh, refusal)
@@ -91,8 +96,7 @@ def _shown_again(model_admin: Admin, request: HttpRequest, campaign: Campaign, r
 
 def ask(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> HttpResponse:
     """Asks a second person; the campaign then shows what they see."""
-    refusal = _unconfirmed(request, campaign) or _opened(request, campaign, _ask)
-    return _shown_again(model_admin, request, campaign, refusal)
+    return _gone(model_admin, request, campaign, _ask)
 
 
 def sent_number(request: HttpRequest, name: str) -> int:
@@ -118,7 +122,20 @@ def _ask(request: HttpRequest, campaign: Campaign) -> None:
     request_approval(campaign=campaign, version=version, actor=actor, note=note, now=timezone.now())
 
 
-def _opened(request: HttpRequest, campaign: Campaign, step: Callable[[HttpRequest, Campaign], None]) -> str:
+def _typed(model_admin: Admin, request: HttpRequest, campaign: Campaign) -> Mapping[str, Any] | None:
+    """The builder's fields, which its page sends along; None where nothing was typed or may be."""
+    is_builder = "reviewed" in request.POST and campaign.state == "draft"
+    return request.POST if is_builder and model_admin.has_change_permission(request, campaign) else None
+
+
+def _unsaved(typed: Draft) -> str:
+    """Why it may not go out as it is stored: something else was typed, and stands on the page."""
+    if any(form_problems(typed)):
+        return _("Something you typed could not be saved, so nothing was sent: put it right first.")
+    return ""
+
+
+def _opened(request: HttpRequest, campaign: Campaign, step: Step) -> str:
     """Open one of the lifecycle's verbs; returns why it refused, or "" where the campaign's page says how it stands."""
     try:
         step(request, campaign)

@@ -2,6 +2,7 @@
 const form = document.getElementById("builder");
 const state = () => document.getElementById("save-state");
 let isUnsaved = false;
+let isTyped = false; // since the last save began
 let isStale = false;
 
 function say(text, tone) {
@@ -19,17 +20,27 @@ function mark() {
   }
 }
 
-form.addEventListener("input", () => { isUnsaved = true; });
-form.addEventListener("change", () => { isUnsaved = true; });
+for (const kind of ["input", "change"]) form.addEventListener(kind, () => { isUnsaved = isTyped = true; });
 form.addEventListener("htmx:beforeRequest", (event) => {
   if (event.target !== form) return;
   if (isStale) event.preventDefault();
-  else say(state().dataset.saving, "");
+  else {
+    isTyped = false;
+    say(state().dataset.saving, "");
+  }
+});
+// Nothing goes out while what was typed is not saved: it is saved first, and Review is shown anew. What cannot be saved as
+// it was typed is the server's to refuse, which is sent all fields with the click.
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  if (!event.target.matches("[data-launch]") || !isUnsaved) return;
+  event.preventDefault();
+  if (isStale) document.getElementById("stale").scrollIntoView({ block: "center" });
+  else htmx.trigger(form, "save-now");
 });
 document.body.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.elt !== form && !/\/(languages|variants)\//.test(event.detail.requestConfig?.path)) return;
   isStale = event.detail.xhr.status === 409;
-  isUnsaved = !event.detail.successful;
+  isUnsaved = isTyped || !event.detail.successful;
   if (event.detail.xhr.status !== 409 && event.detail.failed) say(state().dataset.failed, "bad");
 });
 document.body.addEventListener("htmx:sendError", () => say(state().dataset.failed, "bad"));

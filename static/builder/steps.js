@@ -34,6 +34,14 @@ function go(by) {
   document.getElementById("content").scrollIntoView({ block: "start" });
 }
 
+// A wrong field can stand in a part that is folded, or that another choice has taken out of play.
+function reveal(field) {
+  for (let part = field?.parentElement; part && part !== form; part = part.parentElement) {
+    if (part.matches("[data-shown-by]")) part.hidden = false;
+    if (part.matches("details")) part.open = true;
+  }
+}
+
 function jump(step, slot) {
   open(step);
   const field = document.getElementById(slot) || document.getElementById(`problems-${slot}`);
@@ -41,6 +49,7 @@ function jump(step, slot) {
   form.querySelector(`[data-variant="${variant}"]`)?.click();
   const language = field?.closest("[data-language-panel]");
   if (language) document.getElementById(language.getAttribute("aria-labelledby")).click();
+  reveal(field);
   field?.scrollIntoView({ block: "center" });
   (field?.matches("input, textarea, select") ? field : panel(step)).focus({ preventScroll: true });
 }

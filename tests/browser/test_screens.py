@@ -128,13 +128,31 @@ def test_steps_are_reached_by_keys(inside: Page, live_server: LiveServer, campai
     expect(inside.get_by_text("Ready to go.")).to_be_visible()
 
 
-def test_a_problem_leads_to_its_field(inside: Page, live_server: LiveServer, campaign: Campaign) -> None:
+def test_a_problem_leads_to_its_field_and_nothing_goes_out_around_it(
+    inside: Page, live_server: LiveServer, campaign: Campaign
+) -> None:
     campaign.variants.update(texts={"en": {"title": "Hi", "body": "There", "link": "htp:/x"}})
+    make_channel(campaign.app, "sms")
     inside.goto(address(live_server, campaign, "review"))
     inside.get_by_role("button", name="Fix").click()
     link = inside.get_by_label("On tap, open")
     expect(link).to_be_focused()
     expect(link).to_have_attribute("aria-invalid", "true")
+    link.fill("https://lantern.example/")
+    inside.get_by_role("tab", name="SMS Booster").click()
+    inside.get_by_text("Follow up by SMS").click()
+    inside.get_by_label("SMS text").fill("We have news")
+    wait = inside.get_by_label("Wait", exact=True)
+    wait.fill("-5")
+    inside.get_by_role("tab", name="Review").click()
+    expect(inside.get_by_role("heading", name="1 thing before it can go out")).to_be_visible()
+    expect(inside.locator("#review")).to_contain_text("SMS Booster · Wait")
+    expect(inside.locator("[data-launch]")).to_have_count(0)
+    inside.get_by_role("button", name="Fix").click()
+    expect(wait).to_be_focused()
+    wait.fill("5")
+    inside.get_by_role("tab", name="Review").click()
+    expect(inside.get_by_role("button", name="Launch to 5 people")).to_be_enabled()
 
 
 def test_every_field_has_a_name_for_who_cannot_see_it(

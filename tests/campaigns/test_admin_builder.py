@@ -268,6 +268,21 @@ def test_what_was_changed_since_review_is_not_launched(marketer: Client, ready: 
     assert stored(ready).state == "draft"
 
 
+@pytest.mark.parametrize("button", ["launch", "ask"])
+def test_what_was_typed_and_could_not_be_saved_does_not_go_out_as_it_was(
+    button: str, marketer: Client, ready: Campaign
+) -> None:
+    sent = typed(ready, reviewed="1", include=[segment.pk for segment in ready.include_segments.all()])
+    wrong = {**sent, "booster-wait_minutes": "-5", "shown": 2}
+    reviewed = marketer.post(page_of(ready, "review"), wrong).content.decode()
+    assert ("1 thing before it can go out" in reviewed, "SMS Booster · Wait" in reviewed) == (True, True)
+    assert ("Ready to go" in reviewed, "data-launch" in reviewed) == (False, False)
+    refused = marketer.post(page_of(ready, button), {**wrong, "typed": "2"}).content.decode()
+    assert "could not be saved, so nothing was sent" in refused
+    assert stored(ready).state == "draft"
+    assert "Ready to go" in marketer.post(page_of(ready, "review"), sent).content.decode()
+
+
 def test_who_may_not_change_may_look(client: Client, app: App, campaign: Campaign) -> None:
     client.force_login(make_user(app, role="analyst"))
     assert client.get(page_of(campaign, "change")).status_code == 200
