@@ -5,13 +5,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Min, Q, QuerySet
-from django.db.models.fields.json import KT
+from django.db.models import Q, QuerySet
 
 from apps.accounts.models import App
-from apps.core.sql import statement
+from apps.core.sql import rows, statement
 from apps.customers.contact_search import has_contact, kind_sought
-from apps.customers.models import Consent, Customer, Event, ImportLine, ImportRun, ImportWording, Topic
+from apps.customers.models import Consent, Customer, Event, ImportRun, ImportWording, Topic
 from apps.customers.sealed import unseal
 
 # (time, id) of the last row of a page.
@@ -149,21 +148,18 @@ def event_names_of(customer: Customer) -> list[str]:
 
 
 def refused_by_code(run: ImportRun) -> list[Mapping[str, Any]]:
-    """Why lines of an import were refused, the most frequent first: code, column, an example's message, count."""
-    return _by_code(ImportLine.objects.filter(run=run, is_stored=False))
+    """Why lines of an import were refused, the most frequent first: code, column, an example's message, count.
+
+    A line with several reasons counts under each of them.
+    """
+    return _by_code(run, is_stored=False)
 
 
 def warned_by_code(run: ImportRun) -> list[Mapping[str, Any]]:
     """Of which stored lines not all was taken, as `refused_by_code`."""
-    return _by_code(ImportLine.objects.filter(run=run, is_stored=True))
+    return _by_code(run, is_stored=True)
 
 
-def _by_code(lines: QuerySet[ImportLine]) -> list[Mapping[str, Any]]:
-    found: Iterable[Any] = (
-        lines.order_by()
-        .annotate(code=KT("problems__0__code"), column=KT("problems__0__column"))
-        .values("code", "column")
-        .annotate(count=Count("id"), message=Min(KT("problems__0__message")))
-        .order_by("-count", "code")[:20]
-    )
-    return list(found)
+def _by_code(run: ImportRun, *, is_stored: bool) -> list[Mapping[str, Any]]:
+    found = rows("customers", "reasons_of_lines", {"run": run.pk, "is_stored": is_stored})
+    return [dict(zip(("code", "column", "message", "count"), one, strict=True)) for one in found]

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from apps.accounts.models import App, AuditEntry
 from apps.customers.models import Customer, ImportRun
+from apps.customers.queries import refused_by_code
 from apps.customers.services.consent import record_consent
 from apps.customers.services.disclosure import export_person
 from apps.customers.services.erasure import erase
@@ -114,6 +115,16 @@ def test_refused_lines_come_back_mended(app: App) -> None:
     continue_imports(clock=lambda: NOW, slot_seconds=30)
     mended = Customer.objects.get(external_id="a-2")
     assert (mended.phone, mended.traits) == ("+48500600701", {"city": "=1+1"})
+
+
+def test_a_line_is_counted_under_each_of_its_faults(app: App) -> None:
+    marketer = client_of(app, "marketer")
+    send(marketer, app, "Customer ID,Language,Phone\na-1,xx-yy-zz,+4812\na-2,pl,+4812\n")
+    run = ImportRun.objects.get()
+    marketer.post(f"{LIST}{run.pk}/start/", columns(("external_id",), ("language",), ("phone",)))
+    continue_imports(clock=lambda: NOW, slot_seconds=30)
+    assert [(one["column"], one["count"]) for one in refused_by_code(run)] == [("Phone", 2), ("Language", 1)]
+    assert "counted under each of them" in marketer.get(f"{LIST}{run.pk}/change/").content.decode()
 
 
 def test_what_was_not_taken_is_told_before_and_after(app: App) -> None:
