@@ -156,6 +156,8 @@ def test_a_problem_says_where_and_what_was_meant():
     (problem,) = analyse({**GOOD, "body": "Hello\n you {{ frist_name }}"}, KNOWN)
     assert problem.message.startswith("line 2, column 9: ")
     assert "Did you mean first_name?" in problem.message
+    (problem,) = analyse({**GOOD, "body": "Hello {{ customer.first_name }}"}, KNOWN)
+    assert "'customer' is no trait of your customers. Did you mean {{ first_name }}?" in problem.message
 
 
 @pytest.mark.parametrize(

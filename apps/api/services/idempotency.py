@@ -130,6 +130,8 @@ def _unfit(text: str, *, is_header: bool) -> str:
         # Web servers hand on a header with others as an empty text, or as other characters.
         message = _("as a header it must have 1 to %d printable ASCII characters; send others in the field")
         message %= MOST_CHARACTERS
+        if len(text) <= MOST_CHARACTERS:
+            return message  # so how many were sent is not known here
     return f"{message} ({_('%d came') % len(text)})"
 
 

@@ -96,9 +96,10 @@ def _variable_problem(
     name: str, place: Variable, source: str, pointer: str, known_names: Collection[str]
 ) -> FieldProblem:
     if len(place.segments) > 1:
-        message = _("%(place)s is not available: %(name)s is no trait of your customers") % {
+        message = _("%(place)s is not available: %(name)s is no trait of your customers.%(hint)s") % {
             "place": place,
             "name": repr(name),
+            "hint": _meant(place, known_names),
         }
         return _problem(pointer, "expression_not_allowed", message, source, place.span.index)
     message = _("no customer has a trait %(name)s.%(hint)s") % {
@@ -106,6 +107,12 @@ def _variable_problem(
         "hint": did_you_mean(name, known_names),
     }
     return _problem(pointer, "unknown_variable", message, source, place.span.index)
+
+
+def _meant(place: Variable, known_names: Collection[str]) -> str:
+    """For `customer.first_name`, as other tools name it: what of it is known here."""
+    last = place.segments[-1]
+    return _(" Did you mean {{ %s }}?") % last if isinstance(last, str) and last in known_names else ""
 
 
 def _problem(pointer: str, code: str, message: str, source: str, start: int) -> FieldProblem:
