@@ -4,7 +4,8 @@ Three locks in the data directory govern it. `keeper`: held exclusively as long 
 everybody who needs the servers; when nobody holds it, the keeper stops them and leaves. `start`: held while somebody
 joins, so that nobody joins servers that are about to stop.
 
-It says on stdout what it does, one line each, ending with "ready"; whoever started it reads that.
+It says on stdout what it does, one line each, ending with "ready"; whoever started it reads that. Which server died
+since it says on stderr, which is its log: all who use the servers can read that (`Hold.news`).
 """
 
 import argparse
@@ -88,7 +89,8 @@ def _hold(children: list[Child], data_dir: Path, stopping: list[int]) -> None:
     start_lock, users_lock = Lock(data_dir, "start"), Lock(data_dir, "users")
     while not stopping:
         for child in children:
-            child.tend()
+            if said := child.tend():
+                print(f"{said} (see {child.program.log})", file=sys.stderr, flush=True)
         if start_lock.try_exclusive():
             if users_lock.try_exclusive():
                 return  # both locks stay taken until this process ends: nobody joins servers that stop

@@ -31,6 +31,18 @@ class Hold:
         self.notes = notes
         self._users = users
         self._arguments = arguments
+        self._log = _keeper_log(home)
+        self._read = self._log.stat().st_size if self._log.exists() else 0
+
+    def news(self) -> list[str]:
+        """What the keeper wrote since the last call: which server ended, and how. Cost: one system call a call."""
+        if not self._log.exists() or self._log.stat().st_size <= self._read:
+            return []
+        with self._log.open("rb") as log:
+            log.seek(self._read)
+            whole = log.read().rpartition(b"\n")[0]
+        self._read += len(whole) + 1 if whole else 0
+        return whole.decode(errors="replace").splitlines()
 
     def revive(self) -> bool:
         """Start a new keeper if the old one was killed. True if it was. Cost: one system call while it lives."""
@@ -107,12 +119,16 @@ def _start_keeper(home: Home, arguments: list[str], *, say: Say) -> None:
     (home.data_dir / "logs").mkdir(exist_ok=True)
     (home.data_dir / "keeper.arguments").write_text(" ".join(arguments))
     last = "the keeper of the embedded servers ended at once (see logs/keeper.log)"
-    for line in _words_of(command, home.data_dir / "logs" / "keeper.log"):
+    for line in _words_of(command, _keeper_log(home)):
         if line == READY:
             return
         say(line)
         last = line
     raise Unusable(last)
+
+
+def _keeper_log(home: Home) -> Path:
+    return home.data_dir / "logs" / "keeper.log"
 
 
 def _words_of(command: list[str], log: Path) -> Iterator[str]:

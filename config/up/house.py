@@ -175,6 +175,8 @@ class House:
     def _tend_once(self) -> None:
         if self._held and self._held.revive():
             self._console.print("the keeper of the embedded servers had ended, started it again")
+        for line in self._held.news() if self._held else []:
+            self._console.print(line, markup=False)
         for child in self._children:
             if said := child.tend():
                 self._console.print(f"{said} (see {child.program.log})")

@@ -76,8 +76,9 @@ def test_a_wrong_password_is_refused(data_dir: Path) -> None:
             redis.Redis.from_url(home.cache_url().replace(home.valkey_password, "wrong")).ping()
 
 
-def test_a_killed_postmaster_comes_back_with_its_data(data_dir: Path) -> None:
+def test_a_killed_postmaster_comes_back_with_its_data_and_all_are_told(data_dir: Path) -> None:
     with running(data_dir) as home:
+        other = embedded.hold(data_dir, [].append, durable=False)
         with psycopg.connect(home.database_url()) as connection:
             connection.execute("create table kept as select 7 as number")
         killed = postmaster(home)
@@ -86,6 +87,9 @@ def test_a_killed_postmaster_comes_back_with_its_data(data_dir: Path) -> None:
         assert postmaster(home) != killed
         with psycopg.connect(home.database_url()) as connection:
             assert connection.execute("select number from kept").fetchone() == (7,)
+        assert "PostgreSQL was ended by SIGKILL, starting it again" in other.news()[0]
+        assert other.news() == []
+        other.release()
 
 
 def test_a_pid_file_naming_a_stranger_does_not_stop_the_start(data_dir: Path) -> None:
