@@ -2,7 +2,7 @@
 
 import psycopg
 from django.db import InterfaceError, InternalError, OperationalError
-from psycopg.errors import DeadlockDetected, DiskFull, QueryCanceled, ReadOnlySqlTransaction
+from psycopg.errors import DeadlockDetected, DiskFull, PipelineAborted, QueryCanceled, ReadOnlySqlTransaction
 
 # What work may meet and wait out. InternalError: a server that became read-only, or found itself damaged.
 AWAY = (OperationalError, InterfaceError, InternalError)
@@ -33,9 +33,11 @@ def passes_by_itself(error: BaseException) -> bool:
 
 
 def is_lost(error: BaseException | None) -> bool:
-    """The session broke, or none is to be had, as while the server restarts."""
+    """The session broke, or none is to be had, as while the server restarts. What an error before it aborted is not."""
     cause = error.__cause__ if isinstance(error, OperationalError) else error
-    return isinstance(cause, psycopg.OperationalError) and (cause.sqlstate is None or cause.sqlstate.startswith(_LOST))
+    if not isinstance(cause, psycopg.OperationalError) or isinstance(cause, PipelineAborted):
+        return False
+    return cause.sqlstate is None or cause.sqlstate.startswith(_LOST)
 
 
 def is_deadlock(error: BaseException) -> bool:

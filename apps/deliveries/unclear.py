@@ -11,7 +11,7 @@ from apps.gateways.contract import GONE_CODES
 # Found gone before the next try was made (services.prepare).
 RETIRED_BEFORE = "retired_before"
 UNCLEAR = gettext_lazy(
-    "It may have arrived: a try got no answer, and no later one went through, for example because the app was gone."
+    "It may have arrived: a try got no answer, and no later one went through, for example because the app was removed."
 )
 
 
@@ -19,8 +19,8 @@ def unclear_text(code: str) -> str:
     """Of one delivery."""
     if code in GONE_CODES or code == RETIRED_BEFORE:
         return _(
-            "It may have arrived before: a try got no answer. Then the address was gone: the app was removed, or push"
-            " was switched off."
+            "It may have arrived before: a try got no answer. Then the address was no good any more, as when the app is"
+            " removed."
         )
     if code == "crashed":
         return _("It may have arrived: sending it was cut off again and again before an answer came.")

@@ -66,8 +66,8 @@ def test_what_the_gateway_took_is_said_with_its_own_id(app, anna, api):
 @pytest.mark.parametrize(
     ("code", "said", "answer"),
     [
-        ("UNREGISTERED", "It may have arrived before: a try got no answer. Then the address was gone", "UNREGISTERED"),
-        ("retired_before", "Then the address was gone", None),
+        ("UNREGISTERED", "Then the address was no good any more", "UNREGISTERED"),
+        ("retired_before", "Then the address was no good any more", None),
         ("crashed", "cut off again and again", None),
         ("timeout", "It may have arrived: no answer came back.", "timeout"),
     ],

@@ -3,6 +3,7 @@
 import pytest
 from django.db import DatabaseError, connection
 from django.db.utils import OperationalError
+from psycopg.errors import PipelineAborted
 
 from apps.core.outage import Outage
 
@@ -46,3 +47,7 @@ def test_what_is_slow_or_wrong_is_not_left_out(statement: str, caplog: pytest.Lo
     assert not Outage().tells(error_of(statement))
     assert caplog.messages == []
     connection.close()
+
+
+def test_what_an_error_before_it_aborted_is_not_left_out() -> None:
+    assert not Outage().tells(PipelineAborted("pipeline aborted"))
